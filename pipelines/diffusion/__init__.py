@@ -1,0 +1,10 @@
+"""What the diffusion nodes call: samplers and schedules, noise, prompt encoding, denoising, previews, decoding.
+
+Importing this package (and :mod:`.samplers`, the table) imports no torch, so that forms can be made from it.
+"""
+
+from __future__ import annotations
+
+from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
+
+__all__ = ["NoiseSource", "Sampler", "Schedule"]

@@ -1,0 +1,118 @@
+"""The shape of a model's latents, and the way into and out of its VAE's own scaling.
+
+Latents travel as N×C×h×w in the *model's* scaling: ``(z - shift) * scale``, or by channel where the VAE has a mean and
+a standard deviation per channel. Flux and its kin denoise them packed, 2×2 pixels to a token.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import ModelUnsuitable, SizeUnsuitable
+from pipelines.graph.values import check_size
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipelines.models.loaded import LoadedDiffusion
+
+
+@dataclass(frozen=True, slots=True)
+class LatentLayout:
+    """``channels`` of an unpacked latent; ``factor`` pixels of the picture are one of the latent; ``packed`` 2×2."""
+
+    channels: int
+    factor: int
+    packed: bool
+
+    def shape(self, width: int, height: int) -> tuple[int, int, int]:
+        """C, h, w of one latent for a picture of this size."""
+        return self.channels, height // self.factor, width // self.factor
+
+
+def layout(loaded: LoadedDiffusion) -> LatentLayout:
+    """The layout of this model's latents.
+
+    Raises:
+        ModelUnsuitable: it has no denoiser in latent space.
+    """
+    pipeline = loaded.pipeline
+    denoiser = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
+    if denoiser is None or getattr(pipeline, "vae", None) is None:
+        raise ModelUnsuitable(
+            model=loaded.handle.id,
+            reason="It has no denoiser that works in a latent space.",
+            task="text to image",
+        )
+    packed = hasattr(pipeline, "_pack_latents") and hasattr(pipeline, "_unpack_latents")
+    channels = int(denoiser.config.in_channels) // (4 if packed else 1)
+    return LatentLayout(channels, int(pipeline.vae_scale_factor), packed)
+
+
+def size_multiple(loaded: LoadedDiffusion) -> int:
+    """What both sides of a picture must be a multiple of: 8 for every pipeline, more where the latents need it."""
+    found = layout(loaded)
+    needed = math.lcm(8, found.factor * (2 if found.packed else 1))
+    return math.lcm(needed, int(loaded.card.get("size_multiple") or 1))
+
+
+def check_picture_size(loaded: LoadedDiffusion, width: int, height: int) -> None:
+    """Raise :class:`SizeUnsuitable` (with the nearest size that works) or :class:`ImageTooLarge`."""
+    check_size(width, height)
+    multiple = size_multiple(loaded)
+    if width % multiple or height % multiple:
+        nearest = [max(multiple, int(side / multiple + 0.5) * multiple) for side in (width, height)]
+        raise SizeUnsuitable(
+            width=width, height=height, multiple=multiple, nearest_width=nearest[0], nearest_height=nearest[1]
+        )
+
+
+def pack(pipeline: Any, latents: torch.Tensor, found: LatentLayout) -> torch.Tensor:
+    """N×C×h×w as the denoiser of this pipeline takes it."""
+    if not found.packed:
+        return latents
+    return pipeline._pack_latents(latents, *latents.shape)
+
+
+def unpack(
+    pipeline: Any, latents: torch.Tensor, found: LatentLayout, width: int, height: int
+) -> torch.Tensor:
+    """The inverse of :func:`pack`."""
+    if latents.ndim == 4:
+        return latents
+    return pipeline._unpack_latents(latents, height, width, found.factor)
+
+
+def to_vae(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Latents in the model's scaling -> what ``vae.decode`` takes."""
+    mean, deviation = _statistics(vae, latents)
+    if mean is not None:
+        return latents * deviation / float(vae.config.scaling_factor) + mean
+    shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+    return latents / float(vae.config.scaling_factor) + shift
+
+
+def from_vae(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """What ``vae.encode`` gives -> latents in the model's scaling."""
+    mean, deviation = _statistics(vae, latents)
+    if mean is not None:
+        return (latents - mean) * float(vae.config.scaling_factor) / deviation
+    shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+    return (latents - shift) * float(vae.config.scaling_factor)
+
+
+def _statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Mean and standard deviation per channel, where the VAE has both."""
+    import torch
+
+    mean = getattr(vae.config, "latents_mean", None)
+    deviation = getattr(vae.config, "latents_std", None)
+    if mean is None or deviation is None:
+        return None, None
+    shape = (1, -1, 1, 1)
+    return (
+        torch.tensor(mean, dtype=like.dtype, device=like.device).view(shape),
+        torch.tensor(deviation, dtype=like.dtype, device=like.device).view(shape),
+    )

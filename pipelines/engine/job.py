@@ -1,0 +1,197 @@
+"""One run of one graph: from the message that asks for it to the message that says how it ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine.context import RunContext
+from pipelines.engine.exchange import PixelWriter
+from pipelines.engine.protocol import (
+    Message,
+    NodeFinished,
+    NodeStarted,
+    NodeStatus,
+    Run,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+)
+from pipelines.engine.refs import error_data, plain_value, value_ref
+from pipelines.graph.cache import Cache
+from pipelines.graph.document import Graph
+from pipelines.graph.executor import Lanes, NodeResult, execute
+from pipelines.graph.node import FlagToken, ModelAccess
+from pipelines.graph.plan import Plan, plan
+from pipelines.graph.registry import Registry
+from pipelines.graph.values import nbytes
+
+LIBRARIES = ("torch", "diffusers", "transformers")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every job of an engine uses."""
+
+    registry: Registry
+    models: ModelAccess
+    cache: Cache
+    lanes: Lanes
+    device: str
+    cache_dir: Path
+    output_dir: Path
+    pixels: PixelWriter
+    emit: Callable[[Message], None]
+    previews: bool = True
+
+
+class Job:
+    """Runs a :class:`Run` message. Also the listener of the executor, the resources of keys, and the nodes'
+    job."""
+
+    def __init__(self, request: Run, services: Services) -> None:
+        self.request, self.services = request, services
+        self.id = request.job
+        self._cancel = FlagToken()
+        self.models, self.device = services.models, services.device
+        self.cache = Cache(services.cache.limit) if request.fresh else services.cache
+        self.cache_dir = services.cache_dir
+        self.output_dir = Path(request.output_dir) if request.output_dir else services.output_dir
+        self.pixels, self.previews, self.emit = services.pixels, services.previews, services.emit
+        self.graph = Graph()
+        self.seconds: dict[str, float] = {}
+        self.results: dict[str, NodeResult] = {}
+        self.is_started = False
+        self._began = time.perf_counter()
+        self._full: frozenset[str] = frozenset()
+
+    def run(self) -> RunFinished:
+        """Run to the end, telling everything on the way; the closing message is returned, not yet sent.
+
+        Raises:
+            GraphUnreadable, GraphFromTheFuture: there is no graph to run.
+        """
+        self.is_started, self._began = True, time.perf_counter()
+        self.graph = Graph.loads(self.request.graph, self.request.name or "The graph")
+        planned = plan(self.graph, self.services.registry, self.request.targets)
+        self._full = frozenset(planned.targets)
+        self.emit(RunStarted(job=self.id, nodes=planned.order))
+        results = execute(
+            planned,
+            cache=self.cache,
+            lanes=self.services.lanes,
+            resources=self,
+            cancel=self.cancel,
+            listener=self,
+            make_context=lambda node, item, items: RunContext(self, node, item, items),
+            salt=str(self.output_dir),
+        )
+        self.results = results
+        return self._finished(planned, results)
+
+    def _finished(self, planned: Plan, results: dict[str, NodeResult]) -> RunFinished:
+        nodes: dict[str, NodeStatus] = {node: result.status for node, result in results.items()}
+        errors = [result.error for result in results.values() if result.status == "failed" and result.error]
+        errors += [problem for problem in planned.errors if problem.node is None]
+        status: RunStatus = "finished"
+        if self.cancel.cancelled and "cancelled" in nodes.values():
+            status = "cancelled"
+        elif errors:
+            status = "failed"
+        seconds = time.perf_counter() - self._began
+        return RunFinished(
+            job=self.id,
+            status=status,
+            seconds=seconds,
+            nodes=nodes,
+            errors=tuple(error_data(error) for error in errors),
+            result=self._result(planned, results, status, seconds),
+        )
+
+    def _result(
+        self, planned: Plan, results: dict[str, NodeResult], status: str, seconds: float
+    ) -> dict[str, Any]:
+        """The entry of ``run --json`` for this graph."""
+        nodes: dict[str, Any] = {}
+        for node, result in results.items():
+            nodes[node] = {"status": result.status, "seconds": round(result.seconds, 6)}
+            if result.error is not None:
+                nodes[node]["error"] = result.error.to_json() | {"details": ""}
+        outputs = {
+            node: {port: plain_value(value) for port, value in results[node].outputs.items()}
+            for node in planned.targets
+            if results[node].status in ("executed", "cached")
+        }
+        return {
+            "graph": self.request.name,
+            "status": status,
+            "seconds": round(seconds, 6),
+            "nodes": nodes,
+            "outputs": outputs,
+        }
+
+    @property
+    def cancel(self) -> FlagToken:
+        return self._cancel
+
+    # --- Listener ------------------------------------------------------------------------------------------
+
+    def node_started(self, node: str) -> None:
+        self.emit(NodeStarted(job=self.id, node=node))
+
+    def node_finished(self, node: str, result: NodeResult) -> None:
+        self.seconds[node] = round(result.seconds, 4)
+        values = dict(result.outputs)
+        if result.shown is not None:
+            schema = self.services.registry.get(self.graph.nodes[node].type) if node in self.graph else None
+            values.setdefault(schema.node.preview if schema else "image", result.shown)
+        full = node in self._full
+        self.emit(
+            NodeFinished(
+                job=self.id,
+                node=node,
+                status=result.status,
+                seconds=result.seconds,
+                error=error_data(result.error) if result.error else None,
+                outputs={port: value_ref(value, self.pixels, full) for port, value in values.items()},
+                stored_bytes=sum(nbytes(value) for value in result.outputs.values()),
+            )
+        )
+
+    # --- Resources and what contexts ask for ---------------------------------------------------------------
+
+    def path(self, text: str) -> Path:
+        """A path of the document: absolute, from the home folder, or from the document's folder."""
+        path = Path(text).expanduser()
+        return path if path.is_absolute() or not self.request.base else Path(self.request.base) / path
+
+    def find(self, kind: str, model: str, dtype: str = "auto", quantization: str = "none") -> Any:
+        return self.models.find(kind, model, dtype, quantization)
+
+    def provenance(self) -> dict[str, Any]:
+        """What is written into files: the graph as run and what ran it."""
+        return {
+            "graph": self.graph.to_json(),
+            "name": self.request.name,
+            "versions": versions(),
+            "device": self.device,
+            "seconds": dict(self.seconds),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a picture, without importing it."""
+    found = {"python": sys.version.split()[0]}
+    for name in ("diptych-studio", *LIBRARIES):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,250 @@
+"""The engine itself, whatever it is hosted in: takes requests, runs jobs one after another, says what
+happens."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipelines import paths
+from pipelines.engine.exchange import PixelWriter
+from pipelines.engine.job import Job, Services
+from pipelines.engine.lanes import ThreadLanes
+from pipelines.engine.locks import FileLock
+from pipelines.engine.protocol import (
+    Cancel,
+    Failure,
+    FreeMemory,
+    Hello,
+    ListModels,
+    ListNodes,
+    Message,
+    Models,
+    Nodes,
+    Prepare,
+    Problems,
+    Ready,
+    Run,
+    RunFinished,
+    RunWaiting,
+    Saved,
+    SaveImage,
+    Shutdown,
+    Validate,
+)
+from pipelines.engine.refs import error_data
+from pipelines.errors import Cancelled, DiptychError, NothingToSave, describe
+from pipelines.graph.cache import Cache
+from pipelines.graph.document import Graph
+from pipelines.graph.node import Lane
+from pipelines.graph.plan import validate
+from pipelines.graph.registry import Registry, builtin
+from pipelines.graph.values import Image, ListValue, nbytes
+from pipelines.models.access import Models as ModelStore
+from pipelines.models.access import open_models
+
+KEPT_BYTES = 256 * 2**20
+"""Pictures of earlier runs kept for "save as", whatever became of their files."""
+
+
+class Kept(NamedTuple):
+    """Pictures of a node of an earlier run, and what is written into their files."""
+
+    pictures: list[Image]
+    provenance: dict[str, Any]
+
+
+class Engine:
+    """Serves requests from one thread; ``emit`` is called from several, one message at a time."""
+
+    def __init__(
+        self, hello: Hello, emit: Callable[[Message], None], registry: Registry | None = None
+    ) -> None:
+        settings = hello.settings
+        self._emit_unlocked = emit
+        self._emit_lock = threading.Lock()
+        self._lanes = ThreadLanes()
+        self._models: ModelStore = open_models(settings)
+        self._lock = FileLock(paths.runtime_dir() / f"device-{settings.device.replace(':', '-')}.lock")
+        self._services = Services(
+            registry=registry or builtin(),
+            models=self._models,
+            cache=Cache(settings.cache_bytes),
+            lanes=self._lanes,
+            device=settings.device,
+            cache_dir=Path(settings.cache_dir),
+            output_dir=Path(settings.output_dir),
+            pixels=PixelWriter(Path(hello.run_dir)),
+            emit=self.emit,
+            previews=settings.preview,
+        )
+        self._jobs: dict[str, Job] = {}
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        self._worker = threading.Thread(target=self._work, name="diptych-jobs", daemon=True)
+        self._worker.start()
+
+    def emit(self, message: Message) -> None:
+        with self._emit_lock:
+            self._emit_unlocked(message)
+
+    def ready(self) -> Ready:
+        """The first message a client gets."""
+        return Ready(version=version("diptych-studio"), pid=os.getpid())
+
+    def handle(self, request: Message) -> bool:
+        """Serve one request; False after :class:`Shutdown`. Never raises: failures are messages."""
+        match request:
+            case Run():
+                job = Job(request, replace(self._services, lanes=_JobLanes(self, request.job)))
+                self._jobs[job.id] = job
+                self._queue.put(job)
+            case Cancel():
+                self._cancel(request.job)
+            case Validate() | ListNodes() | ListModels() | SaveImage():
+                self._in_background("io", request.request, lambda: self._answer(request))
+            case Prepare():
+                self._in_background("gpu", "", lambda: self._prepare(request))
+            case FreeMemory():
+                self._services.cache.clear()
+                self._in_background("gpu", "", self._models.free)
+            case Shutdown():
+                return False
+        return True
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Cancel everything and wait at most ``seconds`` for the running job."""
+        for job in list(self._jobs.values()):
+            job.cancel.cancel()
+        self._queue.put(None)
+        self._worker.join(seconds)
+        self._lanes.close()
+        self._lock.release()
+
+    # --- jobs ----------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            if self._jobs.get(job.id) is job:
+                self._run(job)
+
+    def _run(self, job: Job) -> None:
+        try:
+            finished = job.run()
+        except Exception as error:  # noqa: BLE001 - whatever a job does, the next one runs
+            info = describe(error)
+            finished = RunFinished(job=job.id, status="failed", seconds=0.0, errors=(error_data(info),))
+        self._keep(job)
+        self._jobs.pop(job.id, None)
+        self.emit(finished)
+
+    def _cancel(self, job_id: str) -> None:
+        job = self._jobs.get(job_id)
+        if job is None:
+            return
+        job.cancel.cancel()
+        if not job.is_started:
+            del self._jobs[job_id]
+            self.emit(RunFinished(job=job_id, status="cancelled", seconds=0.0))
+
+    def _keep(self, job: Job) -> None:
+        for node, result in job.results.items():
+            values = [result.shown, *result.outputs.values()]
+            pictures = [
+                item
+                for value in values
+                for item in (value if isinstance(value, ListValue) else [value])
+                if isinstance(item, Image)
+            ]
+            if pictures:
+                self._kept[job.id, node] = Kept(pictures, job.provenance())
+        while (
+            len(self._kept) > 1
+            and sum(nbytes(item) for kept in self._kept.values() for item in kept.pictures) > KEPT_BYTES
+        ):
+            self._kept.popitem(last=False)
+
+    def lock_for(self, job_id: str) -> Callable[[Callable[[], Any]], Any]:
+        """A function that does its argument while this engine holds the device."""
+        job = self._jobs[job_id]
+
+        def waiting(owner: str) -> None:
+            self.emit(RunWaiting(job=job_id, device=self._services.device, owner=owner))
+
+        def locked(work: Callable[[], Any]) -> Any:
+            with self._lock.hold(job.cancel, waiting):
+                return work()
+
+        return locked
+
+    @property
+    def lanes(self) -> ThreadLanes:
+        return self._lanes
+
+    # --- answers -------------------------------------------------------------------------------------------
+
+    def _in_background(self, lane: Lane, request: str, work: Callable[[], Any]) -> None:
+        def report(future: Future[Any]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if error is not None and not isinstance(error, Cancelled):
+                self.emit(Failure(request=request, error=error_data(describe(error))))
+
+        self._lanes.submit(lane, work).add_done_callback(report)
+
+    def _answer(self, request: Message) -> None:
+        registry = self._services.registry
+        match request:
+            case Validate():
+                try:
+                    problems = validate(Graph.loads(request.graph), registry)
+                except DiptychError as error:
+                    problems = [error.info()]
+                self.emit(Problems(request=request.request, problems=tuple(map(error_data, problems))))
+            case ListNodes():
+                self.emit(
+                    Nodes(request=request.request, nodes=tuple(schema.to_json() for schema in registry))
+                )
+            case ListModels():
+                self.emit(Models(request=request.request, models=tuple(self._models.list(request.rescan))))
+            case SaveImage():
+                self.emit(self._save(request))
+
+    def _save(self, request: SaveImage) -> Saved:
+        from pipelines.metadata import write_image
+
+        kept = self._kept.get((request.job, request.node))
+        try:
+            if kept is None or request.index >= len(kept.pictures):
+                raise NothingToSave()
+            path = Path(request.path)
+            path = write_image(kept.pictures[request.index], path, provenance=kept.provenance)
+        except DiptychError as error:
+            return Saved(request=request.request, error=error_data(error.info()))
+        return Saved(request=request.request, path=str(path))
+
+    def _prepare(self, request: Prepare) -> None:
+        self.emit(self._models.device_report())
+        if request.model is not None:
+            self._models.preload(request.model)
+            self.emit(self._models.device_report())
+
+
+class _JobLanes:
+    """The engine's lanes, in which work for the device waits until no other program of ours uses it."""
+
+    def __init__(self, engine: Engine, job: str) -> None:
+        self._engine, self._job = engine, job
+
+    def submit(self, lane: Lane, work: Callable[[], Any]) -> Future[Any]:
+        if lane == "gpu":
+            locked = self._engine.lock_for(self._job)
+            return self._engine.lanes.submit(lane, lambda: locked(work))
+        return self._engine.lanes.submit(lane, work)

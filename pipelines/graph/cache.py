@@ -1,0 +1,102 @@
+"""Results by key: least recently used, bounded by bytes, safe to use from several threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from pipelines.graph import jsontext
+from pipelines.graph.node import file_fingerprint
+from pipelines.graph.values import nbytes
+
+OVERHEAD = 512
+"""Bytes counted for an entry beyond its values."""
+
+
+def key_of(*parts: Any) -> bytes:
+    """A 32-byte key of JSON parts, in which ``1``, ``1.0`` and ``true`` are different."""
+    return blake3(jsontext.canonical(parts).encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one node made: its outputs, how long it took, and the files it wrote (path -> fingerprint)."""
+
+    outputs: Mapping[str, Any]
+    seconds: float = 0.0
+    files: Mapping[str, str] = field(default_factory=dict)
+    shown: Any = None
+    """The input that the node shows, where it has no such output (a save node's picture)."""
+
+    def is_valid(self) -> bool:
+        """Whether every file it wrote is still there, unchanged."""
+        return all(file_fingerprint(Path(path)) == stamp for path, stamp in self.files.items())
+
+
+class Cache:
+    """An LRU of :class:`Entry` and memos. An entry larger than the whole limit is not kept."""
+
+    def __init__(self, limit: int = 512 * 2**20) -> None:
+        self.limit = limit
+        self.bytes = 0
+        self._entries: OrderedDict[object, tuple[Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes) -> Entry | None:
+        """The entry of ``key``, unless a file it wrote is gone or changed."""
+        entry = self._get(key)
+        if isinstance(entry, Entry):
+            if entry.is_valid():
+                return entry
+            self.discard(key)
+        return None
+
+    def put(self, key: bytes, entry: Entry) -> None:
+        """Keep an entry, and drop the least recently used ones over the limit."""
+        held = sum(nbytes(value) for value in (*entry.outputs.values(), entry.shown))
+        self._put(key, entry, OVERHEAD + held)
+
+    def memo(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+        """``make()`` once per key while it stays in the cache; concurrent callers may each make it."""
+        value = self._get(("memo", *key))
+        if value is None:
+            value = make()
+            self._put(("memo", *key), value, OVERHEAD + nbytes(value))
+        return value
+
+    def discard(self, key: object) -> None:
+        with self._lock:
+            _, size = self._entries.pop(key, (None, 0))
+            self.bytes -= size
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+            self.bytes = 0
+
+    def _get(self, key: object) -> Any:
+        with self._lock:
+            if key not in self._entries:
+                return None
+            self._entries.move_to_end(key)
+            return self._entries[key][0]
+
+    def _put(self, key: object, value: Any, size: int) -> None:
+        with self._lock:
+            self.bytes -= self._entries.pop(key, (None, 0))[1]
+            if size > self.limit:
+                return
+            self._entries[key] = (value, size)
+            self.bytes += size
+            while self.bytes > self.limit:
+                _, (_, dropped) = self._entries.popitem(last=False)
+                self.bytes -= dropped

@@ -1,0 +1,298 @@
+"""Runs a plan: on demand, each node in its lane, results by key, and never more than what the targets need.
+
+Two kinds of task make up a run. ``("key", n)`` finds the key of node *n*; ``("value", n)`` finds its outputs,
+in the cache or by running it. A task that needs another waits for it and is tried again. So a cached result
+needs nothing upstream, a lazy input that isn't wanted is never looked at, and there is no recursion whatever
+the length of a chain.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pipelines.errors import Cancelled, DiptychError, ErrorInfo, NotExecuted, describe
+from pipelines.graph.cache import Cache, Entry, key_of
+from pipelines.graph.invoke import MakeContext, invoke, located
+from pipelines.graph.node import CancelToken, Lane, Node, Resources, file_fingerprint
+from pipelines.graph.plan import Plan, PlannedNode
+from pipelines.graph.values import ListValue
+
+Status = Literal["executed", "cached", "failed", "blocked", "skipped", "cancelled"]
+Task = tuple[Literal["key", "value"], str]
+
+
+class Lanes(Protocol):
+    """Threads by lane (see :mod:`pipelines.engine.lanes`)."""
+
+    def submit(self, lane: Lane, work: Callable[[], Any]) -> Future[Any]: ...
+
+
+@dataclass(slots=True)
+class NodeResult:
+    """What became of a node in one run. ``outputs`` is empty unless it was executed or cached."""
+
+    status: Status
+    seconds: float = 0.0
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    error: ErrorInfo | None = None
+    shown: Any = None
+    """The input that the node shows, also if it failed: a picture that could not be saved is not lost."""
+
+
+class Listener(Protocol):
+    """Told about nodes as they start and finish, from the thread that called :func:`execute`."""
+
+    def node_started(self, node: str) -> None: ...
+
+    def node_finished(self, node: str, result: NodeResult) -> None: ...
+
+
+def execute(
+    plan: Plan, *, cache: Cache, lanes: Lanes, make_context: MakeContext, resources: Resources, cancel:
+    CancelToken, listener: Listener, salt: str = "",
+) -> dict[str, NodeResult]:  # fmt: skip
+    """Run a plan and return the result of each of its nodes.
+
+    Args:
+        salt: goes into the key of nodes that save files: where they go if the document doesn't say.
+
+    A failed node blocks what needs it and nothing else. A cancelled or failed node is never cached.
+    """
+    return _Run(plan, cache, lanes, make_context, resources, cancel, listener, salt).run()
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: Plan,
+        cache: Cache,
+        lanes: Lanes,
+        make_context: MakeContext,
+        resources: Resources,
+        cancel: CancelToken,
+        listener: Listener,
+        salt: str,
+    ) -> None:
+        self.plan, self.cache, self.lanes, self.make_context = plan, cache, lanes, make_context
+        self.resources, self.cancel, self.listener, self.salt = resources, cancel, listener, salt
+        self.keys: dict[str, bytes | None] = {}
+        self.used: dict[str, tuple[str, ...]] = {}
+        self.results: dict[str, NodeResult] = {}
+        self.running: set[str] = set()
+        self.waiters: dict[Task, list[Task]] = {}
+        self.missing: dict[Task, int] = {}
+        self.ready: deque[Task] = deque()
+        self.finished: queue.SimpleQueue[tuple[str, Future[Any], float]] = queue.SimpleQueue()
+
+    def run(self) -> dict[str, NodeResult]:
+        for target in self.plan.targets:
+            self._start(("value", target))
+        while self.ready or self.running:
+            while self.ready:
+                self._advance(self.ready.popleft())
+            if self.running:
+                self._collect(*self.finished.get())
+        for node in self.plan.order:
+            if node not in self.results:
+                cancelled = self.cancel.cancelled
+                self.results[node] = NodeResult("cancelled" if cancelled else "skipped")
+        return {node: self.results[node] for node in self.plan.order}
+
+    # --- tasks ---------------------------------------------------------------------------------------------
+
+    def _start(self, task: Task) -> None:
+        if task not in self.waiters:
+            self.waiters[task] = []
+            self.ready.append(task)
+
+    def _is_done(self, task: Task) -> bool:
+        return task[1] in (self.keys if task[0] == "key" else self.results)
+
+    def _wait(self, task: Task, others: list[Task]) -> bool:
+        """Let ``task`` wait for those of ``others`` that are not done; False if all are."""
+        pending = [other for other in dict.fromkeys(others) if not self._is_done(other)]
+        for other in pending:
+            self._start(other)
+            self.waiters[other].append(task)
+        self.missing[task] = len(pending)
+        return bool(pending)
+
+    def _done(self, task: Task) -> None:
+        for waiter in self.waiters.get(task, ()):
+            self.missing[waiter] -= 1
+            if not self.missing[waiter]:
+                self.ready.append(waiter)
+        self.waiters[task] = []
+
+    def _advance(self, task: Task) -> None:
+        if self._is_done(task):
+            return
+        kind, node = task
+        planned = self.plan.nodes[node]
+        if self.cancel.cancelled:
+            self._finish(node, NodeResult("cancelled"))
+            return
+        errors = [problem for problem in planned.problems if problem.severity == "error"]
+        if errors:
+            self._finish(node, NodeResult("failed", error=errors[0]))
+            return
+        if planned.muted:
+            self._finish(node, NodeResult("skipped"))
+            return
+        if kind == "key":
+            self._find_key(task, planned)
+        else:
+            self._find_value(task, planned)
+
+    def _find_key(self, task: Task, planned: PlannedNode) -> None:
+        """The key needs the keys of the inputs used, and, where these depend on linked params, their
+        values."""
+        schema, node = planned.schema, planned.id
+        assert schema is not None
+        values = dict(planned.literals)
+        reads = _reads_files(schema.node)
+        lazy = frozenset(port.name for port in planned.inputs if port.lazy)
+        if (lazy or reads) and planned.linked_params:
+            if self._wait(task, [("value", planned.links[name].node) for name in planned.linked_params]):
+                return
+            if self._blocked(planned, planned.linked_params):
+                return
+            values.update({name: self._linked(planned, name) for name in planned.linked_params})
+        unwanted = lazy - schema.node.wanted(values)
+        names = tuple(name for name in planned.links if name not in unwanted)
+        if self._wait(task, [("key", planned.links[name].node) for name in names]):
+            return
+        if self._blocked(planned, names):
+            return
+        self.used[node] = names
+        links = sorted(
+            [name, planned.links[name].output, _hex(self.keys[planned.links[name].node])] for name in names
+        )
+        prints = self._fingerprints(schema.node, values) if reads else ""
+        salt = self.salt if schema.node.saves else ""
+        literals = {name: value for name, value in planned.literals.items() if name not in unwanted}
+        self.keys[node] = key_of(schema.id, schema.node.version, literals, links, prints, salt)
+        self._done(task)
+
+    def _fingerprints(self, node: type[Node], values: Mapping[str, Any]) -> list[str]:
+        """What the node reads, for each item where a linked param is a list."""
+        lists = {name: value for name, value in values.items() if isinstance(value, ListValue)}
+        count = max((len(value) for value in lists.values()), default=1)
+        prints = []
+        for index in range(count):
+            item = {name: value[min(index, len(value) - 1)] for name, value in lists.items() if value}
+            try:
+                prints.append(node.fingerprint({**values, **item}, self.resources))
+            except DiptychError as error:  # the run itself says it, at the node
+                prints.append(type(error).__name__)
+        return prints
+
+    def _find_value(self, task: Task, planned: PlannedNode) -> None:
+        node = planned.id
+        if self._wait(task, [("key", node)]):
+            return
+        key = self.keys[node]
+        entry = self.cache.get(key) if key is not None else None
+        if entry is not None:
+            self._finish(node, NodeResult("cached", entry.seconds, entry.outputs, shown=entry.shown))
+            return
+        names = self.used[node]
+        if self._wait(task, [("value", planned.links[name].node) for name in names]):
+            return
+        if self._blocked(planned, names):
+            return
+        if node not in self.running:
+            self._dispatch(planned, {name: self._linked(planned, name) for name in names})
+
+    def _linked(self, planned: PlannedNode, name: str) -> Any:
+        link = planned.links[name]
+        return self.results[link.node].outputs[link.output]
+
+    def _blocked(self, planned: PlannedNode, names: tuple[str, ...] | list[str]) -> bool:
+        """Finish a node that can't run because something it uses did not."""
+        for name in names:
+            source = planned.links[name].node
+            result = self.results.get(source)
+            if result is None or result.status in ("executed", "cached"):
+                continue
+            if result.status in ("skipped", "cancelled"):
+                self._finish(planned.id, NodeResult(result.status))
+            else:
+                error = NotExecuted(source=self.plan.nodes[source].title).info().at(planned.id, name)
+                self._finish(planned.id, NodeResult("blocked", error=error))
+            return True
+        return False
+
+    # --- running -------------------------------------------------------------------------------------------
+
+    def _dispatch(self, planned: PlannedNode, linked: Mapping[str, Any]) -> None:
+        assert planned.schema is not None
+        self.running.add(planned.id)
+
+        def work() -> tuple[dict[str, Any], float]:
+            self.cancel.check()
+            started = time.perf_counter()
+            outputs = invoke(planned, linked, self.make_context)
+            return outputs, time.perf_counter() - started
+
+        def report(future: Future[Any], node: str = planned.id, since: float = time.perf_counter()) -> None:
+            self.finished.put((node, future, since))
+
+        self.listener.node_started(planned.id)
+        self.lanes.submit(planned.schema.node.lane, work).add_done_callback(report)
+
+    def _collect(self, node: str, future: Future[Any], since: float) -> None:
+        self.running.discard(node)
+        error = future.exception()
+        shown = self._shown(self.plan.nodes[node])
+        if isinstance(error, Cancelled):
+            self._finish(node, NodeResult("cancelled", time.perf_counter() - since))
+        elif error is not None:
+            if isinstance(error, DiptychError):
+                error = located(error, node)
+            info = describe(error)
+            seconds = time.perf_counter() - since
+            self._finish(node, NodeResult("failed", seconds, error=info.at(info.node or node), shown=shown))
+        else:
+            outputs, seconds = future.result()
+            key = self.keys[node]
+            if key is not None:
+                self.cache.put(key, Entry(outputs, seconds, self._files(node, outputs), shown))
+            self._finish(node, NodeResult("executed", seconds, outputs, shown=shown))
+
+    def _shown(self, planned: PlannedNode) -> Any:
+        """The value of the linked input that a node shows, where it has no such output."""
+        name = planned.schema.node.preview if planned.schema else ""
+        is_output = any(port.name == name for port in planned.outputs)
+        return self._linked(planned, name) if name in planned.links and not is_output else None
+
+    def _files(self, node: str, outputs: Mapping[str, Any]) -> dict[str, str]:
+        schema = self.plan.nodes[node].schema
+        if schema is None or not schema.node.saves:
+            return {}
+        paths = outputs["path"] if isinstance(outputs["path"], ListValue) else [outputs["path"]]
+        return {path: file_fingerprint(Path(path)) for path in paths}
+
+    def _finish(self, node: str, result: NodeResult) -> None:
+        if node in self.results:
+            return
+        self.results[node] = result
+        self.keys.setdefault(node, None)
+        self.listener.node_finished(node, result)
+        self._done(("key", node))
+        self._done(("value", node))
+
+
+def _reads_files(node: type[Node]) -> bool:
+    return getattr(node.fingerprint, "__func__", None) is not getattr(Node.fingerprint, "__func__", None)
+
+
+def _hex(key: bytes | None) -> str:
+    return key.hex() if key else ""

@@ -1,0 +1,195 @@
+"""The node types there are, and what each one's schema looks like as plain data."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from pipelines.graph import types as port_types
+from pipelines.graph.node import Input, Node, Output
+from pipelines.graph.types import PortType
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSchema:
+    """One param as a form sees it. ``type`` is the port type it takes when it is linked."""
+
+    name: str
+    type: PortType
+    title: str
+    description: str = ""
+    default: Any = None
+    optional: bool = False
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    dynamic_choices: str = ""
+    widget: str = ""
+    advanced: bool = False
+    primary: bool = False
+
+
+@dataclass(frozen=True)
+class NodeSchema:
+    """A node type as data: what the studio, the CLI and the docs read."""
+
+    node: type[Node]
+    params: tuple[ParamSchema, ...] = field(default_factory=tuple)
+
+    @property
+    def id(self) -> str:
+        return self.node.id
+
+    @property
+    def title(self) -> str:
+        return self.node.title or self.id
+
+    @property
+    def category(self) -> str:
+        return self.node.category
+
+    @property
+    def description(self) -> str:
+        return (self.node.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
+
+    @cached_property
+    def params_by_name(self) -> Mapping[str, ParamSchema]:
+        return {param.name: param for param in self.params}
+
+    def inputs(self, params: Mapping[str, Any]) -> tuple[Input, ...]:
+        """Declared input ports, without the params (which can be linked too: see :meth:`port`)."""
+        return self.node.input_ports(params)
+
+    def outputs(self, params: Mapping[str, Any]) -> tuple[Output, ...]:
+        return self.node.output_ports(params)
+
+    def port(self, name: str, params: Mapping[str, Any]) -> Input | None:
+        """The input called ``name``, be it a declared port or a linkable param."""
+        for port in self.inputs(params):
+            if port.name == name:
+                return port
+        param = self.params_by_name.get(name)
+        if param is None:
+            return None
+        return Input(name, param.type, param.title, param.description, default=param.default)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON: ports, and the params' JSON Schema."""
+
+        def port(item: Input | Output) -> dict[str, Any]:
+            return {
+                "name": item.name,
+                "type": str(item.type),
+                "title": item.label,
+                "description": item.description,
+            }
+
+        return {
+            "id": self.id, "version": self.node.version, "title": self.title, "category": self.category,
+            "description": self.description, "lane": self.node.lane,
+            "inputs": [{**port(item), "required": item.required, "lazy": item.lazy} for item in
+            self.inputs({})], "outputs": [port(item) for item in self.outputs({})],
+            "params": self.node.Params.model_json_schema(),
+        }  # fmt: skip
+
+
+class Registry:
+    """Node types by id. One for the built-in types (:func:`builtin`), more for tests and extensions."""
+
+    def __init__(self, *nodes: type[Node]) -> None:
+        self._nodes: dict[str, NodeSchema] = {}
+        for node in nodes:
+            self.add(node)
+
+    def add(self, node: type[Node]) -> type[Node]:
+        """Register a type (usable as a decorator). An id can only be given once."""
+        if node.id in self._nodes:
+            raise ValueError(f"node type {node.id} is registered twice")
+        self._nodes[node.id] = NodeSchema(
+            node, tuple(_param(name, info) for name, info in node.Params.model_fields.items())
+        )
+        return node
+
+    def get(self, type_id: str) -> NodeSchema | None:
+        return self._nodes.get(type_id)
+
+    def __getitem__(self, type_id: str) -> NodeSchema:
+        return self._nodes[type_id]
+
+    def __contains__(self, type_id: object) -> bool:
+        return type_id in self._nodes
+
+    def __iter__(self) -> Iterator[NodeSchema]:
+        return iter(self._nodes.values())
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """The annotation without ``None`` and ``Annotated``, and whether ``None`` was allowed."""
+    optional = False
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
+            optional = True
+            members = tuple(item for item in get_args(annotation) if item is not type(None))
+            annotation = members[0] if len(members) == 1 else members
+        else:
+            return annotation, optional
+
+
+def _param(name: str, info: FieldInfo) -> ParamSchema:
+    annotation, optional = _plain(info.annotation)
+    hints: dict[str, Any] = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    kind, choices = _port_type(annotation, str(hints.get("widget", "")))
+    low, high = _bound(info, "ge", "gt"), _bound(info, "le", "lt")
+    default = None if info.is_required() else info.get_default(call_default_factory=False)
+    return ParamSchema(
+        name, kind, info.title or name, info.description or "",
+        default.value if isinstance(default, Enum) else default, optional,
+        unit=str(hints.get("unit", "")), minimum=low, maximum=high, step=hints.get("step"), choices=choices,
+        dynamic_choices=str(hints.get("choices", "")), widget=str(hints.get("widget", "")),
+        advanced=bool(hints.get("advanced")), primary=bool(hints.get("primary")),
+    )  # fmt: skip
+
+
+def _bound(info: FieldInfo, *names: str) -> float | None:
+    """The value of the first of these constraints (``ge``, ``gt``…) that the field has."""
+    found = (getattr(item, name, None) for item in info.metadata for name in names)
+    return next((float(value) for value in found if value is not None), None)
+
+
+def _port_type(annotation: Any, widget: str) -> tuple[PortType, tuple[str, ...]]:
+    if get_origin(annotation) is Literal:
+        return port_types.Choice, tuple(str(item) for item in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return port_types.Choice, tuple(str(item.value) for item in annotation)
+    if widget == "seed":
+        return port_types.Seed, ()
+    simple = {
+        bool: port_types.Boolean,
+        int: port_types.Integer,
+        float: port_types.Number,
+        str: port_types.Text,
+    }
+    if isinstance(annotation, type) and annotation in simple:
+        return simple[annotation], ()
+    return port_types.Json, ()
+
+
+@lru_cache(maxsize=1)
+def builtin() -> Registry:
+    """The built-in node types."""
+    from pipelines.nodes import NODES
+
+    return Registry(*NODES)

@@ -1,0 +1,212 @@
+"""The values that travel along edges. All are immutable, so that a cache entry can't be corrupted by a node.
+
+Text is :class:`str`, Number :class:`float`, Integer and Seed :class:`int`, Boolean :class:`bool`, Choice
+:class:`str`. Arrays are set read-only; tensors, which have no such flag, are cloned whenever they are taken
+out. No torch import here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.errors import ImageTooLarge
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_PIXELS = 2**28
+"""Largest product of width and height that is allocated without asking."""
+
+Array = npt.NDArray[Any]
+
+
+def check_size(width: int, height: int, limit: int = MAX_PIXELS) -> None:
+    """Raise :class:`ImageTooLarge` before memory is taken, if ``width * height`` exceeds ``limit`` pixels."""
+    if width * height > limit:
+        raise ImageTooLarge(width=width, height=height, limit=limit // 2**20)
+
+
+def frozen(array: Array) -> Array:
+    """A read-only array with the same content; copied unless nobody else can write to its memory."""
+    array = np.ascontiguousarray(array)
+    if array.base is not None and (
+        array.flags.writeable or getattr(array.base, "flags", array.flags).writeable
+    ):
+        array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A picture: ``pixels`` is H×W×C (C = 1 grey, 3 RGB, 4 RGBA straight alpha), uint8 0..255 or float32
+    0..1, sRGB.
+
+    ``info`` says how it was made (prompt, seed, sampler…): it follows the picture into its file. Operations
+    keep it by using :meth:`with_pixels`.
+    """
+
+    pixels: Array
+    info: Mapping[str, Any] = field(default_factory=dict)
+    colour_space: str = "sRGB"
+
+    def __post_init__(self) -> None:
+        pixels = self.pixels[..., None] if self.pixels.ndim == 2 else self.pixels
+        if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.dtype not in (np.uint8, np.float32):
+            raise ValueError(
+                f"an image is H×W×(1|3|4) of uint8 or float32, not {pixels.shape} of {pixels.dtype}"
+            )
+        object.__setattr__(self, "pixels", frozen(pixels))
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def channels(self) -> int:
+        return int(self.pixels.shape[2])
+
+    def with_pixels(self, pixels: Array, **info: Any) -> Image:
+        """A new picture that keeps this one's history; ``info`` adds to it."""
+        return Image(pixels, {**self.info, **info}, self.colour_space)
+
+    def as_float(self) -> Array:
+        """H×W×C float32 in 0..1 (read-only where no conversion was needed)."""
+        if self.pixels.dtype == np.float32:
+            return self.pixels
+        return self.pixels.astype(np.float32) / np.float32(255)
+
+    def as_uint8(self) -> Array:
+        """H×W×C uint8, rounded to nearest (read-only where no conversion was needed)."""
+        if self.pixels.dtype == np.uint8:
+            return self.pixels
+        return np.rint(np.clip(np.nan_to_num(self.pixels), 0, 1) * 255).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """A soft mask: H×W float32 in 0..1, where 1 means "repaint here"."""
+
+    values: Array
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2:
+            raise ValueError(f"a mask is H×W, not {self.values.shape}")
+        object.__setattr__(self, "values", frozen(np.clip(self.values.astype(np.float32), 0, 1)))
+
+    @property
+    def width(self) -> int:
+        return int(self.values.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.values.shape[0])
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+class Latent:
+    """A latent: N×C×h×w float tensor in the model's own scaling, on the CPU; :meth:`tensor` clones it."""
+
+    __slots__ = ("_tensor", "info")
+
+    def __init__(self, tensor: torch.Tensor, info: Mapping[str, Any] | None = None) -> None:
+        self._tensor = tensor.detach().to("cpu", copy=True)
+        self.info: Mapping[str, Any] = MappingProxyType(dict(info or {}))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._tensor.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self._tensor.numel() * self._tensor.element_size()
+
+    def tensor(self) -> torch.Tensor:
+        """A copy of the tensor."""
+        return self._tensor.clone()
+
+
+class Conditioning:
+    """Encoded prompts: named tensors (``prompt_embeds`` B×T×D, …) on the CPU; :meth:`tensors` clones them."""
+
+    __slots__ = ("_tensors", "info")
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any] | None = None) -> None:
+        self._tensors = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        self.info: Mapping[str, Any] = MappingProxyType(dict(info or {}))
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors.values())
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Copies of the tensors."""
+        return {name: tensor.clone() for name, tensor in self._tensors.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHandle:
+    """A model on an edge: what it is and where, never the weights (those belong to the residency manager).
+
+    ``kind`` is diffusion, language or upscale; ``dtype`` auto, fp32, bf16 or fp16; ``quantization`` none,
+    int8 or nf4; ``fingerprint`` changes when the files do.
+    """
+
+    kind: Literal["diffusion", "language", "upscale"]
+    id: str
+    path: str
+    family: str
+    dtype: str = "auto"
+    quantization: str = "none"
+    fingerprint: str = ""
+
+    def replace(self, **changes: Any) -> ModelHandle:
+        """A copy with ``changes``."""
+        return replace(self, **changes)
+
+
+class ListValue(tuple[Any, ...]):
+    """A list on an edge. Its own class, so that a JSON array is never mistaken for one."""
+
+    __slots__ = ()
+
+    def __new__(cls, items: Iterable[Any] = ()) -> ListValue:
+        return super().__new__(cls, items)
+
+
+def nbytes(value: Any) -> int:
+    """Bytes a value holds in memory, for the cache's limit (a small constant for scalars)."""
+    match value:
+        case ListValue():
+            return 64 + sum(nbytes(item) for item in value)
+        case Image():
+            return int(value.pixels.nbytes) + 256
+        case Mask():
+            return int(value.values.nbytes) + 128
+        case Latent() | Conditioning():
+            return value.nbytes + 256
+        case str():
+            return 64 + len(value) * 2
+        case dict():
+            return 64 + sum(nbytes(key) + nbytes(item) for key, item in value.items())
+        case list() | tuple():
+            return 64 + sum(nbytes(item) for item in value)
+        case _:
+            return 64

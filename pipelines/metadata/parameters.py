@@ -1,0 +1,140 @@
+"""The text that A1111 writes beside a picture: prompt, negative prompt, and one line of settings.
+
+a red apple
+Negative prompt: blurry
+Steps: 16, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 4, Seed: 1, Size: 64x64, Model: starter
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+_NEGATIVE: Final = "Negative prompt:"
+_SETTING: Final = re.compile(r'\s*(\w[\w \-/.]{0,60}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
+_SIZE: Final = re.compile(r"(\d{1,6})x(\d{1,6})")
+_OLD_SCHEDULES: Final = ("Karras", "Exponential", "Uniform", "SGM Uniform")
+
+_NAMES: Final[tuple[tuple[str, tuple[str, ...], type], ...]] = (
+    ("Steps", ("steps",), int),
+    ("Sampler", ("sampler", "sampler_name"), str),
+    ("Schedule type", ("schedule",), str),
+    ("CFG scale", ("guidance_scale", "cfg_scale"), float),
+    ("CFG Rescale", ("guidance_rescale",), float),
+    ("Seed", ("seed",), int),
+    ("Size", ("size",), str),
+    ("Model hash", ("model_hash",), str),
+    ("Model", ("model", "model_name"), str),
+    ("VAE", ("vae",), str),
+    ("Variation seed", ("variation_seed",), int),
+    ("Variation seed strength", ("variation_strength",), float),
+    ("Denoising strength", ("denoising_strength", "strength"), float),
+    ("Clip skip", ("clip_skip",), int),
+    ("Hires upscaler", ("upscaler",), str),
+    ("Hires upscale", ("upscale_factor",), float),
+)
+"""A1111's name, our names in ``Image.info`` (the first is the one given when reading), and the kind of
+value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The text in its parts; ``settings`` keeps names, order and values as written."""
+
+    prompt: str = ""
+    negative: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def info(self) -> dict[str, Any]:
+        """The same under our names, as ``Image.info`` has them; what isn't a number where one belongs is left
+        out."""
+        result: dict[str, Any] = {"prompt": self.prompt}
+        if self.negative:
+            result["negative"] = self.negative
+        for name, keys, kind in _NAMES:
+            if name in self.settings and name != "Size":
+                try:
+                    result[keys[0]] = kind(self.settings[name])
+                except ValueError:
+                    continue
+        if size := _SIZE.fullmatch(self.settings.get("Size", "")):
+            result["width"], result["height"] = int(size[1]), int(size[2])
+        sampler = str(result.get("sampler", ""))
+        for (
+            word
+        ) in _OLD_SCHEDULES:  # before it had a name of its own, the schedule was the sampler's last word
+            if "schedule" not in result and sampler.endswith(f" {word}"):
+                result["sampler"], result["schedule"] = sampler.removesuffix(f" {word}"), word
+        return result
+
+
+def format_parameters(info: Mapping[str, Any], width: int, height: int, version: str = "") -> str:
+    """The text for a picture made as ``info`` says; ``width`` × ``height`` px where ``info`` has no size."""
+    values = dict(info)
+    values["size"] = f"{info.get('width', width)}x{info.get('height', height)}"
+    settings = []
+    for name, keys, kind in _NAMES:
+        value = next((values[key] for key in keys if values.get(key) not in (None, "")), None)
+        if _says_something(name, value, values):
+            settings.append(f"{name}: {_quoted(_written(value, kind))}")
+    settings.append(f"Version: {_quoted(f'Diptych {version}'.strip())}")
+    lines = [str(info.get("prompt") or "")]
+    negative = str(info.get("negative") or info.get("negative_prompt") or "")
+    if negative:
+        lines.append(f"{_NEGATIVE} {negative}")
+    return "\n".join([*lines, ", ".join(settings)])
+
+
+def parse_parameters(text: str) -> Parameters:
+    """Read such a text; without a line of settings at the end all of it is the prompt."""
+    lines = text.strip().split("\n")
+    settings: dict[str, str] = {}
+    found = _SETTING.findall(lines[-1])
+    if len(found) >= 3 or (found and lines[-1].startswith("Steps: ")):
+        settings = {name.strip(): _unquoted(value.strip()) for name, value in found}
+        lines.pop()
+    prompt: list[str] = []
+    negative: list[str] = []
+    target = prompt
+    for line in lines:
+        if target is prompt and line.startswith(_NEGATIVE):
+            target = negative
+            line = line.removeprefix(_NEGATIVE).lstrip()
+        target.append(line)
+    return Parameters("\n".join(prompt).strip(), "\n".join(negative).strip(), settings)
+
+
+def _says_something(name: str, value: Any, values: Mapping[str, Any]) -> bool:
+    """Whether a setting belongs into the line: what has no effect does not."""
+    if value is None or (isinstance(value, Mapping | list | tuple)):
+        return False
+    if name == "Schedule type":
+        return str(value).casefold() not in ("default", "model default")
+    if name == "Clip skip":
+        return isinstance(value, int) and value > 1
+    if name.startswith("Variation seed"):
+        return bool(values.get("variation_strength"))
+    return not (name == "CFG Rescale" and not value)
+
+
+def _written(value: Any, kind: type) -> str:
+    if kind is not str and isinstance(value, float):
+        return f"{value:g}" if abs(value) < 1e6 else repr(value)
+    return str(value)
+
+
+def _quoted(text: str) -> str:
+    """Quoted where the line would break otherwise, the way A1111 does it (a JSON string)."""
+    return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ',:\n"') else text
+
+
+def _unquoted(text: str) -> str:
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    try:
+        return str(json.loads(text))
+    except json.JSONDecodeError:
+        return text

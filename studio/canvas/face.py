@@ -1,0 +1,228 @@
+"""What a node shows: its title, ports and rows, worked out from the document and the node's schema, with geometry.
+
+A :class:`NodeFace` is plain data: the item paints it, gestures ask it where ports are. No painting here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from PySide6.QtCore import QPointF, QRectF
+
+from pipelines.graph import types as port_types
+from pipelines.graph.document import Graph, NodeRecord
+from pipelines.graph.node import Input, Output
+from pipelines.graph.registry import NodeSchema, ParamSchema, Registry
+from pipelines.graph.types import PortType
+from studio.canvas.style import Metrics
+from studio.graph_edits import inputs_of, outputs_of
+from studio.translate import tr
+
+MAX_PRIMARY: Final = 4
+TEXT_LINES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PortFace:
+    """A port where it is drawn; ``at`` is relative to the node's top left corner."""
+
+    node: str
+    name: str
+    label: str
+    type: PortType
+    is_output: bool
+    at: QPointF
+    linked: bool = False
+    description: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowFace:
+    """One row: ports with labels, or a value. ``box`` is where a value is shown; ``lines`` > 1 wraps a text."""
+
+    rect: QRectF
+    label: str = ""
+    value: str = ""
+    param: str = ""
+    box: QRectF | None = None
+    lines: int = 1
+    input: PortFace | None = None
+    output: PortFace | None = None
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFace:
+    """A node ready to be painted, without its run state."""
+
+    node: str
+    type: str
+    title: str
+    category: str
+    mode: str
+    width: float
+    height: float
+    """Without thumbnail or streamed text."""
+    hue: PortType
+    rows: tuple[RowFace, ...] = ()
+    ports: tuple[PortFace, ...] = ()
+    known: bool = True
+    preview: str = ""
+    shows_pictures: bool = False
+    streams_text: bool = False
+    places: dict[tuple[bool, str], PortFace] = field(default_factory=dict)
+
+    def port(self, name: str, is_output: bool) -> PortFace | None:
+        return self.places.get((is_output, name))
+
+
+def value_text(kind: PortType, value: Any, unit: str = "", *, dynamic: bool = False) -> str:
+    """A literal as a node shows it, in one line."""
+    if value is None:
+        return tr("Random") if kind == port_types.Seed else tr("None")
+    if isinstance(value, bool):
+        return tr("On") if value else tr("Off")
+    if isinstance(value, float):
+        text = f"{value:.4g}"
+        value = text if "." in text or "e" in text or "n" in text else f"{text}.0"
+    if dynamic and value == "":
+        return tr("Default")
+    text = str(value)
+    if kind == port_types.Choice:
+        text = choice_text(text)
+    return f"{text} {unit}".strip()
+
+
+def choice_text(value: str) -> str:
+    """A choice for people: a plain lower-case word gets a capital, names stay as they are."""
+    if value == "default":
+        return tr("Model default")
+    return value.replace("_", " ").capitalize() if value.replace("_", "").isalpha() and value.islower() else value
+
+
+class _Builder:
+    """Places rows from top to bottom."""
+
+    def __init__(self, node: str, record: NodeRecord, metrics: Metrics) -> None:
+        self.node, self.record, self.metrics = node, record, metrics
+        self.rows: list[RowFace] = []
+        self.ports: list[PortFace] = []
+        self.y = metrics.title + metrics.pad
+
+    def port(self, port: Input | Output, *, linked: bool) -> PortFace:
+        output = isinstance(port, Output)
+        x = self.metrics.width if output else 0.0
+        required = isinstance(port, Input) and port.required
+        face = PortFace(
+            self.node, port.name, tr(port.label), port.type, output, QPointF(x, self.y + self.metrics.row / 2),
+            linked, tr(port.description) if port.description else "", required,
+        )  # fmt: skip
+        self.ports.append(face)
+        return face
+
+    def pair(self, left: Input | None, right: Output | None, outputs_used: frozenset[str]) -> None:
+        into = self.port(left, linked=left.name in self.record.inputs) if left else None
+        out = self.port(right, linked=right.name in outputs_used) if right else None
+        self.rows.append(RowFace(self._rect(), input=into, output=out))
+        self.y += self.metrics.row
+
+    def value(self, port: Input, text: str, numeric: bool, *, multiline: bool = False) -> None:
+        linked = port.name in self.record.inputs
+        face = self.port(port, linked=linked)
+        lines = TEXT_LINES if multiline and not linked and text else 1
+        rect = self._rect()
+        inset, row = self.metrics.inset, self.metrics.row
+        box: QRectF | None = None
+        if lines > 1:
+            height = lines * self.metrics.line + 8
+            box = QRectF(inset, self.y + row, self.metrics.width - 2 * inset, height)
+            rect.setHeight(row + height + 4)
+        elif not linked:
+            box = QRectF(inset - 4, self.y + 1, self.metrics.width - 2 * inset + 8, row - 2)
+        self.rows.append(
+            RowFace(rect, face.label, "" if linked else text, port.name, box, lines, face, None, numeric)
+        )
+        self.y += rect.height()
+
+    def _rect(self) -> QRectF:
+        return QRectF(0, self.y, self.metrics.width, self.metrics.row)
+
+
+def build_face(graph: Graph, node: str, registry: Registry, metrics: Metrics, used: frozenset[str]) -> NodeFace:
+    """The face of a node. ``used`` are the names of its outputs that a link starts from."""
+    record = graph.nodes[node]
+    schema = registry.get(record.type)
+    builder = _Builder(node, record, metrics)
+    if schema is None:
+        _unknown_rows(builder, record, used)
+        hue, title, category, preview = port_types.Any, record.title or record.type, "", ""
+        inputs: tuple[Input, ...] = ()
+        outputs: tuple[Output, ...] = ()
+    else:
+        inputs, outputs = inputs_of(schema, record), outputs_of(schema, record)
+        _known_rows(builder, schema, inputs, outputs, used)
+        kinds = [port.type for port in outputs] or [port.type for port in inputs]
+        hue = kinds[0] if kinds else port_types.Any
+        title, category, preview = record.title or tr(schema.title), schema.category, schema.node.preview
+    pictures = any(port.type.name in ("Image", "Mask") for port in outputs) or (
+        not any(port.type.name == "Text" for port in outputs) and any(p.type.name == "Image" for p in inputs)
+    )
+    return NodeFace(
+        node, record.type, title, category, record.mode, metrics.width, builder.y + metrics.pad, hue,
+        tuple(builder.rows), tuple(builder.ports), schema is not None, preview, pictures,
+        any(port.type.name == "Text" for port in outputs) and schema is not None and schema.node.lane == "gpu",
+        {(port.is_output, port.name): port for port in builder.ports},
+    )  # fmt: skip
+
+
+def _known_rows(
+    builder: _Builder, schema: NodeSchema, inputs: tuple[Input, ...], outputs: tuple[Output, ...], used: frozenset[str]
+) -> None:
+    record = builder.record
+    wires = [port for port in inputs if not port.takes_literal]
+    for index in range(max(len(wires), len(outputs))):
+        builder.pair(
+            wires[index] if index < len(wires) else None,
+            outputs[index] if index < len(outputs) else None,
+            used,
+        )
+    for port in inputs:
+        if port.takes_literal:
+            value = record.params.get(port.name, None if port.required else port.default)
+            text = "" if value in (None, "") and port.type.name != "Seed" else value_text(port.type, value)
+            builder.value(port, text, port.type.name in ("Number", "Integer", "Seed"), multiline=port.multiline)
+    declared = {port.name for port in inputs}
+    params = [param for param in schema.params if param.name not in declared]
+    shown = [param for param in params if param.primary][:MAX_PRIMARY]
+    shown += [param for param in params if param not in shown and param.name in record.inputs]
+    for param in shown:
+        _param_row(builder, param)
+    known = declared | set(schema.params_by_name)
+    for name in record.inputs:
+        if name not in known:
+            builder.pair(Input(name, port_types.Any, name, default=None), None, used)
+    real = {port.name for port in outputs}
+    for name in sorted(used - real):
+        builder.pair(None, Output(name, port_types.Any, name), used)
+
+
+def _param_row(builder: _Builder, param: ParamSchema) -> None:
+    value = builder.record.params.get(param.name, param.default)
+    text = value_text(param.type, value, param.unit, dynamic=bool(param.dynamic_choices))
+    port = Input(param.name, param.type, param.title, param.description, default=param.default)
+    multiline = param.widget == "multiline"
+    builder.value(port, text, param.type.name in ("Number", "Integer", "Seed"), multiline=multiline)
+
+
+def _unknown_rows(builder: _Builder, record: NodeRecord, used: frozenset[str]) -> None:
+    """The ports that links mention: nothing else is known of such a node."""
+    names = list(record.inputs)
+    outputs = sorted(used)
+    for index in range(max(len(names), len(outputs), 1)):
+        builder.pair(
+            Input(names[index], port_types.Any, names[index], default=None) if index < len(names) else None,
+            Output(outputs[index], port_types.Any, outputs[index]) if index < len(outputs) else None,
+            used,
+        )

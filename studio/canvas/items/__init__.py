@@ -1,0 +1,9 @@
+"""The items of the scene: nodes, wires and the wire being drawn.
+
+They paint what a :class:`~studio.canvas.face.NodeFace` and a run state say, and decide nothing.
+"""
+
+from studio.canvas.items.node import NodeItem
+from studio.canvas.items.wire import DraftWire, WireItem
+
+__all__ = ["DraftWire", "NodeItem", "WireItem"]

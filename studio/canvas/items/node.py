@@ -1,0 +1,107 @@
+"""A node in the scene: where it is, what it shows, where its ports are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from studio.canvas.face import NodeFace, PortFace, RowFace
+from studio.canvas.items.paint import Marks, extra_height, paint_node
+from studio.canvas.run_state import NodeState
+from studio.canvas.style import CanvasStyle
+
+MARGIN = 14.0
+"""Room round the body for ports, selection and badge."""
+
+
+class NodeItem(QGraphicsItem):
+    """Paints a face and a state. Its position is the document's (or a gesture's until it is done)."""
+
+    def __init__(self, face: NodeFace, style: CanvasStyle) -> None:
+        super().__init__()
+        self.face, self.style = face, style
+        self.state = NodeState()
+        self.marks = Marks()
+        self._height = face.height
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+        self.setZValue(1)
+
+    @property
+    def node(self) -> str:
+        return self.face.node
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.face.width, self._height
+
+    def body(self) -> QRectF:
+        """The node itself, in its own coordinates."""
+        return QRectF(0, 0, self.face.width, self._height)
+
+    def boundingRect(self) -> QRectF:
+        return QRectF(-MARGIN, -MARGIN, self.face.width + 2 * MARGIN, self._height + 2 * MARGIN)
+
+    def set_face(self, face: NodeFace, style: CanvasStyle) -> None:
+        self.style = style
+        self.face = face
+        self._resized()
+
+    def set_state(self, state: NodeState) -> None:
+        self.state = state
+        self._resized()
+
+    def set_marks(self, **changes: Any) -> None:
+        """Change some of the :class:`Marks`; repaints only if one differs."""
+        marks = replace(self.marks, **changes)
+        if marks != self.marks:
+            self.marks = marks
+            self.update()
+
+    def _resized(self) -> None:
+        height = self.face.height + extra_height(self.face, self.state, self.style)
+        if height != self._height:
+            self.prepareGeometryChange()
+            self._height = height
+        self.update()
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        if change == QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged:
+            self.set_marks(selected=bool(value))
+            self.setZValue(2 if value else 1)
+        return super().itemChange(change, value)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        zoom = option.levelOfDetailFromTransform(painter.worldTransform())
+        paint_node(painter, self.face, self.state, self.marks, self.style, self._height, zoom)
+
+    # --- asking ------------------------------------------------------------------------------------------------
+
+    def port_at(self, at: QPointF, reach: float) -> PortFace | None:
+        """The port nearest to a point of the scene, if it is within ``reach``."""
+        local = at - self.pos()
+        best: tuple[float, PortFace] | None = None
+        for port in self.face.ports:
+            away = (port.at - local).manhattanLength()
+            if away <= reach and (best is None or away < best[0]):
+                best = (away, port)
+        return best[1] if best else None
+
+    def port_position(self, name: str, is_output: bool) -> QPointF:
+        """Where a port is in the scene; the title's end if the node has no such port."""
+        port = self.face.port(name, is_output)
+        if port is not None:
+            return self.pos() + port.at
+        x = self.face.width if is_output else 0.0
+        return self.pos() + QPointF(x, self.style.metrics.title / 2)
+
+    def row_at(self, at: QPointF) -> RowFace | None:
+        """The row under a point of the scene."""
+        local = at - self.pos()
+        return next((row for row in self.face.rows if row.rect.contains(local)), None)

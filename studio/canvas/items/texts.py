@@ -1,0 +1,80 @@
+"""Fitting text into the little room a node has, and saying progress in few words."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
+
+from studio.canvas.run_state import NodeState
+from studio.translate import tr
+
+
+def wrapped(text: str, font: QFont, width: float, count: int, *, tail: bool = False) -> list[str]:
+    """At most ``count`` lines of ``text``; the last one is elided. ``tail``: the last lines instead of the first."""
+    text = " ".join(text[-1_200:].split()) if tail else " ".join(text[:600].split())
+    layout = QTextLayout(text, font)
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    layout.setTextOption(option)
+    starts: list[int] = []
+    layout.beginLayout()
+    while (line := layout.createLine()).isValid():
+        line.setLineWidth(width)
+        starts.append(line.textStart())
+        if not tail and len(starts) > count:
+            break
+    layout.endLayout()
+    if tail:
+        ends = [*starts[1:], len(text)]
+        return [text[a:b].strip() for a, b in zip(starts, ends, strict=True)][-count:]
+    lines = [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+    if len(lines) <= count:
+        return lines
+    rest = text[starts[count - 1] :]
+    elided = QFontMetricsF(font).elidedText(rest, Qt.TextElideMode.ElideRight, width)
+    return [*lines[: count - 1], elided]
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration in few characters: ``0.04 s``, ``1.2 s``, ``35 s``, ``2 min 5 s``."""
+    if seconds < 0.095:
+        return tr("{n} s", n=f"{seconds:.2f}")
+    if seconds < 9.95:
+        return tr("{n} s", n=f"{seconds:.1f}")
+    if seconds < 59.5:
+        return tr("{n} s", n=f"{seconds:.0f}")
+    minutes, rest = divmod(round(seconds), 60)
+    return tr("{m} min {s} s", m=minutes, s=rest)
+
+
+def progress_text(state: NodeState) -> str:
+    """How far a running node is: ``7/16 · 9.2 it/s``, ``23 · 18 tokens/s``, ``3.2/6.6 GB``, or the phase."""
+    if state.unit == "byte" and state.total > 0:
+        return tr("{done}/{total} GB", done=f"{state.step / 1e9:.1f}", total=f"{state.total / 1e9:.1f}")
+    if state.total > 1 and state.unit != "token":
+        count = f"{state.step}/{state.total}"
+    else:
+        count = str(state.step) if state.unit == "token" and state.step else ""
+    if state.rate:
+        speed = f"{state.rate:.1f}" if state.rate < 99.5 else f"{state.rate:.0f}"
+        unit = tr("tokens/s") if state.unit == "token" else tr("it/s")
+        return f"{count} · {speed} {unit}" if count else f"{speed} {unit}"
+    return count or tr(state.phase.capitalize())
+
+
+def status_text(state: NodeState) -> str:
+    """What stands at the right of a node's title."""
+    match state.status:
+        case "running":
+            return progress_text(state)
+        case "queued":
+            return tr("Waiting")
+        case "executed" if state.seconds is not None:
+            return seconds_text(state.seconds)
+        case "failed":
+            return tr("Failed")
+        case "blocked":
+            return tr("Blocked")
+        case "cancelled":
+            return tr("Cancelled")
+    return ""

@@ -1,0 +1,219 @@
+"""What is known of each node's last run: fed by the engine's events, asked by the canvas. No widgets here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage
+
+from pipelines.engine.protocol import (
+    ErrorData,
+    ImageRef,
+    NodeFinished,
+    NodeProgress,
+    NodeStarted,
+    NodeWarning,
+    RunFinished,
+    RunStarted,
+    ValueRef,
+)
+from pipelines.graph.document import Graph
+from studio.canvas.signatures import Signatures
+
+MAX_PICTURES = 4
+MAX_TEXT = 4_000
+
+
+class Bridge(Protocol):
+    """What the canvas needs of the engine's bridge (``studio.engine.EngineBridge``)."""
+
+    run_submitted: Any
+    run_started: Any
+    node_started: Any
+    node_progressed: Any
+    node_warned: Any
+    node_finished: Any
+    run_finished: Any
+
+    def image(self, ref: ImageRef) -> QImage | None: ...
+
+    def submit(
+        self, graph: Graph, targets: tuple[str, ...] | None = None, name: str = "", base: str = ""
+    ) -> str: ...
+
+
+@dataclass(slots=True)
+class NodeState:
+    """One node's run: ``status`` is empty, ``queued``, ``running`` or a status of the protocol."""
+
+    status: str = ""
+    step: int = 0
+    total: int = 0
+    phase: str = ""
+    unit: str = "step"
+    rate: float | None = None
+    seconds_left: float | None = None
+    seconds: float | None = None
+    pictures: tuple[QImage, ...] = ()
+    count: int = 0
+    """How many pictures there are, shown or not."""
+    text: str = ""
+    outputs: dict[str, ValueRef] = field(default_factory=dict)
+    errors: tuple[ErrorData, ...] = ()
+    warnings: tuple[ErrorData, ...] = ()
+    made_from: bytes = b""
+    """The digest of what the result was made from."""
+    stale: bool = False
+
+    @property
+    def fraction(self) -> float:
+        """Progress in 0..1."""
+        return min(1.0, self.step / self.total) if self.total > 0 else 0.0
+
+
+class RunState(QObject):
+    """The states of all nodes of one document. ``node_state_changed`` names the node; ``cleared`` says all are gone."""
+
+    node_state_changed = Signal(str)
+    cleared = Signal()
+    running_changed = Signal()
+
+    def __init__(self, bridge: Bridge | None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._states: dict[str, NodeState] = {}
+        self._jobs: dict[str, dict[str, bytes]] = {}
+        self._signatures = Signatures()
+        self._graph = Graph()
+        if bridge is not None:
+            bridge.run_submitted.connect(self.on_run_submitted)
+            bridge.run_started.connect(self.on_run_started)
+            bridge.node_started.connect(self.on_node_started)
+            bridge.node_progressed.connect(self.on_node_progressed)
+            bridge.node_warned.connect(self.on_node_warned)
+            bridge.node_finished.connect(self.on_node_finished)
+            bridge.run_finished.connect(self.on_run_finished)
+
+    def state(self, node: str) -> NodeState:
+        """The state of a node (an empty one if nothing is known)."""
+        return self._states.get(node) or NodeState()
+
+    def states(self) -> Iterable[tuple[str, NodeState]]:
+        return self._states.items()
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self._jobs)
+
+    def set_graph(self, graph: Graph) -> None:
+        """The document changed: mark what no longer matches it, forget what is gone."""
+        self._graph = graph
+        for node in [node for node in self._states if node not in graph.nodes]:
+            del self._states[node]
+        made = [(node, state) for node, state in self._states.items() if state.made_from]
+        if not made:
+            return
+        now = self._signatures.of(graph)
+        for node, state in made:
+            stale = now[node] != state.made_from
+            if stale != state.stale:
+                state.stale = stale
+                self.node_state_changed.emit(node)
+
+    def clear(self, graph: Graph) -> None:
+        """Another document: events of runs submitted before are not for it."""
+        self._states, self._jobs, self._graph = {}, {}, graph
+        self.cleared.emit()
+        self.running_changed.emit()
+
+    # --- events ------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def on_run_submitted(self, job: object) -> None:
+        """Remember what the document was like: results belong to that."""
+        name = job if isinstance(job, str) else getattr(job, "job", str(job))
+        self._jobs[name] = self._signatures.of(self._graph)
+        self.running_changed.emit()
+
+    @Slot(object)
+    def on_run_started(self, event: object) -> None:
+        if not isinstance(event, RunStarted) or event.job not in self._jobs:
+            return
+        for node in event.nodes:
+            if node in self._graph.nodes:
+                state = self._states.setdefault(node, NodeState())
+                state.status, state.step, state.total, state.phase, state.rate = "queued", 0, 0, "", None
+                state.errors = state.warnings = ()
+                self.node_state_changed.emit(node)
+
+    @Slot(object)
+    def on_node_started(self, event: object) -> None:
+        if isinstance(event, NodeStarted) and (state := self._running(event.job, event.node)):
+            state.status, state.seconds, state.text = "running", None, ""
+            self.node_state_changed.emit(event.node)
+
+    @Slot(object)
+    def on_node_progressed(self, event: object) -> None:
+        if not isinstance(event, NodeProgress) or not (state := self._running(event.job, event.node)):
+            return
+        state.status = "running"
+        state.step, state.total, state.phase, state.unit = event.step, event.total, event.phase, event.unit
+        state.rate, state.seconds_left = event.rate, event.seconds_left
+        if event.text is not None:
+            state.text = event.text[-MAX_TEXT:]
+        if event.preview is not None and (picture := self._image(event.preview)):
+            state.pictures, state.count = (picture,), 1
+        self.node_state_changed.emit(event.node)
+
+    @Slot(object)
+    def on_node_warned(self, event: object) -> None:
+        if isinstance(event, NodeWarning) and (state := self._running(event.job, event.node)):
+            state.warnings = (*state.warnings, event.warning)
+            self.node_state_changed.emit(event.node)
+
+    @Slot(object)
+    def on_node_finished(self, event: object) -> None:
+        if not isinstance(event, NodeFinished) or not (state := self._running(event.job, event.node)):
+            return
+        state.status, state.seconds, state.phase, state.rate = event.status, event.seconds, "", None
+        state.errors = (event.error,) if event.error is not None else ()
+        if event.status in ("executed", "cached"):
+            state.made_from = self._jobs[event.job].get(event.node, b"")
+            state.stale = state.made_from != self._signatures.of(self._graph).get(event.node)
+            self._take(state, event.outputs)
+        self.node_state_changed.emit(event.node)
+
+    @Slot(object)
+    def on_run_finished(self, event: object) -> None:
+        if not isinstance(event, RunFinished) or event.job not in self._jobs:
+            return
+        del self._jobs[event.job]
+        for node, state in self._states.items():
+            if state.status in ("queued", "running") and not self._jobs:
+                state.status = event.nodes.get(node, "cancelled" if event.status == "cancelled" else "")
+                self.node_state_changed.emit(node)
+        self.running_changed.emit()
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _running(self, job: str, node: str) -> NodeState | None:
+        if job not in self._jobs or node not in self._graph.nodes:
+            return None
+        return self._states.setdefault(node, NodeState())
+
+    def _take(self, state: NodeState, outputs: dict[str, ValueRef]) -> None:
+        state.outputs = outputs
+        refs = [ref for value in outputs.values() for ref in value.images]
+        found = [picture for ref in refs[:MAX_PICTURES] if (picture := self._image(ref))]
+        if found:
+            state.pictures, state.count = tuple(found), len(refs)
+        text = next((v.value for v in outputs.values() if v.type == "Text" and isinstance(v.value, str)), None)
+        if text is not None:
+            state.text = text[:MAX_TEXT]
+
+    def _image(self, ref: ImageRef) -> QImage | None:
+        picture = self._bridge.image(ref) if self._bridge is not None else None
+        return picture if picture is not None and not picture.isNull() else None

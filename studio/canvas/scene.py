@@ -1,0 +1,321 @@
+"""The scene: a projection of the document and of its run state. It never writes; gestures do, through the document."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QObject, QPointF, QRectF, Signal, Slot
+from PySide6.QtWidgets import QGraphicsScene
+
+from pipelines.errors import ErrorInfo
+from pipelines.graph import types as port_types
+from pipelines.graph.types import connects, conversion
+from studio.canvas.face import PortFace, build_face
+from studio.canvas.items import NodeItem, WireItem
+from studio.canvas.layout import GAP_Y, layered
+from studio.canvas.run_state import RunState
+from studio.canvas.style import CanvasStyle
+from studio.document import GraphDocument
+from studio.graph_edits import input_port, output_port
+from studio.translate import tr
+
+EXTENT = 60_000.0
+"""Half the side of the scene."""
+
+
+class GraphScene(QGraphicsScene):
+    """Items for every node and link. ``selected_nodes_changed`` also comes when a selected node goes."""
+
+    selected_nodes_changed = Signal()
+
+    def __init__(
+        self, document: GraphDocument, run: RunState, style: CanvasStyle, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.document, self.run, self.style_ = document, run, style
+        self.nodes: dict[str, NodeItem] = {}
+        self.wires: dict[tuple[str, str], WireItem] = {}
+        self._used: dict[str, frozenset[str]] = {}
+        self._problems: dict[str, list[ErrorInfo]] = {}
+        self._flow = 0.0
+        self._laid_out: dict[str, tuple[float, float]] = {}
+        self.setSceneRect(QRectF(-EXTENT, -EXTENT, 2 * EXTENT, 2 * EXTENT))
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        document.node_added.connect(self._add)
+        document.node_removed.connect(self._remove)
+        document.node_changed.connect(self._change)
+        document.links_changed.connect(self._sync_wires)
+        document.view_changed.connect(self._sync_positions)
+        document.replaced.connect(self.rebuild)
+        run.node_state_changed.connect(self._show_state)
+        run.cleared.connect(self._show_states)
+        self.selectionChanged.connect(self.selected_nodes_changed)
+        self.rebuild()
+
+    # --- projection --------------------------------------------------------------------------------------------
+
+    @Slot()
+    def rebuild(self) -> None:
+        """Start over from the document."""
+        self.blockSignals(True)
+        self.clearSelection()
+        for item in [*self.nodes.values(), *self.wires.values()]:
+            self.removeItem(item)
+        self.nodes, self.wires, self._laid_out, self._problems = {}, {}, {}, {}
+        self.blockSignals(False)
+        self._used = self._outputs_used()
+        for node in self.document.graph.nodes:
+            self._make(node)
+        self._sync_positions()
+        self._sync_wires()
+        self.selected_nodes_changed.emit()
+
+    def restyle(self, style: CanvasStyle) -> None:
+        """Another theme: every item is painted anew."""
+        self.style_ = style
+        for node in self.nodes:
+            self._reface(node)
+        for wire in self.wires.values():
+            wire.set_style(style)
+            self._place_wire(wire)
+        self.update()
+
+    def _outputs_used(self) -> dict[str, frozenset[str]]:
+        used: dict[str, set[str]] = {}
+        for _, _, link in self.document.graph.links():
+            used.setdefault(link.node, set()).add(link.output)
+        return {node: frozenset(names) for node, names in used.items()}
+
+    def _make(self, node: str) -> None:
+        face = build_face(
+            self.document.graph, node, self.document.registry, self.style_.metrics,
+            self._used.get(node, frozenset()),
+        )  # fmt: skip
+        item = NodeItem(face, self.style_)
+        item.set_state(self.run.state(node))
+        self.nodes[node] = item
+        self.addItem(item)
+
+    def _reface(self, node: str) -> None:
+        item = self.nodes[node]
+        used = self._used.get(node, frozenset())
+        document = self.document
+        face = build_face(document.graph, node, document.registry, self.style_.metrics, used)
+        if face != item.face or item.style is not self.style_:
+            item.set_face(face, self.style_)
+
+    @Slot(str)
+    def _add(self, node: str) -> None:
+        self._make(node)
+        self._sync_positions()
+
+    @Slot(str)
+    def _remove(self, node: str) -> None:
+        item = self.nodes.pop(node)
+        was_selected = item.isSelected()
+        self.removeItem(item)
+        if was_selected:
+            self.selected_nodes_changed.emit()
+
+    @Slot(str)
+    def _change(self, node: str) -> None:
+        self._reface(node)
+        for wire in self.wires.values():
+            if node in (wire.target, wire.source):
+                self._sync_wire(wire)
+
+    @Slot()
+    def _sync_positions(self) -> None:
+        graph = self.document.graph
+        unplaced = []
+        for node, item in self.nodes.items():
+            at = graph.position(node)
+            if at is None:
+                unplaced.append(node)
+            elif item.pos() != QPointF(*at):
+                item.setPos(*at)
+        if unplaced:
+            self._lay_out(unplaced)
+        for wire in self.wires.values():
+            self._place_wire(wire)
+
+    def _lay_out(self, unplaced: list[str]) -> None:
+        """Places for nodes the document has none for: only shown, not written (a move writes them)."""
+        new = [node for node in unplaced if node not in self._laid_out]
+        if new:
+            placed = [item for node, item in self.nodes.items() if node not in new]
+            bottom = max((item.pos().y() + item.size[1] + GAP_Y for item in placed), default=0.0)
+            left = min((item.pos().x() for item in placed), default=0.0)
+            sizes = {node: self.nodes[node].size for node in new}
+            self._laid_out.update(layered(self.document.graph, sizes, new, (left, bottom)))
+        for node in unplaced:
+            self.nodes[node].setPos(*self._laid_out[node])
+
+    @Slot()
+    def _sync_wires(self) -> None:
+        graph = self.document.graph
+        used = self._outputs_used()
+        changed = {node for node in {*used, *self._used} if used.get(node) != self._used.get(node)}
+        self._used = used
+        for node in changed & set(self.nodes):
+            self._reface(node)
+        wanted = {(node, port): link for node, port, link in graph.links() if link.node in self.nodes}
+        for key in [key for key in self.wires if key not in wanted]:
+            self.removeItem(self.wires.pop(key))
+        for key in wanted:
+            wire = self.wires.get(key)
+            if wire is None:
+                wire = self.wires[key] = WireItem(*key, self.style_)
+                self.addItem(wire)
+            self._sync_wire(wire)
+
+    def _sync_wire(self, wire: WireItem) -> None:
+        graph, registry = self.document.graph, self.document.registry
+        record = graph.nodes.get(wire.target)
+        link = record.inputs.get(wire.input) if record else None
+        if link is None or link.node not in self.nodes:
+            return
+        wire.source, wire.output = link
+        out = output_port(graph, registry, *link)
+        into = input_port(graph, registry, wire.target, wire.input)
+        wire.kind = out.type if out else port_types.Any
+        known = out is not None and into is not None
+        wire.set_conversion(conversion(out.type, into.type) if known and out and into else None)
+        wrong = bool(known and out and into and not connects(out.type, into.type))
+        wire.set_look(wrong=wrong, **self._run_look(wire))
+        wire.refresh()
+        self._place_wire(wire)
+
+    def _place_wire(self, wire: WireItem) -> None:
+        source, target = self.nodes.get(wire.source), self.nodes.get(wire.target)
+        if source is not None and target is not None:
+            wire.set_ends(source.port_position(wire.output, True), target.port_position(wire.input, False))
+
+    # --- run state ---------------------------------------------------------------------------------------------
+
+    def _run_look(self, wire: WireItem) -> dict[str, bool]:
+        flowing = self.run.state(wire.target).status == "running"
+        return {"stale": self.run.state(wire.source).stale, "flowing": flowing}
+
+    @Slot(str)
+    def _show_state(self, node: str) -> None:
+        item = self.nodes.get(node)
+        if item is None:
+            return
+        item.set_state(self.run.state(node))
+        for wire in self.wires.values():
+            if node in (wire.source, wire.target):
+                wire.set_look(**self._run_look(wire))
+
+    @Slot()
+    def _show_states(self) -> None:
+        for node in self.nodes:
+            self._show_state(node)
+
+    def advance_flow(self, distance: float) -> bool:
+        """Move the dashes of wires that data flows through; whether there are any."""
+        self._flow = (self._flow + distance) % 12
+        flowing = [wire for wire in self.wires.values() if wire.flowing]
+        for wire in flowing:
+            wire.advance_flow(self._flow)
+        return bool(flowing)
+
+    # --- problems ----------------------------------------------------------------------------------------------
+
+    def show_problems(self, problems: Iterable[ErrorInfo]) -> None:
+        """Badges and red fields for what validation found."""
+        found: dict[str, list[ErrorInfo]] = {}
+        for problem in problems:
+            if problem.node is not None and problem.severity == "error":
+                found.setdefault(problem.node, []).append(problem)
+        self._problems = found
+        for node, item in self.nodes.items():
+            mine = found.get(node, [])
+            texts = {problem.port or "": problem.text(tr) for problem in mine}
+            item.set_marks(problems=texts, problem_count=len(mine))
+
+    def problems_of(self, node: str) -> list[ErrorInfo]:
+        return self._problems.get(node, [])
+
+    # --- asking ------------------------------------------------------------------------------------------------
+
+    def node_at(self, at: QPointF) -> NodeItem | None:
+        """The topmost node whose body is under a point."""
+        found = [item for item in self.nodes.values() if item.body().translated(item.pos()).contains(at)]
+        return max(found, key=lambda item: (item.zValue(), item.isSelected())) if found else None
+
+    def port_at(self, at: QPointF, reach: float | None = None) -> PortFace | None:
+        """The port under a point, or within ``reach`` of it."""
+        reach = self.style_.metrics.reach if reach is None else reach
+        near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        found = [
+            (port, (self.nodes[port.node].pos() + port.at - at).manhattanLength())
+            for item in self.nodes.values()
+            if item.sceneBoundingRect().intersects(near) and (port := item.port_at(at, reach))
+        ]
+        return min(found, key=lambda entry: entry[1])[0] if found else None
+
+    def wire_at(self, at: QPointF, reach: float = 7.0) -> WireItem | None:
+        """The wire nearest to a point, within ``reach``."""
+        near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        found = [
+            (wire.distance_to(at), wire)
+            for wire in self.wires.values()
+            if wire.isVisible() and wire.boundingRect().intersects(near)
+        ]
+        best = min(found, key=lambda entry: entry[0], default=None)
+        return best[1] if best is not None and best[0] <= reach else None
+
+    def selected_nodes(self) -> list[str]:
+        """Ids of the selected nodes, in document order."""
+        return [node for node, item in self.nodes.items() if item.isSelected()]
+
+    def select(self, nodes: Collection[str], *, add: bool = False) -> None:
+        """Select nodes (and no wire)."""
+        self.select_wire(None)
+        self.blockSignals(True)
+        for node, item in self.nodes.items():
+            item.setSelected(node in nodes or (add and item.isSelected()))
+        self.blockSignals(False)
+        self.selected_nodes_changed.emit()
+
+    def select_wire(self, wire: WireItem | None) -> None:
+        for other in self.wires.values():
+            other.set_look(selected=other is wire)
+
+    def selected_wire(self) -> WireItem | None:
+        return next((wire for wire in self.wires.values() if wire.selected), None)
+
+    def bounds(self, nodes: Collection[str] | None = None) -> QRectF:
+        """The rectangle of some nodes, of all by default; null if there are none."""
+        result = QRectF()
+        for node, item in self.nodes.items():
+            if nodes is None or node in nodes:
+                result = result.united(item.body().translated(item.pos()))
+        return result
+
+    # --- what gestures show before they are done ---------------------------------------------------------------
+
+    def show_moved(self, positions: Mapping[str, QPointF]) -> None:
+        """Show nodes elsewhere, without writing it."""
+        for node, at in positions.items():
+            if node in self.nodes:
+                self.nodes[node].setPos(at)
+        for wire in self.wires.values():
+            if wire.source in positions or wire.target in positions:
+                self._place_wire(wire)
+
+    def show_document_positions(self) -> None:
+        """Forget what :meth:`show_moved` showed."""
+        self._sync_positions()
+
+    def unwritten_positions(self) -> dict[str, tuple[float, float]]:
+        """Places that are shown but not in the document: the first move writes them too."""
+        graph = self.document.graph
+        return {
+            node: (item.pos().x(), item.pos().y())
+            for node, item in self.nodes.items()
+            if graph.position(node) is None
+        }
+

@@ -1,0 +1,53 @@
+"""What a node's result depends on, as one digest per node: how the canvas knows that a result is stale.
+
+Only what the document says counts (type, version, mode, params, links and everything upstream); titles and places don't.
+The engine's own keys know more (files, models); these need nothing but the graph, and take no recursion.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from blake3 import blake3
+
+from pipelines.graph import jsontext
+from pipelines.graph.document import Graph, NodeRecord
+
+
+class Signatures:
+    """Digests of graphs; those of records that did not change are remembered."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[NodeRecord, bytes]] = {}
+
+    def of(self, graph: Graph) -> dict[str, bytes]:
+        """One digest per node; nodes in a circle get that of their own record alone."""
+        own = {node: self._own(node, record) for node, record in graph.nodes.items()}
+        self._known = {node: (graph.nodes[node], digest) for node, digest in own.items()}
+        waiting = {node: 0 for node in graph.nodes}
+        users: dict[str, list[str]] = {node: [] for node in graph.nodes}
+        for node, _, link in graph.links():
+            if link.node in users:
+                waiting[node] += 1
+                users[link.node].append(node)
+        ready = deque(node for node, count in waiting.items() if count == 0)
+        result: dict[str, bytes] = {}
+        while ready:
+            node = ready.popleft()
+            sources = b"".join(
+                result.get(link.node, b"") for _, link in sorted(graph.nodes[node].inputs.items())
+            )
+            result[node] = blake3(own[node] + sources).digest() if sources else own[node]
+            for user in users[node]:
+                waiting[user] -= 1
+                if waiting[user] == 0:
+                    ready.append(user)
+        return {**own, **result}
+
+    def _own(self, node: str, record: NodeRecord) -> bytes:
+        known = self._known.get(node)
+        if known is not None and known[0] is record:
+            return known[1]
+        links = {port: list(link) for port, link in record.inputs.items()}
+        text = jsontext.canonical([record.type, record.version, record.mode, dict(record.params), links])
+        return blake3(text.encode()).digest()

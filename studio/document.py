@@ -1,0 +1,389 @@
+"""The document of the studio: the only writer of a graph, with undo of everything.
+
+A graph is immutable and shares what did not change, so one command class is enough: it holds the graph before
+and after, undo swaps them, and the fine signals come from comparing records by identity.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from pipelines.errors import FileMissing, GraphNotSaved, GraphUnreadable
+from pipelines.files import atomic_write
+from pipelines.graph import jsontext
+from pipelines.graph.document import MODES, Graph, Link, NodeRecord
+from pipelines.graph.registry import Registry, builtin
+from studio import graph_edits
+
+MERGE_SECONDS = 2.0
+"""Edits with the same merge key become one undo step if they follow each other this quickly."""
+MAX_BYTES = 64 * 2**20
+"""A larger file is not a graph."""
+GRAPH_ENTRY = "graph.json"
+
+
+class Edit(QUndoCommand):
+    """One step: the graph before and after."""
+
+    def __init__(self, document: GraphDocument, before: Graph, after: Graph, text: str, merge: str) -> None:
+        super().__init__(text)
+        self.document, self.before, self.after, self.merge = document, before, after, merge
+        self.time = time.monotonic()
+
+    def redo(self) -> None:
+        self.document._show(self.after)
+
+    def undo(self) -> None:
+        self.document._show(self.before)
+
+    def id(self) -> int:
+        return 1 if self.merge else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, Edit) or other.merge != self.merge or other.time - self.time > MERGE_SECONDS:
+            return False
+        self.after, self.time = other.after, other.time
+        return True
+
+
+class GraphDocument(QObject):
+    """A graph, its file and its history. Views connect to the signals and never write on their own.
+
+    ``node_changed`` comes when a record differs in anything; ``links_changed`` once per edit if any link
+    differs; ``view_changed`` for positions and the like; ``changed`` after all of them. ``replaced`` says
+    that another document is shown now (opened, new): views start over.
+    """
+
+    changed = Signal()
+    node_added = Signal(str)
+    node_removed = Signal(str)
+    node_changed = Signal(str)
+    links_changed = Signal()
+    view_changed = Signal()
+    exposed_changed = Signal()
+    replaced = Signal()
+    path_changed = Signal()
+
+    def __init__(
+        self, graph: Graph | None = None, registry: Registry | None = None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._graph = graph or Graph()
+        self._registry = registry
+        self._path: Path | None = None
+        self._name = ""
+        self._assets: dict[str, bytes] = {}
+        self._macro: list[str] = []
+        self._macro_start: Graph | None = None
+        self.undo_stack = QUndoStack(self)
+
+    # --- looking -----------------------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Graph:
+        """The graph as it is now: immutable, safe to keep."""
+        return self._graph
+
+    @property
+    def registry(self) -> Registry:
+        """The node types this document is edited with."""
+        if self._registry is None:
+            self._registry = builtin()
+        return self._registry
+
+    @property
+    def path(self) -> Path | None:
+        """The file it was opened from or saved to."""
+        return self._path
+
+    @property
+    def title(self) -> str:
+        """What to call it in a window title; empty for a new document without a title."""
+        title = self._graph.fields.get("title")
+        if self._path is not None:
+            return self._path.stem
+        return title if isinstance(title, str) and title else self._name
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether it differs from what is in the file."""
+        return not self.undo_stack.isClean()
+
+    # --- params, links, modes ----------------------------------------------------------------------------
+
+    def set_param(self, node: str, name: str, value: Any, *, merge: str = "") -> None:
+        """Set a literal; a link of that name is removed. Nothing happens if it is that value already.
+
+        Raises:
+            KeyError: there is no such node.
+            ValueError: JSON can't say the value (NaN, infinity).
+        """
+        self._edit(self._with_param(self._graph, node, name, value), self.tr("Change a setting"), merge)
+
+    def set_params(self, values: Mapping[tuple[str, str], Any], text: str, *, merge: str = "") -> None:
+        """Set several literals, ``{(node, name): value}``, as one step."""
+        graph = self._graph
+        for (node, name), value in values.items():
+            graph = self._with_param(graph, node, name, value)
+        self._edit(graph, text, merge)
+
+    def clear_param(self, node: str, name: str) -> None:
+        """Remove a literal, so that the default counts."""
+        record = self._graph.nodes[node]
+        self._edit_node(node, record.without_param(name), self.tr("Reset a setting"))
+
+    def connect_ports(self, source_node: str, output: str, target_node: str, input: str) -> None:
+        """Connect an output with an input or param, instead of whatever was there.
+
+        Raises:
+            CycleFound, IncompatibleLink, UnknownInput, UnknownOutput: why it is refused.
+            KeyError: there is no such node.
+        """
+        why = graph_edits.refusal(self._graph, self.registry, source_node, output, target_node, input)
+        if why is not None:
+            raise why
+        record = self._graph.nodes[target_node]
+        if record.inputs.get(input) != (source_node, output):
+            self._edit_node(target_node, record.with_input(input, (source_node, output)), self.tr("Connect"))
+
+    def disconnect_port(self, node: str, input: str) -> None:
+        """Remove the link that ends in ``input``."""
+        self._edit_node(node, self._graph.nodes[node].without_input(input), self.tr("Disconnect"))
+
+    def set_title(self, node: str, title: str) -> None:
+        """Name a node; an empty title shows its type's."""
+        record = self._graph.nodes[node]
+        if record.title != title:
+            self._edit_node(node, record.with_title(title), self.tr("Rename a node"))
+
+    def set_mode(self, nodes: str | Collection[str], mode: str) -> None:
+        """``active``, ``bypassed`` or ``muted`` for one or several nodes."""
+        if mode not in MODES:
+            raise ValueError(f"{mode!r} is not a mode")
+        graph = self._graph
+        for node in (nodes,) if isinstance(nodes, str) else nodes:
+            if graph.nodes[node].mode != mode:
+                graph = graph.with_node(node, graph.nodes[node].with_mode(mode))
+        texts = {"active": self.tr("Activate"), "bypassed": self.tr("Bypass"), "muted": self.tr("Mute")}
+        self._edit(graph, texts[mode])
+
+    # --- nodes -------------------------------------------------------------------------------------------
+
+    def add_node(
+        self, type_id: str, position: tuple[float, float], params: Mapping[str, Any] | None = None
+    ) -> str:
+        """Add a node of a known type and give its id. Raises :class:`KeyError` for an unknown type."""
+        schema = self.registry[type_id]
+        node = self._graph.free_id(type_id)
+        record = NodeRecord.new(type_id, schema.node.version, params=params)
+        graph = graph_edits.with_positions(self._graph.with_node(node, record), {node: position})
+        self._edit(graph, self.tr("Add a node"))
+        return node
+
+    def copy(self, nodes: Collection[str]) -> str:
+        """These nodes, the links among them and their places, as JSON text for the clipboard."""
+        return graph_edits.fragment(self._graph, nodes).dumps().decode()
+
+    def paste(self, text: str, position: tuple[float, float]) -> list[str]:
+        """Add the nodes of a JSON text, their top left corner at ``position``; gives the new ids.
+
+        Raises:
+            GraphUnreadable, GraphFromTheFuture: the text is not a graph.
+        """
+        graph, ids = graph_edits.pasted(self._graph, Graph.loads(text, self.tr("What was pasted")), position)
+        self._edit(graph, self.tr("Paste"))
+        return ids
+
+    def add_nodes(self, text: str, position: tuple[float, float]) -> list[str]:
+        """The same as :meth:`paste`."""
+        return self.paste(text, position)
+
+    def duplicate(self, nodes: Collection[str], offset: tuple[float, float]) -> list[str]:
+        """Copy nodes beside themselves; links from other nodes are kept. Gives the new ids."""
+        part = graph_edits.fragment(self._graph, nodes)
+        outside: dict[str, Mapping[str, Link]] = {
+            node: {
+                port: link
+                for port, link in self._graph.nodes[node].inputs.items()
+                if link.node not in part.nodes and link.node in self._graph.nodes
+            }
+            for node in part.nodes
+        }
+        places = [part.position(node) or (0.0, 0.0) for node in part.nodes]
+        corner = (min((x for x, _ in places), default=0.0), min((y for _, y in places), default=0.0))
+        at = (corner[0] + offset[0], corner[1] + offset[1])
+        graph, ids = graph_edits.pasted(self._graph, part, at, outside)
+        self._edit(graph, self.tr("Duplicate"))
+        return ids
+
+    def remove_nodes(self, ids: Collection[str]) -> None:
+        """Remove nodes and every link to or from them."""
+        self._edit(graph_edits.without_nodes(self._graph, ids), self.tr("Delete"))
+
+    def move_nodes(self, positions: Mapping[str, tuple[float, float]], merge: str = "") -> None:
+        """Put nodes elsewhere on the canvas."""
+        self._edit(graph_edits.with_positions(self._graph, positions), self.tr("Move"), merge)
+
+    # --- the whole ---------------------------------------------------------------------------------------
+
+    def replace(self, graph: Graph, text: str) -> None:
+        """Another graph in place of this one, as one step that can be undone."""
+        self._edit(graph, text)
+
+    @contextmanager
+    def macro(self, text: str) -> Iterator[None]:
+        """Several edits as one step. If the block raises, none of them stays."""
+        self._macro.append(text)
+        if self._macro_start is None:
+            self._macro_start = self._graph
+        start = self._graph
+        try:
+            yield
+        except BaseException:
+            self._show(start)
+            raise
+        finally:
+            self._macro.pop()
+            if not self._macro:
+                before, self._macro_start = self._macro_start, None
+                self._push(before, self._graph, text, "")
+
+    def new(self, graph: Graph | None = None, name: str = "") -> None:
+        """Start over with a template (or nothing): no file, no history."""
+        self._reset(graph or Graph(), None, name, {})
+
+    def load(self, path: Path) -> None:
+        """Open a file.
+
+        Raises:
+            FileMissing, GraphUnreadable, GraphFromTheFuture: the document stays as it was.
+        """
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise GraphUnreadable(name=path.name, reason=self.tr("It is too large to be a graph."))
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise FileMissing(path=str(path)) from error
+        except OSError as error:
+            raise GraphUnreadable(name=path.name, reason=error.strerror or str(error)) from error
+        graph, assets = _read(data, path.name)
+        self._reset(graph, path, "", assets)
+
+    def load_bytes(self, data: bytes, name: str) -> None:
+        """Open a document that has no file of its own (a template, the graph inside a picture)."""
+        graph, assets = _read(data, name)
+        self._reset(graph, None, name, assets)
+
+    def save(self, path: Path | None = None) -> None:
+        """Write the file atomically: afterwards it holds this document, or what it held before.
+
+        Raises:
+            GraphNotSaved, DiskFull: it could not be written; nothing is lost.
+            ValueError: no path was given, and there is none.
+        """
+        goal = path or self._path
+        if goal is None:
+            raise ValueError("a document without a file needs a path")
+        data = self._graph.dumps()
+        whole = _zipped(data, self._assets) if goal.suffix.lower() == ".diptych" else data
+        atomic_write(goal, whole, failure=GraphNotSaved)
+        self.undo_stack.setClean()
+        if goal != self._path:
+            self._path = goal
+            self.path_changed.emit()
+
+    # --- the one way a graph changes ---------------------------------------------------------------------
+
+    def _with_param(self, graph: Graph, node: str, name: str, value: Any) -> Graph:
+        text = jsontext.canonical(value)
+        record = graph.nodes[node]
+        if name in record.params and jsontext.canonical(record.params[name]) == text:
+            return graph
+        return graph.with_node(node, record.with_param(name, value))
+
+    def _edit_node(self, node: str, record: NodeRecord, text: str) -> None:
+        if record is not self._graph.nodes[node]:
+            self._edit(self._graph.with_node(node, record), text)
+
+    def _edit(self, graph: Graph, text: str, merge: str = "") -> None:
+        if graph is self._graph:
+            return
+        if self._macro:
+            self._show(graph)
+        else:
+            self._push(self._graph, graph, text, merge)
+
+    def _push(self, before: Graph | None, after: Graph, text: str, merge: str) -> None:
+        if before is not None and before is not after:
+            self.undo_stack.push(Edit(self, before, after, text, merge))
+
+    def _show(self, graph: Graph) -> None:
+        before, self._graph = self._graph, graph
+        if before is graph:
+            return
+        if before.nodes is not graph.nodes:
+            self._tell_nodes(before.nodes, graph.nodes)
+        if before.view is not graph.view:
+            self.view_changed.emit()
+        if before.fields.get("exposed") is not graph.fields.get("exposed"):
+            self.exposed_changed.emit()
+        self.changed.emit()
+
+    def _tell_nodes(self, before: Mapping[str, NodeRecord], after: Mapping[str, NodeRecord]) -> None:
+        removed = [node for node in before if node not in after]
+        added = [node for node in after if node not in before]
+        changed = [node for node, record in after.items() if node in before and before[node] is not record]
+        for node in removed:
+            self.node_removed.emit(node)
+        for node in added:
+            self.node_added.emit(node)
+        for node in changed:
+            self.node_changed.emit(node)
+        relinked = any(before[node].inputs != after[node].inputs for node in changed)
+        if (
+            relinked
+            or any(before[node].inputs for node in removed)
+            or any(after[node].inputs for node in added)
+        ):
+            self.links_changed.emit()
+
+    def _reset(self, graph: Graph, path: Path | None, name: str, assets: dict[str, bytes]) -> None:
+        moved = path != self._path
+        self._graph, self._path, self._name, self._assets = graph, path, name, assets
+        self.undo_stack.clear()
+        if moved:
+            self.path_changed.emit()
+        self.replaced.emit()
+        self.changed.emit()
+
+
+def _read(data: bytes, name: str) -> tuple[Graph, dict[str, bytes]]:
+    """A graph and the files that came with it (none for bare JSON)."""
+    if not data.startswith(b"PK\x03\x04"):
+        return Graph.loads(data, name), {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > 16 * MAX_BYTES:
+                raise GraphUnreadable(name=name, reason="It unpacks to more than a graph can hold.")
+            entries = {entry: archive.read(entry) for entry in archive.namelist() if not entry.endswith("/")}
+        return Graph.loads(entries.pop(GRAPH_ENTRY), name), entries
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise GraphUnreadable(name=name, reason="It is damaged, or there is no graph in it.") from error
+
+
+def _zipped(graph: bytes, assets: Mapping[str, bytes]) -> bytes:
+    """The bytes of a ``.diptych`` file; the same document gives the same bytes (no timestamps)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in sorted({GRAPH_ENTRY: graph, **assets}.items()):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()

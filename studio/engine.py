@@ -1,0 +1,231 @@
+"""The bridge: engine events become Qt signals in the main thread, at most 30 times a second for progress."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
+
+from pipelines import paths
+from pipelines.engine import exchange
+from pipelines.engine.client import EngineClient, HostFactory
+from pipelines.engine.hosts import ProcessHost
+from pipelines.engine.protocol import (
+    Device,
+    Failure,
+    FreeMemory,
+    ImageRef,
+    ListModels,
+    Lost,
+    Message,
+    Models,
+    NodeFinished,
+    NodeProgress,
+    NodeStarted,
+    NodeWarning,
+    Prepare,
+    Problems,
+    Ready,
+    RunFinished,
+    RunStarted,
+    RunWaiting,
+    Saved,
+    SaveImage,
+    Settings,
+    Validate,
+)
+from pipelines.engine.queue import JobQueue
+from pipelines.graph.document import Graph
+
+INTERVAL_MS: Final = 33
+_FORMATS: Final = {
+    1: QImage.Format.Format_Grayscale8,
+    3: QImage.Format.Format_RGB888,
+    4: QImage.Format.Format_RGBA8888,
+}
+
+
+class EngineBridge(QObject):
+    """What the studio knows of the engine. All signals carry messages of :mod:`pipelines.engine.protocol`."""
+
+    ready = Signal(object)
+    engine_lost = Signal(object)
+    device_changed = Signal(object)
+    run_submitted = Signal(str)
+    run_started = Signal(object)
+    run_waiting = Signal(object)
+    node_started = Signal(object)
+    node_progressed = Signal(object)
+    node_warned = Signal(object)
+    node_finished = Signal(object)
+    run_finished = Signal(object)
+    models_listed = Signal(object)
+    problems_found = Signal(object)
+    saved = Signal(object)
+    failed = Signal(object)
+    _woken = Signal()
+
+    def __init__(
+        self,
+        settings: Settings,
+        parent: QObject | None = None,
+        *,
+        host: HostFactory = ProcessHost,
+        queue: JobQueue | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.state = "starting"
+        self._client = EngineClient(settings, self._hear, host, queue)
+        self._lock = threading.Lock()
+        self._events: list[Message] = []
+        self._latest: dict[tuple[str, str], int] = {}
+        self._scheduled = False
+        self._flushed = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._flush)
+        self._woken.connect(self._wake)
+        self._signals: dict[type[Message], Any] = {
+            Ready: self.ready,
+            Device: self.device_changed,
+            Lost: self.engine_lost,
+            RunStarted: self.run_started,
+            RunWaiting: self.run_waiting,
+            NodeStarted: self.node_started,
+            NodeProgress: self.node_progressed,
+            NodeWarning: self.node_warned,
+            NodeFinished: self.node_finished,
+            RunFinished: self.run_finished,
+            Models: self.models_listed,
+            Problems: self.problems_found,
+            Saved: self.saved,
+            Failure: self.failed,
+        }
+
+    # --- requests ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the engine process; returns at once. Heavy libraries are imported there, in the
+        background."""
+        self._client.start()
+        self.prepare()
+        self.list_models()
+
+    def submit(
+        self, graph: Graph, targets: tuple[str, ...] | None = None, name: str = "", base: str = ""
+    ) -> str:
+        """Queue a run of the graph as it is now; accepted in any state. Returns the job's id."""
+        job = self._client.submit(graph, targets, name=name, base=base)
+        self.run_submitted.emit(job)
+        return job
+
+    def cancel(self, job: str) -> None:
+        self._client.cancel(job)
+
+    def prepare(self, model: str | None = None) -> None:
+        self._client.send(Prepare(model=model))
+
+    def free_memory(self) -> None:
+        self._client.send(FreeMemory())
+
+    def list_models(self, rescan: bool = False) -> str:
+        return self._request(ListModels, rescan=rescan)
+
+    def validate(self, graph: Graph) -> str:
+        return self._request(Validate, graph=graph.dumps().decode())
+
+    def save_image(self, job: str, node: str, index: int, path: str) -> str:
+        """Save a picture of an earlier run to another place; the answer is :attr:`saved`."""
+        return self._request(SaveImage, job=job, node=node, index=index, path=path)
+
+    def _request(self, kind: type[Message], **fields: Any) -> str:
+        request = uuid.uuid4().hex[:12]
+        self._client.send(kind(request=request, **fields))
+        return request
+
+    def image(self, ref: ImageRef) -> QImage:
+        """The picture a message names; its file is deleted. A null image if it is gone already."""
+        if self._client.run_dir is None:
+            return QImage()
+        try:
+            data = exchange.take_pixels(self._client.run_dir, ref)
+        except (OSError, ValueError):
+            return QImage()
+        picture = QImage(data, ref.width, ref.height, ref.width * ref.channels, _FORMATS[ref.channels])
+        return picture.copy()
+
+    def close(self) -> None:
+        """End the engine; never takes longer than about two seconds."""
+        self._timer.stop()
+        self._client.close()
+
+    # --- events --------------------------------------------------------------------------------------------
+
+    def _hear(self, message: Message) -> None:
+        """Called from threads of the client: note the event, latest progress wins, and wake the main
+        thread."""
+        with self._lock:
+            if isinstance(message, NodeProgress):
+                key = (message.job, message.node)
+                at = self._latest.get(key)
+                if at is not None:
+                    message = self._merged(self._events[at], message)
+                    self._events[at] = message
+                else:
+                    self._latest[key] = len(self._events)
+                    self._events.append(message)
+            else:
+                self._events.append(message)
+                self._latest.clear()
+            if self._scheduled:
+                return
+            self._scheduled = True
+        self._woken.emit()
+
+    def _merged(self, old: Message, new: NodeProgress) -> NodeProgress:
+        """The newer progress; a preview it doesn't have is taken from the older, one that it replaces is
+        deleted."""
+        assert isinstance(old, NodeProgress)
+        if old.preview is None:
+            return new
+        if new.preview is None:
+            return new.model_copy(update={"preview": old.preview})
+        if self._client.run_dir is not None:
+            exchange.discard(self._client.run_dir, old.preview)
+        return new
+
+    @Slot()
+    def _wake(self) -> None:
+        since = (time.monotonic() - self._flushed) * 1000
+        with self._lock:
+            only_progress = all(isinstance(event, NodeProgress) for event in self._events)
+        if only_progress and since < INTERVAL_MS:
+            self._timer.start(int(INTERVAL_MS - since) + 1)
+        else:
+            self._flush()
+
+    @Slot()
+    def _flush(self) -> None:
+        with self._lock:
+            events, self._events = self._events, []
+            self._latest.clear()
+            self._scheduled = False
+        self._flushed = time.monotonic()
+        for event in events:
+            self._deliver(event)
+
+    def _deliver(self, event: Message) -> None:
+        if isinstance(event, Ready):
+            self.state = "ready"
+        elif isinstance(event, Lost):
+            self.state = "starting" if event.restarting else "lost"
+        self._signals[type(event)].emit(event)
+
+
+def default_queue() -> JobQueue:
+    """The queue of this profile."""
+    return JobQueue(paths.data_dir() / "queue.sqlite")

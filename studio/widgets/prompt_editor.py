@@ -1,0 +1,90 @@
+"""Text of several lines that grows with what is typed. Undo belongs to the document, Ctrl+Enter to the command."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QKeySequence, QTextCursor
+from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
+
+_OURS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
+
+
+class PromptEditor(QPlainTextEdit):
+    """Between ``rows`` and ``max_rows`` lines high. Tab leaves the field (the form works from the keyboard alone)."""
+
+    value_changed = Signal(object)
+
+    def __init__(self, rows: int = 3, max_rows: int = 9, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows, self._max_rows = rows, max_rows
+        self._showing = False
+        self.setUndoRedoEnabled(False)
+        self.setTabChangesFocus(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.textChanged.connect(self._edited)
+        self.document().documentLayout().documentSizeChanged.connect(self._resize)
+        self._resize()
+
+    def value(self) -> str:
+        """The text."""
+        return self.toPlainText()
+
+    def set_value(self, value: str) -> None:
+        """Show a text without telling anyone; the cursor keeps its place if the text is the same up to there."""
+        if value == self.toPlainText():
+            return
+        position = min(self.textCursor().position(), len(value))
+        self._showing = True
+        self.setPlainText(value)
+        self._showing = False
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(position)
+        self.setTextCursor(cursor)
+
+    @Slot()
+    def _edited(self) -> None:
+        if not self._showing:
+            self.value_changed.emit(self.toPlainText())
+
+    def _height(self, rows: int) -> int:
+        margins = self.contentsMargins()
+        extra = margins.top() + margins.bottom() + 2 * round(self.document().documentMargin()) + 10
+        return rows * self.fontMetrics().lineSpacing() + extra
+
+    @Slot()
+    def _resize(self) -> None:
+        # the layout of a plain text counts in lines
+        lines = round(self.document().size().height())
+        self.setFixedHeight(self._height(min(max(lines, self._rows), self._max_rows)))
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self._height(self._rows))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._resize()
+
+    def event(self, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and (any(event.matches(key) for key in _OURS) or _is_generate(event))
+        ):
+            event.ignore()
+            return False
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if _is_generate(event):
+            event.ignore()
+            return
+        super().keyPressEvent(event)
+
+
+def _is_generate(event: QKeyEvent) -> bool:
+    return (
+        event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        and event.modifiers() & Qt.KeyboardModifier.ControlModifier == Qt.KeyboardModifier.ControlModifier
+    )
