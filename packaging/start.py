@@ -1,7 +1,7 @@
 """Set up Diptych in this checkout and start it: ``python3 packaging/start.py [options] [word ...]``.
 
-The work is done by the folder ``bootstrap`` beside this file. This file itself keeps to what any Python 3 can read, so
-that an old one says what is missing instead of failing on a line it can't parse (hence no ``annotations`` import).
+The work is done by the folder ``bootstrap`` beside this file. This file itself keeps to what any Python 3 can
+read, so that an old one says what is missing instead of failing on a line it can't parse.
 """
 
 import os

@@ -122,7 +122,16 @@ def describe(error: BaseException) -> ErrorInfo:
     details = "".join(traceback.format_exception(error))[-20_000:]
     if isinstance(error, DiptychError):
         return error.info(details)
+    if _is_out_of_memory(error):
+        device = "this computer" if isinstance(error, MemoryError) else "the device"
+        return OutOfMemory(device=device, reason=str(error)[:2_000] or type(error).__name__).info(details)
     return UnexpectedError(kind=type(error).__name__, message=str(error)[:2_000]).info(details)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """By name, since the libraries whose errors these are must not be imported for it."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "DefaultCPUAllocator" in str(error)
 
 
 class Cancelled(DiptychError):
@@ -162,6 +171,11 @@ class UnknownNodeType(DiptychError):
     what = "The node type {type} is not known."
     why = "It comes from a newer version or from an extension that is not installed."
     remedy = "Install what provides it, or remove the node. Its settings are kept as they are."
+
+
+class NodeFromTheFuture(DiptychError):
+    what = "{title} was made by a newer version of Diptych (version {found}, this one knows {known})."
+    remedy = "Update Diptych to run it. Its settings are kept as they are."
 
 
 class InvalidParameter(DiptychError):
@@ -220,6 +234,23 @@ class BadNodeId(DiptychError):
     what = "{node} is not a usable node id."
     why = "Ids have 1 to 64 letters, digits, underscores, colons or hyphens."
     remedy = "Rename the node in the file."
+
+
+class UnknownSubgraph(DiptychError):
+    what = "There is no subgraph called {name} in this document."
+    remedy = "Choose one of: {known}."
+
+
+class SubgraphRecursion(DiptychError):
+    what = "The subgraph {name} contains itself: {path}."
+    why = "It would never end."
+    remedy = "Remove one of these nodes from the subgraph it is in."
+
+
+class SubgraphBroken(DiptychError):
+    what = "The subgraph {name} can't be used."
+    why = "{reason}"
+    remedy = "Repair the subgraph, or remove the node that uses it."
 
 
 class ListLengthMismatch(DiptychError):
@@ -458,6 +489,20 @@ class LogitsNotFinite(DiptychError):
     what = "The text model stopped: its output holds values that are no numbers."
     why = "The model overflowed in {dtype}."
     remedy = "Choose another precision for it."
+
+
+class SettingIgnored(DiptychError):
+    """A warning, not a failure."""
+
+    what = "{setting} has no effect with {model}."
+    why = "{reason}"
+    remedy = "Nothing needs to be done; set it back to its default to stop this notice."
+
+
+class ConditioningUnsuitable(DiptychError):
+    what = "This conditioning was encoded for another kind of model than {model}."
+    why = "It is {found} numbers wide; this model takes {expected}."
+    remedy = "Encode the prompt with the model that draws."
 
 
 # --- engine

@@ -126,14 +126,15 @@ class EngineBridge(QObject):
     def cancel(self, job: str) -> None:
         self._client.cancel(job)
 
-    def prepare(self, model: str | None = None) -> None:
-        self._client.send(Prepare(model=model))
+    def prepare(self) -> None:
+        """Import the heavy libraries there, in the background; the answer is :attr:`device_changed`."""
+        self._client.send(Prepare())
 
     def free_memory(self) -> None:
         self._client.send(FreeMemory())
 
-    def list_models(self, rescan: bool = False) -> str:
-        return self._request(ListModels, rescan=rescan)
+    def list_models(self) -> str:
+        return self._request(ListModels)
 
     def validate(self, graph: Graph) -> str:
         return self._request(Validate, graph=graph.dumps().decode())

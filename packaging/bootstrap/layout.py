@@ -22,6 +22,11 @@ class Layout:
         """The environment's Python."""
         return self.environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
+    def libraries(self) -> list[Path]:
+        """Where the environment's packages are."""
+        pattern = "Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"
+        return list(self.environment.glob(pattern))
+
     @property
     def project(self) -> Path:
         return self.root / "pyproject.toml"

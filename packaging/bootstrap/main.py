@@ -24,7 +24,8 @@ def main(words: Sequence[str]) -> int:
         return 0
     place = layout.here()
     parts = stamp.read(place.stamp)
-    if ready(place, arguments, parts) and not arguments.test and (not arguments.studio or _window_known(parts)):
+    done = ready(place, arguments, parts) and (not arguments.studio or _window_known(parts))
+    if done and not arguments.test:
         return launch.diptych(place, arguments.words) if arguments.start else 0
     return _set_up_and_go(place, arguments)
 
@@ -32,13 +33,14 @@ def main(words: Sequence[str]) -> int:
 def ready(place: Layout, arguments: Arguments, parts: dict[str, Any]) -> bool:
     """Whether nothing is left to set up for these arguments, by the stamp alone."""
     packages = stamp.packages_part(place)
+    index = os.environ.get("DIPTYCH_TORCH_INDEX", "").strip()
     return (
         not arguments.repair
         and not place.writing.exists()
         and parts.get("environment") == stamp.environment_part(place)
         and parts.get("packages") == packages
         and (not arguments.test or parts.get("test") == packages)
-        and stamp.torch_ready(place, parts, arguments.device, os.environ.get("DIPTYCH_TORCH_INDEX", "").strip())
+        and stamp.torch_ready(place, parts, arguments.device, index)
         and stamp.starter_text_ready(place, parts, os.environ)
     )
 
@@ -54,22 +56,24 @@ def _set_up_and_go(place: Layout, arguments: Arguments) -> int:
 
     console = Console()
     try:
-        window = _prepare(place, arguments, console)
+        if not _prepare(place, arguments, console):
+            return 1
+        if arguments.test and arguments.start:
+            return checks.run(place, console, arguments.words[1:])
     except SetupFailed as error:
         console.note(f"\n{error}")
+        return 1
+    except OSError as error:
+        console.note(f"\nThe set-up can't go on.\n{error}\nPut that right, then start again.")
         return 1
     except KeyboardInterrupt:
         console.note("\nStopped. Start again to go on.")
         return 130
-    if not window:
-        return 1
-    if arguments.test:
-        return checks.run(place, console, arguments.words[1:])
     return launch.diptych(place, arguments.words) if arguments.start else 0
 
 
 def _prepare(place: Layout, arguments: Arguments, console: Any) -> bool:
-    """Set up what is missing; whether a window can open."""
+    """Set up what is missing; False if a window is wanted and can't open."""
     from bootstrap import checks, lock
     from bootstrap.libraries import Installer
     from bootstrap.setup import Setup
@@ -77,12 +81,13 @@ def _prepare(place: Layout, arguments: Arguments, console: Any) -> bool:
 
     installer = Installer(console, arguments.yes or os.environ.get("CI", "").lower() in ("1", "true"))
     window = Window(console, installer, checks.variables(os.environ) if arguments.test else os.environ)
-    possible = window.check() if arguments.studio or arguments.test else True
+    wanted = arguments.studio or arguments.test
+    possible = window.check() if wanted else True
     waiting = "Another set-up of this checkout is at work: waiting for it."
     with lock.held(place.lock, lambda: console.note(waiting)):
         if not ready(place, arguments, stamp.read(place.stamp)):
             Setup(place, console, arguments, installer).run()
-        if arguments.studio and not possible:
+        if not possible:
             possible = window.check()  # it may have been installed meanwhile
         if arguments.studio and possible and not window.lacking:
             stamp.write(place.stamp, {**stamp.read(place.stamp), "window": stamp.window_part(os.environ)})

@@ -44,6 +44,7 @@ class Outcome:
     """How a run of pip ended; ``errors`` are its own words."""
 
     code: int = 0
+    offline: bool = False
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -91,7 +92,7 @@ class Pip:
 
     def download(self, *arguments: str) -> Outcome:
         """``pip download``; gives up soon, since what is fetched this way can be fetched later."""
-        return self._run(["download", "--retries", "1", "--timeout", "20", *self._common(), *arguments])
+        return self._run(["download", "--retries", "1", "--timeout", "10", *self._common(), *arguments])
 
     def uninstall(self, names: Sequence[str]) -> Outcome:
         """``pip uninstall``."""
@@ -103,7 +104,7 @@ class Pip:
 
     def _run(self, arguments: list[str]) -> Outcome:
         self.layout.scratch.mkdir(exist_ok=True)
-        outcome = Outcome()
+        outcome = Outcome(offline=self.offline)
         with self.layout.log.open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [str(self.layout.python), "-I", "-m", "pip", *arguments],
@@ -194,11 +195,8 @@ def title(file: str) -> str:
 
 def installed(layout: Layout) -> dict[str, str]:
     """Names (lower case, hyphens) and versions of what is in the environment."""
-    folders = layout.environment.glob(
-        "Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"
-    )
     found = {}
-    for folder in folders:
+    for folder in layout.libraries():
         for entry in folder.glob("*.dist-info"):
             name, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
             found[name.replace("_", "-").lower()] = version

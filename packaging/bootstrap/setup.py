@@ -31,12 +31,11 @@ class Setup:
 
     def run(self) -> None:
         """Bring everything up to date. Raises :class:`SetupFailed`."""
-        self.parts = stamp.read(self.layout.stamp)
         version = environment.ensure(self.layout, self.console, self.installer, self.arguments.repair)
+        self.parts = stamp.read(self.layout.stamp)
         fresh = stamp.environment_part(self.layout)
-        if not self.layout.stamp.exists() or self.parts.get("environment") != fresh:
-            self.parts = {name: self.parts[name] for name in ("torch",) if self._same_python(fresh, name)}
-            self._mark("environment", fresh)
+        if self.parts.get("environment") != fresh:
+            self._start_over(fresh)
         self.layout.log.write_text("", "utf-8")
         with pip.cleared_scratch(self.layout):
             runner = self._pip(version)
@@ -44,11 +43,11 @@ class Setup:
             self._packages(runner)
             self._starter_text(runner)
 
-    def _same_python(self, fresh: dict[str, Any], name: str) -> bool:
-        """A checkout that was only moved keeps its torch."""
-        old = self.parts.get("environment")
-        same = isinstance(old, dict) and old.get("python") == fresh["python"]
-        return same and name in self.parts and self.layout.stamp.exists()
+    def _start_over(self, fresh: dict[str, Any]) -> None:
+        """Forget what was set up, but not which torch: an environment that was only moved still has it."""
+        torch = self.parts.get("torch")
+        self.parts = {"torch": torch} if torch else {}
+        self._mark("environment", fresh)
 
     def _mark(self, part: str, value: Any) -> None:
         """Record that a part is done (``None``: that it no longer is)."""
@@ -68,32 +67,38 @@ class Setup:
         return runner
 
     def _torch(self, runner: pip.Pip) -> None:
-        if stamp.torch_ready(self.parts, self.arguments.device, self.index):
+        if stamp.torch_ready(self.layout, self.parts, self.arguments.device, self.index):
             return
         record = self.parts.get("torch")
-        before = record.get("device") if isinstance(record, dict) else None
+        before = record if isinstance(record, dict) else {}
+        if before.get("index") and not self.index and not self.arguments.device:
+            raise SetupFailed(
+                "torch has to be updated, and it came from an index of its own.",
+                "DIPTYCH_TORCH_INDEX named it then, and is not set now.",
+                "Set it again, or choose anew with --device.",
+            )
         found = device.detect()
-        choice = device.choose(self.arguments.device or before, found, self.index)
+        choice = device.choose(self.arguments.device or before.get("device"), found, self.index)
         kind = torch_build.built_for(self.layout)
-        fingerprint = stamp.index_part(self.index)
         self._mark("packages", None)
         self._mark("test", None)
-        if torch_build.must_replace(record, choice, self.arguments.device, fingerprint, kind):
+        if torch_build.must_replace(record, choice, self.arguments.device, kind):
             torch_build.remove(self.layout, self.console, runner, keep_card_packages=choice.device == kind)
             kind = ""
         self._mark("torch", None)
-        down, disk = torch_build.expected(choice.device, bool(self.index))
-        self.console.step(f"Installing torch for {self._words(choice, found)}")
+        self._announce_torch(choice, found, new=not kind)
+        torch_build.install(self.layout, self.console, runner, choice)
+        self._mark("torch", stamp.torch_part(self.layout, choice.device, self.index))
+
+    def _announce_torch(self, choice: device.Choice, found: device.Detected, new: bool) -> None:
+        title = found.title if choice.device == found.device else choice.device
+        self.console.step(f"Installing torch for {title}")
         for note in choice.notes:
             self.console.note(note)
-        if not kind:
+        if new:
+            down, disk = torch_build.expected(choice.device, bool(self.index))
             self.console.note(f"about {size(down)} to download, {size(disk)} on the disk")
             self._space(disk + torch_build.OTHERS[1], down + torch_build.OTHERS[0])
-        torch_build.install(self.layout, self.console, runner, choice)
-        self._mark("torch", {"device": choice.device, "index": fingerprint})
-
-    def _words(self, choice: device.Choice, found: device.Detected) -> str:
-        return found.title if choice.device == found.device else choice.device
 
     def _space(self, installed: float, downloaded: float) -> None:
         """Refuse before downloading what can't fit; the downloads lie beside it while it is installed."""
@@ -114,15 +119,14 @@ class Setup:
         self._mark("packages", None)
         self._mark("test", None)
         self.console.step(f"Installing Diptych and its packages{', and what tests need' if test else ''}")
-        if not pip.installed(self.layout).get("transformers"):
-            self.console.note(
-                f"about {size(torch_build.OTHERS[0])}, {size(torch_build.OTHERS[1])} on the disk"
-            )
+        if "transformers" not in pip.installed(self.layout):
+            down, disk = torch_build.OTHERS
+            self.console.note(f"about {size(down)} to download, {size(disk)} on the disk")
         target = f"{self.layout.root}[test]" if test else str(self.layout.root)
-        outcome = runner.install("-c", str(self.layout.constraints), "-e", target)
+        outcome = runner.install("-c", str(torch_build.limits(self.layout, tested=True)), "-e", target)
         if outcome.no_match:
-            self.console.note("The tested versions are not available here: taking the newest that fit.")
-            outcome = runner.install("-e", target)
+            self.console.note(torch_build.NOT_TESTED)
+            outcome = runner.install("-c", str(torch_build.limits(self.layout, tested=False)), "-e", target)
         if not outcome.ok:
             raise torch_build.failed("Diptych's packages", outcome, self.layout)
         self._mark("packages", wanted)

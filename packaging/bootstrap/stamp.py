@@ -59,10 +59,8 @@ def environment_python(layout: Layout) -> str:
         lines = (layout.environment / "pyvenv.cfg").read_text("utf-8").splitlines()
     except OSError:
         return ""
-    pairs = (line.partition("=") for line in lines)
-    return next(
-        (value.strip() for name, _, value in pairs if name.strip() in ("version", "version_info")), ""
-    )
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    return fields.get("version", fields.get("version_info", ""))
 
 
 def packages_part(layout: Layout) -> str:

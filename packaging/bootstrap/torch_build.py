@@ -16,6 +16,7 @@ SIZES = {"cuda": (2.6e9, 5.6e9), "rocm": (4.5e9, 14e9), "cpu": (0.2e9, 0.9e9), "
 OTHERS = (0.5e9, 1.2e9)
 """The same for all other packages together."""
 RANGES = ("torch>=2.10", "torchvision>=0.25")
+NOT_TESTED = "The tested versions are not available here: taking the newest that fit."
 CARD_PACKAGES = ("nvidia-", "cuda-", "triton", "pytorch-triton")
 
 
@@ -36,7 +37,7 @@ def match(torch_version: str, torchvision_version: str) -> bool:
 def expected(kind: str, own_index: bool) -> tuple[float, float]:
     """Bytes to download and to install.
 
-    Without an index of its own for torch, Linux gets the CUDA build and Windows the CPU build, whatever is asked.
+    Without an index of its own for torch, Linux gets the CUDA build and Windows that for the processor.
     """
     if not own_index and sys.platform == "linux":
         kind = "cuda"
@@ -47,10 +48,8 @@ def expected(kind: str, own_index: bool) -> tuple[float, float]:
 
 def built_for(layout: Layout) -> str:
     """The kind of the installed torch (cuda, rocm, cpu), read from its version file; empty without torch."""
-    pattern = "Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"
-    for file in layout.environment.glob(f"{pattern}/torch/version.py"):
-        return kind_of(file.read_text("utf-8"))
-    return ""
+    files = (folder / "torch" / "version.py" for folder in layout.libraries())
+    return next((kind_of(file.read_text("utf-8")) for file in files if file.exists()), "")
 
 
 def kind_of(version_file: str) -> str:
@@ -69,8 +68,8 @@ def must_replace(record: object, choice: device.Choice, asked: str | None, kind:
     if not kind:
         return False
     if isinstance(record, dict):
-        fingerprint = stamp.index_part(choice.index)
-        return record.get("device") != choice.device or bool(fingerprint and record.get("index") != fingerprint)
+        elsewhere = bool(choice.index) and record.get("index") != stamp.index_part(choice.index)
+        return elsewhere or record.get("device") != choice.device
     return bool(asked) and kind != ("cpu" if choice.device == "mps" else choice.device)
 
 
@@ -79,7 +78,7 @@ def install(layout: Layout, console: Console, runner: pip.Pip, choice: device.Ch
     last = pip.Outcome()
     for pinned in (True, False):
         if not pinned:
-            console.note("The tested versions are not available here: taking the newest that fit.")
+            console.note(NOT_TESTED)
         for index in choice.indexes:
             last = _install_pair(layout, runner, index, pinned)
             if last.ok:
@@ -100,6 +99,18 @@ def _install_pair(layout: Layout, runner: pip.Pip, index: str, pinned: bool) -> 
         torch = versions["torch"]
         outcome = runner.install(*source, f"torch=={torch}", matching_torchvision(torch))
     return outcome
+
+
+def limits(layout: Layout, tested: bool) -> Path:
+    """A constraints file that keeps the torch that is there, and the tested versions of the rest if asked."""
+    lines = layout.constraints.read_text("utf-8").splitlines() if tested else []
+    found = pip.installed(layout)
+    kept = [line for line in lines if line.partition("==")[0].strip() not in ("torch", "torchvision")]
+    kept += [f"{name}=={found[name]}" for name in ("torch", "torchvision") if name in found]
+    layout.scratch.mkdir(exist_ok=True)
+    file = layout.scratch / "constraints.txt"
+    file.write_text("\n".join(kept) + "\n", "utf-8")
+    return file
 
 
 def _check(layout: Layout, console: Console, choice: device.Choice) -> None:
@@ -134,6 +145,8 @@ def failed(what: str, outcome: pip.Outcome, layout: Layout) -> SetupFailed:
         return SetupFailed(title, "The disk is full.", f"Free some space. {again}")
     if outcome.no_network:
         return SetupFailed(title, "The package index can't be reached.", f"Check the connection. {again}")
+    if outcome.no_match and outcome.offline:
+        return SetupFailed(title, outcome.errors, "Start again without --offline, with a network connection.")
     if outcome.no_match:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         return SetupFailed(

@@ -7,6 +7,7 @@ the view's job.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -163,4 +164,5 @@ def _write(path: Path | None, matrix: Matrix) -> None:
             np.save(file, matrix, allow_pickle=False)
         partial.replace(path)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -100,6 +100,12 @@ class SamplerSpec:
     flow_arguments: Mapping[str, Any] = field(default_factory=dict)
     predictions: frozenset[str] = frozenset({"epsilon", "v_prediction", "sample"})
     stochastic: bool = False
+    eta: float = 0.0
+    """How much fresh noise the step itself takes, for the classes that ask for it (TCD's gamma, DDIM's eta)."""
+    zero_snr: bool = True
+    """Whether it draws well from the pure noise (sigma 4096) that models with zero terminal SNR start from."""
+    ends_at_zero: bool = True
+    """Whether its last noise level can be zero."""
 
     @property
     def schedules(self) -> frozenset[Schedule]:
@@ -131,11 +137,12 @@ SAMPLERS: Final[Mapping[Sampler, SamplerSpec]] = {
                     "EulerAncestralDiscreteScheduler", "sigmas", predictions=_NOISE_OR_V, stochastic=True),
         SamplerSpec(Sampler.HEUN, "Heun", "Two evaluations a step: slower, more exact.",
                     "HeunDiscreteScheduler", "interleaved", flow_class="FlowMatchHeunDiscreteScheduler",
-                    predictions=_NOISE_OR_V),
+                    predictions=_NOISE_OR_V, zero_snr=False),
         SamplerSpec(Sampler.DPM2, "DPM2", "Second order with a midpoint: two evaluations a step.",
                     "KDPM2DiscreteScheduler", "hook", predictions=_NOISE_OR_V),
         SamplerSpec(Sampler.DPM2_A, "DPM2 a", "DPM2 with fresh noise each step.",
-                    "KDPM2AncestralDiscreteScheduler", "hook", predictions=_NOISE_OR_V, stochastic=True),
+                    "KDPM2AncestralDiscreteScheduler", "hook", predictions=_NOISE_OR_V, stochastic=True,
+                    zero_snr=False),
         SamplerSpec(Sampler.LMS, "LMS", "Linear multistep: remembers the last four steps.",
                     "LMSDiscreteScheduler", "sigmas"),
         SamplerSpec(Sampler.DPMPP_2M, "DPM++ 2M", "A good first choice: few steps, stable.",
@@ -156,11 +163,12 @@ SAMPLERS: Final[Mapping[Sampler, SamplerSpec]] = {
         SamplerSpec(Sampler.DDPM, "DDPM", "The original with fresh noise: wants many steps.",
                     "DDPMScheduler", "spacing", stochastic=True),
         SamplerSpec(Sampler.DEIS, "DEIS", "Exponential integrator: good with few steps.",
-                    "DEISMultistepScheduler", "hook", {"algorithm_type": "deis", "solver_type": "logrho"}),
+                    "DEISMultistepScheduler", "sigmas", {"algorithm_type": "deis", "solver_type": "logrho"},
+                    ends_at_zero=False),
         SamplerSpec(Sampler.LCM, "LCM", "For models distilled for 2 to 8 steps.",
                     "LCMScheduler", "own", flow_class="FlowMatchLCMScheduler", stochastic=True),
         SamplerSpec(Sampler.TCD, "TCD", "For models distilled for 2 to 8 steps, with less loss of detail.",
-                    "TCDScheduler", "own", predictions=_NOISE_OR_V | {"sample"}, stochastic=True),
+                    "TCDScheduler", "own", stochastic=True, eta=0.3),
     )
 }  # fmt: skip
 """Every sampler but :attr:`Sampler.DEFAULT`, which is whatever the model brings."""
@@ -209,6 +217,8 @@ def sampler_reason(sampler: Sampler, config: SchedulerConfig) -> str:
     prediction = str(config.get("prediction_type", "epsilon"))
     if prediction not in spec.predictions:
         return f"The model predicts “{prediction}”, which this sampler doesn't know."
+    if config.get("rescale_betas_zero_snr") and not spec.zero_snr:
+        return "The model starts from pure noise (zero terminal SNR), where this sampler overshoots."
     return ""
 
 
@@ -237,8 +247,8 @@ def schedule_note(sampler: Sampler, schedule: Schedule) -> str:
     spec = SAMPLERS[sampler]
     if spec.how == "spacing" and schedule is Schedule.SGM_UNIFORM:
         return "This sampler visits whole timesteps: the same as Trailing here."
-    if spec.id is Sampler.DEIS:
-        return "The last step ends at the smallest noise level, not at zero."
+    if not spec.ends_at_zero:
+        return "This sampler can't end at zero noise; it stops at a level too low to be seen."
     if schedule is Schedule.BETA and spec.exact:
         return "Spaced in timesteps, as in ComfyUI; A1111 spaces it in noise levels."
     return ""

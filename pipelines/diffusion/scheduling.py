@@ -6,6 +6,7 @@ every run and never shared, so a run can't disturb another one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +31,10 @@ _DISTILLED_STEPS = 50
 def scheduler_config(pipeline: Any) -> dict[str, Any]:
     """The model's scheduler configuration as :mod:`.samplers` wants it."""
     scheduler = pipeline.scheduler
-    return {**dict(scheduler.config), "_class_name": type(scheduler).__name__}
+    config = {**dict(scheduler.config), "_class_name": type(scheduler).__name__}
+    if _terminal_alpha_bar(scheduler) < ZERO_SNR:
+        config["rescale_betas_zero_snr"] = True
+    return config
 
 
 def build(
@@ -83,7 +87,7 @@ def _variance_preserving(spec: SamplerSpec, schedule: Schedule, own: Any, config
     if spec.how == "own":
         _allow_more_steps(scheduler)
     if schedule is not Schedule.DEFAULT and spec.exact:
-        _install(spec, schedule, scheduler, _levels(config, scheduler))
+        _install(spec, schedule, scheduler, schedules.model_sigmas(config))
     return scheduler
 
 
@@ -91,10 +95,9 @@ def _keep_zero_snr(scheduler_class: Any, own: Any, config: dict[str, Any], argum
     """A scheduler of this class with zero terminal SNR if the model has it, even where the class drops it silently."""
     # The registered config, not a plain dict: diffusers then knows which values were defaults of the model's class.
     scheduler = scheduler_class.from_config(own.config, **_accepted(scheduler_class, arguments))
-    wanted = bool(config.get("rescale_betas_zero_snr")) or _terminal_alpha_bar(own) < ZERO_SNR
-    if not wanted or _terminal_alpha_bar(scheduler) < ZERO_SNR:
+    if not config.get("rescale_betas_zero_snr") or _terminal_alpha_bar(scheduler) < ZERO_SNR:
         return scheduler
-    alpha_bar = schedules.alphas_cumprod({**config, "rescale_betas_zero_snr": True})
+    alpha_bar = schedules.alphas_cumprod(config)
     arguments = {**arguments, "trained_betas": schedules.betas_of(alpha_bar).tolist()}
     scheduler = scheduler_class.from_config(own.config, **_accepted(scheduler_class, arguments))
     if not _terminal_alpha_bar(scheduler) < ZERO_SNR:
@@ -118,12 +121,6 @@ def _terminal_alpha_bar(scheduler: Any) -> float:
     return 1.0 if alpha_bar is None else float(alpha_bar[-1])
 
 
-def _levels(config: dict[str, Any], scheduler: Any) -> schedules.Floats:
-    """Sigmas of the model in float64; the zero-SNR end as the scheduler has it."""
-    zero = _terminal_alpha_bar(scheduler) < ZERO_SNR
-    return schedules.model_sigmas({**config, "rescale_betas_zero_snr": zero})
-
-
 def _install(spec: SamplerSpec, schedule: Schedule, scheduler: Any, levels: schedules.Floats) -> None:
     """Make ``scheduler.set_timesteps`` use our sigmas, in the way its class allows."""
     import torch
@@ -141,7 +138,8 @@ def _install(spec: SamplerSpec, schedule: Schedule, scheduler: Any, levels: sche
         if spec.how != "hook":
             values = schedules.sigmas(schedule, num_inference_steps, levels)
             times = torch.tensor(schedules.timestep_at(values, levels), dtype=torch.float32)
-            noise = torch.tensor(np.append(values, 0.0), dtype=torch.float32)
+            final = 0.0 if spec.ends_at_zero else levels[0] / 10
+            noise = torch.tensor(np.append(values, final), dtype=torch.float32)
             if spec.how == "interleaved":
                 times = torch.cat([times[:1], times[1:].repeat_interleave(2)])
                 noise = torch.cat([noise[:1], noise[1:-1].repeat_interleave(2), noise[-1:]])
@@ -181,7 +179,8 @@ class _BrownianNoise:
         from diffusers.schedulers.scheduling_dpmsolver_sde import BrownianTreeNoiseSampler
 
         noise = self._scheduler.sigmas
-        low, high = float(noise[noise > 0].min()), float(noise.max())
+        # A little wider than what is asked for: the way through the logarithm rounds past the ends.
+        low, high = float(noise[noise > 0].min()) * 0.999, float(noise.max()) * 1.001
         blank = torch.zeros(sample.shape, dtype=torch.float32)
         self._like = sample
         self._sampler = BrownianTreeNoiseSampler(blank, low, high, self._seeds)
@@ -191,6 +190,7 @@ def _seed_brownian_tree(scheduler: Any, seeds: Sequence[int]) -> None:
     """DPM++ SDE takes no generator: give it trees that start from the seeds of the pictures."""
     original = scheduler.step
 
+    @functools.wraps(original)
     def step(model_output: Any, timestep: Any, sample: Any, return_dict: bool = True) -> Any:
         if scheduler.noise_sampler is None:
             scheduler.noise_sampler = _BrownianNoise(scheduler, seeds)
@@ -207,24 +207,26 @@ def _flow(spec: SamplerSpec, schedule: Schedule, own: Any, config: dict[str, Any
     """A scheduler for a flow-matching model: the model's own spacing (shift, resolution), the solver asked for."""
     import diffusers
 
-    choice = {
-        **_PLAIN,
-        **({} if schedule is Schedule.DEFAULT else {f"use_{schedule.value}_sigmas": True}),
-    }
-    if schedule is Schedule.DEFAULT:
-        choice = {}
-    spacing_class = diffusers.FlowMatchEulerDiscreteScheduler
-    shift = {} if "shift" in config else {"shift": float(config.get("flow_shift", 1.0))}
-    spacing = spacing_class.from_config(own.config, **choice, **shift)
-    if spec.flow_class == spacing_class.__name__:
+    choice: dict[str, Any] = {}
+    if schedule is not Schedule.DEFAULT:
+        choice = {**_PLAIN, f"use_{schedule.value}_sigmas": True}
+    if "shift" not in config:
+        choice["shift"] = float(config.get("flow_shift", 1.0))
+    spacing = _configured(diffusers.FlowMatchEulerDiscreteScheduler, own, choice)
+    if isinstance(spacing, getattr(diffusers, spec.flow_class)):
         return spacing
     solver_class = getattr(diffusers, spec.flow_class)
     if spec.id is Sampler.LCM:
-        return solver_class.from_config(own.config, **_accepted(solver_class, {**choice, **shift}))
-    arguments = {**spec.arguments, **spec.flow_arguments, "use_dynamic_shifting": False}
-    solver = solver_class.from_config(own.config, **_accepted(solver_class, {**arguments, **_PLAIN}))
+        return _configured(solver_class, own, choice)
+    arguments = {**spec.arguments, **spec.flow_arguments, **_PLAIN, "use_dynamic_shifting": False}
+    solver = _configured(solver_class, own, arguments)
     _follow(solver, spacing, interleaved=spec.how == "interleaved")
     return solver
+
+
+def _configured(scheduler_class: Any, own: Any, arguments: dict[str, Any]) -> Any:
+    """A scheduler of another class than the model's own, with the settings both know."""
+    return scheduler_class(**_accepted(scheduler_class, {**own.config, **arguments}))
 
 
 def _follow(solver: Any, spacing: Any, *, interleaved: bool) -> None:

@@ -26,7 +26,6 @@ class JobContext(Protocol):
 
     id: str
     models: ModelAccess
-    device: str
     cache: Cache
     cache_dir: Path
     output_dir: Path
@@ -35,6 +34,9 @@ class JobContext(Protocol):
 
     @property
     def cancel(self) -> CancelToken: ...
+
+    @property
+    def device(self) -> str: ...
 
     def emit(self, message: Message) -> None: ...
 
@@ -48,10 +50,14 @@ class RunContext:
 
     def __init__(self, job: JobContext, node: str, item: int, items: int) -> None:
         self.node = node
-        self.device, self.models, self.cancel = job.device, job.models, job.cancel
+        self.models, self.cancel = job.models, job.cancel
         self.cache_dir, self.output_dir = job.cache_dir, job.output_dir
         self._job, self._item, self._items = job, item, items
         self._phase, self._since, self._first, self._sent = "", 0.0, 0, 0.0
+
+    @property
+    def device(self) -> str:
+        return self._job.device
 
     def progress(
         self, step: int, total: int, *, phase: str = "", preview: Image | None = None, text: str | None = None

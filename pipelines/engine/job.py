@@ -43,7 +43,8 @@ class Services:
     models: ModelAccess
     cache: Cache
     lanes: Lanes
-    device: str
+    device: Callable[[], str]
+    """The torch device that draws; the first call imports torch."""
     cache_dir: Path
     output_dir: Path
     pixels: PixelWriter
@@ -59,7 +60,7 @@ class Job:
         self.request, self.services = request, services
         self.id = request.job
         self._cancel = FlagToken()
-        self.models, self.device = services.models, services.device
+        self.models = services.models
         self.cache = Cache(services.cache.limit) if request.fresh else services.cache
         self.cache_dir = services.cache_dir
         self.output_dir = Path(request.output_dir) if request.output_dir else services.output_dir
@@ -137,6 +138,10 @@ class Job:
         }
 
     @property
+    def device(self) -> str:
+        return self.services.device()
+
+    @property
     def cancel(self) -> FlagToken:
         return self._cancel
 
@@ -180,7 +185,7 @@ class Job:
             "graph": self.graph.to_json(),
             "name": self.request.name,
             "versions": versions(),
-            "device": self.device,
+            **({"device": self.device} if "torch" in sys.modules else {}),
             "seconds": dict(self.seconds),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }

@@ -149,16 +149,16 @@ class ListNodes(Message):
 
 
 class ListModels(Message):
+    """What hasn't changed since the last time is not examined again."""
+
     kind: Literal["models"] = "models"
     request: str
-    rescan: bool = False
 
 
 class Prepare(Message):
-    """Import the heavy libraries in the background, and load the default model if ``model`` says so."""
+    """Import the heavy libraries in the background; the answer is :class:`Device`."""
 
     kind: Literal["prepare"] = "prepare"
-    model: str | None = None
 
 
 class SaveImage(Message):

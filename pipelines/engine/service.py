@@ -50,6 +50,7 @@ from pipelines.graph.registry import Registry, builtin
 from pipelines.graph.values import Image, ListValue, nbytes
 from pipelines.models.access import Models as ModelStore
 from pipelines.models.access import open_models
+from pipelines.models.device import driver_version, pick, report
 
 KEPT_BYTES = 256 * 2**20
 """Pictures of earlier runs kept for "save as", whatever became of their files."""
@@ -72,14 +73,16 @@ class Engine:
         self._emit_unlocked = emit
         self._emit_lock = threading.Lock()
         self._lanes = ThreadLanes()
-        self._models: ModelStore = open_models(settings)
+        models = Path(settings.data_dir) / "models"
+        self._models: ModelStore = open_models(models, settings.model_folders)
+        self._setting, self._device = settings.device, ""
         self._lock = FileLock(paths.runtime_dir() / f"device-{settings.device.replace(':', '-')}.lock")
         self._services = Services(
             registry=registry or builtin(),
             models=self._models,
             cache=Cache(settings.cache_bytes),
             lanes=self._lanes,
-            device=settings.device,
+            device=self.device,
             cache_dir=Path(settings.cache_dir),
             output_dir=Path(settings.output_dir),
             pixels=PixelWriter(Path(hello.run_dir)),
@@ -112,7 +115,7 @@ class Engine:
             case Validate() | ListNodes() | ListModels() | SaveImage():
                 self._in_background("io", request.request, lambda: self._answer(request))
             case Prepare():
-                self._in_background("gpu", "", lambda: self._prepare(request))
+                self._in_background("gpu", "", self._prepare)
             case FreeMemory():
                 self._services.cache.clear()
                 self._in_background("gpu", "", self._models.free)
@@ -177,7 +180,7 @@ class Engine:
         job = self._jobs[job_id]
 
         def waiting(owner: str) -> None:
-            self.emit(RunWaiting(job=job_id, device=self._services.device, owner=owner))
+            self.emit(RunWaiting(job=job_id, device=self._setting, owner=owner))
 
         def locked(work: Callable[[], Any]) -> Any:
             with self._lock.hold(job.cancel, waiting):
@@ -213,7 +216,7 @@ class Engine:
                     Nodes(request=request.request, nodes=tuple(schema.to_json() for schema in registry))
                 )
             case ListModels():
-                self.emit(Models(request=request.request, models=tuple(self._models.list(request.rescan))))
+                self.emit(Models(request=request.request, models=self._models.list()))
             case SaveImage():
                 self.emit(self._save(request))
 
@@ -230,11 +233,22 @@ class Engine:
             return Saved(request=request.request, error=error_data(error.info()))
         return Saved(request=request.request, path=str(path))
 
-    def _prepare(self, request: Prepare) -> None:
-        self.emit(self._models.device_report())
-        if request.model is not None:
-            self._models.preload(request.model)
-            self.emit(self._models.device_report())
+    def device(self) -> str:
+        """The torch device that draws; picked at the first call, which imports torch."""
+        if not self._device:
+            import torch
+
+            self._device = pick(self._setting, torch)
+        return self._device
+
+    def _prepare(self) -> None:
+        import diffusers
+        import torch
+        import transformers
+
+        versions = {library.__name__: library.__version__ for library in (torch, diffusers, transformers)}
+        message = report(self.device(), torch, driver_version())
+        self.emit(message.model_copy(update={"versions": {**message.versions, **versions}}))
 
 
 class _JobLanes:

@@ -77,9 +77,14 @@ def convert(value: Any, target: PortType) -> Any:
         raise IncompatibleLink(port_title=wanted, expected=wanted, found=found)
     try:
         return function(value)
-    except (ValueError, OverflowError) as error:
-        shown = f"{found} “{str(value)[:60]}”"
-        raise IncompatibleLink(port_title=wanted, expected=wanted, found=shown) from error
+    except (ValueError, OverflowError, TypeError) as error:
+        raise IncompatibleLink(port_title=wanted, expected=wanted, found=_shown(found, value)) from error
+
+
+def _shown(found: str, value: Any) -> str:
+    """A type and the beginning of a value of it; Python refuses to write out huge integers."""
+    huge = isinstance(value, int) and value.bit_length() > 1_000
+    return f"{found} of {value.bit_length()} bits" if huge else f"{found} “{str(value)[:60]}”"
 
 
 def _number(value: Any) -> float:
@@ -100,6 +105,14 @@ def _seed(value: Any) -> int:
     return seed
 
 
+def _size(value: Any) -> Size:
+    """A size from its JSON, ``[width, height]``."""
+    width, height = value
+    if type(width) is not int or type(height) is not int or min(width, height) < 1:
+        raise ValueError(value)
+    return Size(width, height)
+
+
 def brightness(image: Image) -> np.ndarray[Any, np.dtype[np.float32]]:
     """H×W float32 in 0..1: the luma of a picture (grey stays as it is; alpha is ignored)."""
     pixels = image.as_float()
@@ -109,6 +122,7 @@ def brightness(image: Image) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 _SAME: Final = frozenset({("Choice", "Text"), ("Text", "Choice"), ("Json", "Size")})
+"""(wanted, found) that are one and the same in Python."""
 _FUNCTIONS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("Integer", "Number"): _number,
     ("Number", "Integer"): _whole,
@@ -135,4 +149,5 @@ _FUNCTIONS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("Integer", "Json"): int,
     ("Number", "Json"): float,
     ("Boolean", "Json"): bool,
+    ("Json", "Size"): _size,
 }

@@ -181,7 +181,7 @@ class Graph:
             GraphUnreadable: it is not JSON, or not a document; the message says where it breaks.
             GraphFromTheFuture: its format is newer than :data:`FORMAT`.
         """
-        raw = data.encode() if isinstance(data, str) else data
+        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         graph = cls.from_json(jsontext.loads(raw, name), name)
         return replace(graph, source=raw, source_key=blake3(graph._text().encode()).digest())
 

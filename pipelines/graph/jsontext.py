@@ -17,7 +17,9 @@ from typing import Any
 from pipelines.errors import GraphUnreadable
 
 MAX_DEPTH = 200
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+"""A string (an unfinished one to its end, so that broken text takes linear time too) or a bracket."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 INLINE_WIDTH = 100
 
 
@@ -131,7 +133,8 @@ def _plain(value: Any) -> Any:
 def _scalar(value: Any) -> str:
     if isinstance(value, LiteralFloat | LiteralInt):
         return value.text
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)  # UTF-8 can't say half a pair
 
 
 def _write(value: Any, indent: str) -> str:
@@ -140,7 +143,7 @@ def _write(value: Any, indent: str) -> str:
         if not value:
             return "{}"
         lines = [
-            f"{inner}{json.dumps(str(key), ensure_ascii=False)}: {_write(item, inner)}"
+            f"{inner}{_scalar(str(key))}: {_write(item, inner)}"
             for key, item in value.items()
         ]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"

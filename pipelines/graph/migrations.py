@@ -23,11 +23,16 @@ def migrate(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     changed = {}
     for key, node in nodes.items():
         new = node
-        while isinstance(new, Mapping):
-            upgrade = NODES.get((new.get("type", ""), new.get("version", 1)))
-            if upgrade is None:
-                break
+        while (upgrade := _upgrade(new)) is not None:
             new = upgrade(new)
         if new is not node:
             changed[key] = new
     return {**tree, "nodes": {**nodes, **changed}} if changed else tree
+
+
+def _upgrade(node: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]] | None:
+    """The migration that this node's JSON object needs next; malformed ones are refused later, by name."""
+    kind, version = (node.get("type"), node.get("version", 1)) if isinstance(node, Mapping) else (None, None)
+    if not isinstance(kind, str) or not isinstance(version, int) or isinstance(version, bool):
+        return None
+    return NODES.get((kind, version))

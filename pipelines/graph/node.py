@@ -195,13 +195,15 @@ class Context(Protocol):
     """All a node may use beyond its inputs and params. Nothing is global."""
 
     node: str
-    device: str
-    """A torch device string: ``cpu``, ``cuda:0``, ``mps``…"""
     models: ModelAccess
     cancel: CancelToken
     cache_dir: Path
     output_dir: Path
     """Where saved pictures go if the document doesn't say."""
+
+    @property
+    def device(self) -> str:
+        """A torch device string: ``cpu``, ``cuda:0``, ``mps``… The first look may import torch."""
 
     def progress(
         self, step: int, total: int, *, phase: str = "", preview: Image | None = None, text: str | None = None

@@ -7,15 +7,18 @@ their problems, so that healthy targets run all the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.errors import BadNodeId, CycleFound, ErrorInfo, UnknownTarget
+from pipelines.graph.bypass import passed_on, resolve_bypassed
 from pipelines.graph.check import check_links, check_params
+from pipelines.graph.cycles import dependency_order
 from pipelines.graph.document import NODE_ID, Graph, Link, NodeRecord
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, Registry
-from pipelines.graph.types import PortType
+from pipelines.graph.subgraph_file import PortOf
+from pipelines.graph.subgraphs import Flat, flatten
 
 
 @dataclass(slots=True)
@@ -43,6 +46,11 @@ class PlannedNode:
         return self.record.mode == "muted"
 
     @property
+    def idle(self) -> bool:
+        """Muted or bypassed: it never runs, and what is wrong with it keeps nothing from running."""
+        return self.record.mode != "active"
+
+    @property
     def linked_params(self) -> list[str]:
         """Linked names that are params: what is wanted, or read, may depend on their values."""
         known = self.schema.params_by_name if self.schema else {}
@@ -65,65 +73,87 @@ class Plan:
 
 def plan(graph: Graph, registry: Registry, targets: Iterable[str] | None = None) -> Plan:
     """Make a plan. Without ``targets``: the nodes none of whose outputs is linked. Problems are in the
-    plan."""
-    nodes = {node: _planned(node, record, registry) for node, record in graph.nodes.items()}
+    plan.
+
+    Subgraphs are flattened first: their nodes are planned as ``outer/inner``, and ``outer`` as a target
+    means what is in it. A bypassed target stands for the node whose value it passes on.
+    """
+    flat = flatten(graph)
     problems: list[ErrorInfo] = []
-    wanted = tuple(dict.fromkeys(targets)) if targets is not None else graph.sinks()
-    for target in wanted:
-        if target not in nodes:
-            problems.append(UnknownTarget(target=target, known=_some(graph.nodes)).info())
-    wanted = tuple(target for target in wanted if target in nodes)
-    if not wanted and nodes and targets is None:
-        wanted = tuple(nodes)  # every node feeds another: there is a cycle, and each of them must be told
-    _resolve_bypassed(nodes)
-    needed = _closure(nodes, wanted)
-    order = _order(nodes, needed)
-    for node in order:
-        check_links(nodes[node], nodes)
-    problems += [problem for node in order for problem in nodes[node].problems]
-    return Plan({node: nodes[node] for node in order}, tuple(order), wanted, tuple(problems))
+    if targets is None:
+        wanted = list(flat.sinks() or flat.nodes)  # no sinks: all are in circles, and each must be told
+    else:
+        wanted = []
+        for target in dict.fromkeys(targets):
+            found = flat.inside(target)
+            wanted += found
+            if not found:
+                problems.append(UnknownTarget(target=target, known=_some(graph.nodes)).info())
+    return _plan(flat, registry, dict.fromkeys(wanted), problems)
 
 
 def validate(graph: Graph, registry: Registry) -> list[ErrorInfo]:
     """Every problem of the whole document at once, each with node and port; errors and warnings."""
-    return list(plan(graph, registry, graph.nodes).problems)
+    flat = flatten(graph)
+    return list(_plan(flat, registry, flat.nodes, []).problems)
 
 
-def _planned(node: str, record: NodeRecord, registry: Registry) -> PlannedNode:
+def _plan(flat: Flat, registry: Registry, wanted: Iterable[str], problems: list[ErrorInfo]) -> Plan:
+    nodes = {node: _planned(node, flat, registry) for node in flat.nodes}
+    resolve_bypassed(nodes)
+    targets = dict.fromkeys(wanted)
+    for target in list(targets):
+        targets.update(dict.fromkeys(passed_on(nodes[target], nodes)))
+    order = _order(nodes, _closure(nodes, targets))
+    for node in order:
+        check_links(nodes[node], nodes)
+        if nodes[node].idle:
+            nodes[node].problems = [replace(item, severity="warning") for item in nodes[node].problems]
+    problems += [problem for node in order for problem in nodes[node].problems]
+    return Plan({node: nodes[node] for node in order}, tuple(order), tuple(targets), tuple(problems))
+
+
+def _planned(node: str, flat: Flat, registry: Registry) -> PlannedNode:
+    record = flat.nodes[node]
     planned = PlannedNode(node, record, registry.get(record.type), links=dict(record.inputs))
-    if not NODE_ID.fullmatch(node):
+    planned.problems += flat.problems.get(node, ())
+    own = node.rsplit("/", 1)[-1] if node in flat.generated else node
+    if not NODE_ID.fullmatch(own):
         planned.problems.append(BadNodeId(node=node).info().at(node))
-    check_params(planned)
+    if node in flat.bypassed:
+        _offer_ports(planned, *flat.bypassed[node], registry)
+    elif node not in flat.unexpanded:
+        check_params(planned)
     return planned
+
+
+def _offer_ports(
+    planned: PlannedNode, inputs: Mapping[str, PortOf], outputs: Mapping[str, PortOf], registry: Registry
+) -> None:
+    """Give a bypassed subgraph the ports of the nodes inside, so that it can pass on by type."""
+
+    def owner(place: PortOf) -> PlannedNode:
+        inner = PlannedNode(
+            "", place.record, registry.get(place.record.type), links=dict(place.record.inputs)
+        )
+        check_params(inner)
+        return inner
+
+    for name, place in inputs.items():
+        node = owner(place)
+        port = node.schema.port(place.port, node.literals) if node.schema else None
+        if port is not None:
+            planned.inputs += (Input(name, port.type),)
+            if name in planned.links:
+                planned.ports[name] = planned.inputs[-1]
+    for name, place in outputs.items():
+        types = [port.type for port in owner(place).outputs if port.name == place.port]
+        planned.outputs += tuple(Output(name, kind) for kind in types)
 
 
 def _some(names: Iterable[str], limit: int = 12) -> str:
     names = list(names)
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def _resolve_bypassed(nodes: Mapping[str, PlannedNode]) -> None:
-    """Let links that come from a bypassed node come from what it passes through instead."""
-    for planned in nodes.values():
-        for name, link in list(planned.links.items()):
-            seen: set[Link] = set()
-            while (source := nodes.get(link.node)) and source.record.mode == "bypassed" and link not in seen:
-                seen.add(link)
-                through = _passes(source, link.output)
-                if through is None:
-                    break
-                link = through
-            planned.links[name] = link
-
-
-def _passes(node: PlannedNode, output: str) -> Link | None:
-    """The link that a bypassed node passes to ``output``: its first linked input of the same type."""
-    kind: PortType | None = next((port.type for port in node.outputs if port.name == output), None)
-    for name, link in node.links.items():
-        port = node.ports.get(name)
-        if port is not None and kind is not None and port.type == kind:
-            return link
-    return None
 
 
 def _closure(nodes: Mapping[str, PlannedNode], targets: Iterable[str]) -> set[str]:
@@ -138,42 +168,15 @@ def _closure(nodes: Mapping[str, PlannedNode], targets: Iterable[str]) -> set[st
 
 
 def _order(nodes: Mapping[str, PlannedNode], needed: set[str]) -> list[str]:
-    """Kahn's algorithm in document order; nodes in or behind a cycle come last, the cycle is reported at its
-    nodes."""
-    feeds: dict[str, list[str]] = {node: [] for node in needed}
-    waiting = {}
-    ids = [node for node in nodes if node in needed]
-    for node in ids:
-        sources = {link.node for link in nodes[node].links.values() if link.node in needed}
-        waiting[node] = len(sources)
-        for source in sources:
-            feeds[source].append(node)
-    ready = [node for node in ids if not waiting[node]]
-    order = []
-    for node in ready:
-        order.append(node)
-        for consumer in feeds[node]:
-            waiting[consumer] -= 1
-            if not waiting[consumer]:
-                ready.append(consumer)
-    left = [node for node in ids if waiting[node] > 0]
-    _report_cycles(nodes, left)
-    return order + left
-
-
-def _report_cycles(nodes: Mapping[str, PlannedNode], left: list[str]) -> None:
-    """Follow unfinished sources from each left-over node until one comes again: that is a cycle."""
-    remaining = set(left)
-    done: set[str] = set()
-    for start in left:
-        path: dict[str, int] = {}
-        node: str | None = start
-        while node is not None and node not in path and node not in done:
-            path[node] = len(path)
-            node = next((link.node for link in nodes[node].links.values() if link.node in remaining), None)
-        if node is not None and node in path:
-            cycle = list(path)[path[node] :]
-            info = CycleFound(nodes=_some(reversed(cycle))).info()
-            for member in cycle:
-                nodes[member].problems.append(info.at(member))
-        done.update(path)
+    """Needed nodes in document order as far as their links allow; every member of a circle is told so."""
+    sources = {
+        node: [link.node for link in planned.links.values() if link.node in needed]
+        for node, planned in nodes.items()
+        if node in needed
+    }
+    order, circles = dependency_order(sources)
+    for circle in circles:
+        info = CycleFound(nodes=_some(circle)).info()
+        for member in circle:
+            nodes[member].problems.append(info.at(member))
+    return order

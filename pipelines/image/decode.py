@@ -1,7 +1,8 @@
 """Decoding picture files: PNG (8 and 16 bits), JPEG, WebP, GIF (first frame), BMP, TIFF, AVIF.
 
 Only these decoders are ever asked, chosen by content; sizes are checked before memory is taken. The picture
-comes upright (EXIF), in sRGB (ICC), as grey, RGB or RGBA.
+comes upright (EXIF), in sRGB (ICC), as grey, RGB or RGBA. Libraries are imported where they are used: the studio reads the
+nodes' schemas without them.
 """
 
 from __future__ import annotations
@@ -9,21 +10,11 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    ImageCms,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
 from PIL import Image as Pillow
 
 from pipelines.errors import FileMissing, ImageUnreadable
@@ -35,14 +26,14 @@ from pipelines.metadata.exif import ORIENTATION, parse_exif
 MAX_FILE: Final = 2 * 2**30
 """Most bytes of a picture file that are read into memory."""
 
-_DECODERS: Final[dict[str, Any]] = {
-    "png": PngImagePlugin.PngImageFile,
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-    "gif": GifImagePlugin.GifImageFile,
-    "bmp": BmpImagePlugin.BmpImageFile,
-    "tiff": TiffImagePlugin.TiffImageFile,
-    "avif": AvifImagePlugin.AvifImageFile,
+_DECODERS: Final = {
+    "png": "PngImageFile",
+    "jpeg": "JpegImageFile",
+    "webp": "WebPImageFile",
+    "gif": "GifImageFile",
+    "bmp": "BmpImageFile",
+    "tiff": "TiffImageFile",
+    "avif": "AvifImageFile",
 }
 _BROKEN: Final = (
     OSError,
@@ -96,7 +87,7 @@ def decode_image(data: bytes, name: str = "in the clipboard") -> Image:
     try:
         box = read_box(io.BytesIO(data))
         check_size(box.width, box.height)
-        source = _DECODERS[kind](io.BytesIO(data))
+        source = _decoder(kind)(io.BytesIO(data))
         check_size(*source.size)
         orientation = parse_exif(box.exif).orientation
         if kind == "tiff":
@@ -119,6 +110,12 @@ def alpha_mask(image: Image) -> Mask:
     if image.channels == 4:
         return Mask(1 - image.as_float()[..., 3])
     return Mask(np.zeros((image.height, image.width), np.float32))
+
+
+def _decoder(kind: str) -> Any:
+    """Pillow's class for a format; asked by name, so that none of its many other decoders ever sees the file."""
+    name = _DECODERS[kind]
+    return getattr(import_module(f"PIL.{name.removesuffix('ImageFile')}ImagePlugin"), name)
 
 
 def _pixels(source: Pillow.Image) -> Array:
@@ -148,6 +145,8 @@ def _pixels(source: Pillow.Image) -> Array:
 
 def _to_srgb(source: Pillow.Image, profile: bytes) -> Pillow.Image:
     """The colours as sRGB; a profile that is broken or doesn't fit is left aside, as other programs do."""
+    from PIL import ImageCms
+
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         words = ImageCms.getProfileDescription(opened).casefold()
@@ -166,6 +165,8 @@ def _deep(data: bytes, profile: bytes | None) -> Array:
 
     Colours with a profile of their own go through 8 bits: the colour management at hand knows no more.
     """
+    import cv2
+
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("it can't be decoded")

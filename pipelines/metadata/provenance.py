@@ -1,5 +1,4 @@
-"""How a picture came about, as the JSON that goes into its file: complete, finite, and without anybody's home
-folder."""
+"""How a picture came about, as the JSON in its file: complete, and without a home folder in it."""
 
 from __future__ import annotations
 
@@ -16,13 +15,11 @@ FORMAT: Final = 1
 _LIFTED: Final = ("model", "model_hash", "seed", "device", "dtype", "quantization")
 _MADE_BY_A_MODEL: Final = frozenset({"prompt", "model", "sampler", "steps"})
 _UNWRITABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
-"""Halves of characters, which UTF-8 can't say, and two that XML can't; all stand inside strings, where JSON
-escapes."""
+"""Half characters, which UTF-8 can't say, and two that XML can't: in strings, where they can be escaped."""
 
 
 def provenance_json(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """The text under the key ``diptych``: ``provenance`` (graph, versions, device, timings…) and ``info`` of
-    the picture.
+    """The text under ``diptych``: ``provenance`` (graph, versions, timings…) and the picture's ``info``.
 
     What a reader looks for first (seed, model, dtype…) is lifted from ``info`` to the top. Numbers stay as
     the document writes them; non-finite ones become strings; the home folder is written as ``~``, so that no
@@ -35,8 +32,7 @@ def provenance_json(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> s
 
 
 def source_type(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """IPTC's Digital Source Type: made by a trained model, a picture a model has enlarged, or ``""``
-    (neither)."""
+    """IPTC's Digital Source Type: made by a model, enlarged by one, as the loaded file said, or ``""``."""
     graph = provenance.get("graph")
     nodes = graph.get("nodes") if isinstance(graph, Mapping) else None
     kinds = (
@@ -46,7 +42,10 @@ def source_type(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     )
     if _MADE_BY_A_MODEL & set(info) or any(str(kind).startswith("diffusion.") for kind in kinds):
         return xmp.GENERATED
-    return xmp.SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia" if "upscaler" in info else ""
+    if "upscaler" in info:
+        return xmp.SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
+    known = info.get("digital_source_type")  # of the file the picture was loaded from
+    return known if isinstance(known, str) and known.startswith(xmp.SOURCE_TYPES) else ""
 
 
 def without_home(text: str) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-import cv2
 import numpy as np
 from PIL import Image as Pillow
 
@@ -79,7 +78,11 @@ def encode_image(
     """The bytes of the file that :func:`write_image` writes."""
     known = provenance or {}
     versions = known.get("versions")
-    version = str(versions.get("diptych", "")) if isinstance(versions, Mapping) else ""
+    version = (
+        str(versions.get("diptych-studio", versions.get("diptych", "")))
+        if isinstance(versions, Mapping)
+        else ""
+    )
     tool = f"Diptych {version}".strip()
     kind = source_type(known, image.info)
     story = provenance_json(known, image.info)
@@ -110,6 +113,8 @@ def _shortened(text: str, limit: int) -> str:
 
 def _png(image: Image, bits: int) -> bytes:
     if bits == 16:  # Pillow has no colour of 16 bits
+        import cv2
+
         pixels = np.rint(np.clip(np.nan_to_num(image.as_float()), 0, 1) * 65_535).astype(np.uint16)
         order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.channels]
         return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., order]))[1])

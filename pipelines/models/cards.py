@@ -1,8 +1,8 @@
 """Model cards: what a model's maker wants said of it, and the values that suit it.
 
-A card is a JSON file: ``diptych.json`` in a model's folder, or ``NAME.diptych.json`` beside the folder or file.
-It only describes; nothing in it can make a library do anything. Its ``weights`` names the one file of a folder
-that has no index of its own.
+A card is a JSON file: ``diptych.json`` in a model's folder, or ``NAME.diptych.json`` beside the folder or
+file. It only describes; nothing in it can make a library do anything. Its ``weights`` names the one file of
+a folder that has no index of its own.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Card(BaseModel):
     examples: tuple[_Line, ...] = Field(default=(), max_length=32)
     defaults: dict[str, _Value] = Field(default_factory=dict, max_length=32)
     """Param name -> value: steps, guidance_scale, width… and ``upscale``, the id of an upscaler that fits."""
-    native_size: tuple[Annotated[int, Field(ge=8, le=16_384)], Annotated[int, Field(ge=8, le=16_384)]] | None = (
-        None
-    )
+    native_size: (
+        tuple[Annotated[int, Field(ge=8, le=16_384)], Annotated[int, Field(ge=8, le=16_384)]] | None
+    ) = None
     weights: _Line = ""
 
 
@@ -47,7 +47,9 @@ def card_path(model: Path) -> Path | None:
 
 
 def read_card(model: Path) -> Card:
-    """The card of a model; an empty one if there is none, or if it can't be read (it is no reason to refuse)."""
+    """The card of a model; an empty one if there is none, or if it can't be read (it is no reason to
+    refuse).
+    """
     path = card_path(model)
     if path is None:
         return Card()

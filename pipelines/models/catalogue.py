@@ -1,7 +1,8 @@
 """Which models there are: the folders that are searched, and what is known of each model found.
 
-An id is the path below its root (``starter/text-to-image``, ``dreamy.safetensors``); an absolute path works as an
-id too. A model is examined once and remembered by path, size and time, so that searching again is cheap.
+An id is the path below its root (``starter/text-to-image``, ``dreamy.safetensors``); an absolute path works
+as an id too. A model is examined once and remembered by path, size and time, so that searching again is
+cheap.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ TASKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder that is searched. Ids of its models begin with ``prefix``; ``kind`` is what is expected there."""
+    """A folder that is searched. Ids of its models begin with ``prefix``; ``kind`` is what is expected
+    there.
+    """
 
     path: Path
     prefix: str = ""
@@ -85,7 +88,7 @@ def default_roots(models: Path, folders: Sequence[str | Path] = ()) -> tuple[Roo
 
 
 def fingerprint(path: Path) -> str:
-    """A digest of path, size and time of a file, or of every file of a folder; it changes when a file does."""
+    """A digest of path, size and time of a file, or of every file of a folder; it changes as they do."""
     digest = blake3()
     for file in files_of(path) if path.is_dir() else (path,):
         digest.update(file_fingerprint(file).encode() + b"\0")
@@ -106,7 +109,10 @@ class Catalogue:
         for root in self._roots:
             for path in _models_below(root.path):
                 info = self._examine(path, root).info
-                if (info.kind, info.id) in found:  # another root has one of this name: the path tells them apart
+                if (
+                    info.kind,
+                    info.id,
+                ) in found:  # another root has one of this name: the path tells them apart
                     info = info.model_copy(update={"id": str(path)})
                 found.setdefault((info.kind, info.id), info)
         return tuple(found.values())
@@ -209,8 +215,7 @@ def _entry(
 def _id(path: Path, root: Root) -> str:
     if path == root.path:
         return path.name
-    # A link the user put into the folder leads elsewhere: safe_join would refuse its id, its path is as good.
-    if not path.is_relative_to(root.path) or not path.resolve().is_relative_to(root.path.resolve()):
+    if not path.is_relative_to(root.path):
         return str(path)
     return root.prefix + path.relative_to(root.path).as_posix()
 
@@ -228,10 +233,13 @@ def _inside(root: Root, model: str) -> Path | None:
         return None
     if model == root.path.name and _is_model(root.path):
         return root.path
+    rest = model.removeprefix(root.prefix)
     try:
-        path = safe_join(root.path, model.removeprefix(root.prefix))
+        path = safe_join(root.path, rest)
     except PathNotAllowed:
-        return None
+        # A link the user put there leads elsewhere: it counts if the search finds it, not if a name reaches it.
+        below = _models_below(root.path)
+        return next((path for path in below if path.relative_to(root.path).as_posix() == rest), None)
     return path if path != root.path and path.exists() else None
 
 

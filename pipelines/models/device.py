@@ -1,6 +1,7 @@
 """Devices as declared capabilities: ``cpu``, ``cuda``, ``mps`` and ``xpu`` are one code path.
 
-Every function takes the torch module as an argument, so that a fake one can stand for hardware that isn't there.
+Every function takes the torch module as an argument, so that a fake one can stand for hardware that isn't
+there.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ LIBRARIES: Final = ("torch", "diffusers", "transformers", "accelerate", "bitsand
 class Capabilities:
     """What a device is called and what it does best.
 
-    ``dtype`` is the default precision (fp32, bf16 or fp16); ``quantization`` says whether int8 and nf4 weights
-    can be computed with there.
+    ``dtype`` is the default precision (fp32, bf16 or fp16); ``quantization`` says whether int8 and nf4
+    weights can be computed with there.
     """
 
     device: str
@@ -65,7 +66,9 @@ def _usable(kind: str, index: int, torch: Torch) -> bool:
             there = torch.cuda.is_available() and index < torch.cuda.device_count()
             return bool(there and not missing_architecture(index, torch))
         case "xpu":
-            return bool(hasattr(torch, "xpu") and torch.xpu.is_available() and index < torch.xpu.device_count())
+            return bool(
+                hasattr(torch, "xpu") and torch.xpu.is_available() and index < torch.xpu.device_count()
+            )
         case _:
             return bool(torch.backends.mps.is_available())
 
@@ -75,7 +78,9 @@ def capabilities(device: str, torch: Torch) -> Capabilities:
     kind, index = _split(device)
     match kind:
         case "cuda":
-            ampere = torch.cuda.get_device_capability(index)[0] >= 8 or bool(getattr(torch.version, "hip", None))
+            ampere = torch.cuda.get_device_capability(index)[0] >= 8 or bool(
+                getattr(torch.version, "hip", None)
+            )
             return Capabilities(device, torch.cuda.get_device_name(index), "bf16" if ampere else "fp16", True)
         case "xpu":
             return Capabilities(device, torch.xpu.get_device_name(index), "bf16", True)
@@ -115,7 +120,7 @@ def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 def resolve_dtype(name: str, device: str, torch: Torch) -> torch.dtype:
     """The torch type for ``auto``, ``fp32``, ``bf16`` or ``fp16`` on a device."""
-    return getattr(torch, DTYPES[dtype_name(name, device, torch)])  # type: ignore[no-any-return]
+    return getattr(torch, DTYPES[dtype_name(name, device, torch)])
 
 
 def dtype_name(name: str, device: str, torch: Torch) -> str:

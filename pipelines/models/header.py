@@ -1,7 +1,8 @@
 """The header of a safetensors file, read by our own bounded code before any library sees the file.
 
-Layout (safetensors specification): eight bytes of little-endian header length, a JSON object that names every tensor
-with its dtype, shape and byte range, then the bytes of the tensors without holes. No torch import here.
+Layout (safetensors specification): eight bytes of little-endian header length, a JSON object that names
+every tensor with its dtype, shape and byte range, then the bytes of the tensors without holes. No torch
+import here.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ _SIGNATURES: Final[tuple[tuple[bytes, type[DiptychError], str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class TensorFacts:
-    """One tensor as the header states it: ``dtype`` in safetensors' spelling, ``bytes`` as it lies in the file."""
+    """One tensor as the header states it: ``dtype`` in safetensors' spelling, ``bytes`` as it lies in the
+    file.
+    """
 
     dtype: str
     shape: tuple[int, ...]
@@ -84,7 +87,8 @@ def read_header(path: Path, model: str = "") -> Header:
         ModelMissing: there is no such file.
         ModelUnsafe: it is a pickle (or a zip of one), whatever its name.
         ModelFormatUnsupported: it is another known format.
-        ModelUnreadable: it is no safetensors file, it is truncated, or its header breaks the rules or the bounds.
+        ModelUnreadable: it is no safetensors file, it is truncated, or its header breaks the rules or the
+            bounds.
     """
     name = model or path.name
     try:
@@ -130,7 +134,9 @@ def _parsed(text: bytes, name: str) -> dict[str, Any]:
     try:
         data = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ModelUnreadable(model=name, reason=f"Its header is no valid JSON ({str(error)[:200]}).") from error
+        raise ModelUnreadable(
+            model=name, reason=f"Its header is no valid JSON ({str(error)[:200]})."
+        ) from error
     if not isinstance(data, dict):
         raise ModelUnreadable(model=name, reason="Its header is not a JSON object.")
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -76,3 +77,10 @@ def _windows() -> Memory:
     handle = ctypes.c_void_p(library.GetCurrentProcess())
     library.K32GetProcessMemoryInfo(handle, ctypes.byref(process), process.length)
     return Memory(int(status.total), int(status.free), int(process.resident))
+
+
+def trim() -> None:
+    """Give memory that was freed back to the system, where its allocator keeps it (glibc)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)

@@ -1,6 +1,7 @@
 """What kind of model a file or folder is: from tensor names and shapes, or from a folder's own index.
 
-Never from a file's name. What can't be named keeps a reason that says what was looked for. No torch import here.
+Never from a file's name. What can't be named keeps a reason that says what was looked for. No torch import
+here.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Probe:
     """What was found out.
 
     ``family`` is empty for an unknown model; ``reason`` then says why, in sentences for the user. ``facts``:
-    ``prediction_type``, ``zero_snr``, ``scale``, ``in_channels``, ``context``… as far as they are known.
+    ``prediction_type``, ``zero_snr``, ``in_channels``, ``scheduler`` (its configuration), ``text_encoder``
+    (its class), ``scale``, ``context``… as far as they are known.
     """
 
     kind: Kind | None
@@ -105,9 +107,9 @@ def _last(header: Header, name: str) -> int:
 def _prediction(header: Header, base: str) -> dict[str, Any]:
     """What the denoiser predicts.
 
-    By rule: a ``v_pred`` marker tensor or the ModelSpec metadata decides; without them SD 2.x is taken for the
-    768 px v-prediction model (the one most checkpoints derive from), everything else for epsilon. ``ztsnr``
-    marks zero terminal SNR.
+    By rule: a ``v_pred`` marker tensor or the ModelSpec metadata decides; without them SD 2.x is taken for
+    the 768 px v-prediction model (the one most checkpoints derive from), everything else for epsilon.
+    ``ztsnr`` marks zero terminal SNR.
     """
     stated = header.metadata.get("modelspec.prediction_type", "").lower()
     if "v_pred" in header.tensors or stated.startswith("v"):
@@ -120,7 +122,7 @@ def _prediction(header: Header, base: str) -> dict[str, Any]:
 
 
 def _stated_size(header: Header) -> tuple[int, int] | None:
-    """The native size in ModelSpec metadata (``modelspec.resolution``: ``1024x1024``), if it is a sane one."""
+    """The native size in ModelSpec metadata (``modelspec.resolution``: ``1024x1024``), if it is sane."""
     width, cross, height = header.metadata.get("modelspec.resolution", "").partition("x")
     if not cross or not (width.isdecimal() and height.isdecimal()):
         return None
@@ -227,6 +229,7 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
         "in_channels": channels,
         "prediction_type": scheduler.get("prediction_type", "epsilon"),
         "zero_snr": bool(scheduler.get("rescale_betas_zero_snr")),
+        "scheduler": scheduler,
         "text_encoder": (index.get("text_encoder") or [None, ""])[1] or "",
     }
     # The pipelines of diffusers want multiples of 8 even of a VAE that divides by less.

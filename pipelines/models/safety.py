@@ -1,7 +1,8 @@
 """Checks that run before any library opens a model: by content, never by a file's name.
 
-Refused are pickles whatever they are called, Python code, settings that make a library import code (``auto_map``,
-``custom_pipeline``, classes from anywhere but diffusers and transformers), and names or links that leave the folder.
+Refused are pickles whatever they are called, Python code, settings that make a library import code
+(``auto_map``, ``custom_pipeline``, classes from anywhere but diffusers and transformers), and names or
+links that leave the folder.
 """
 
 from __future__ import annotations
@@ -36,15 +37,16 @@ SCHEDULERS: Final = frozenset(
     {
         "DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
         "DPMSolverSDEScheduler", "DPMSolverSinglestepScheduler", "EDMDPMSolverMultistepScheduler",
-        "EDMEulerScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler",
+        "EDMEulerScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
+        "HeunDiscreteScheduler",
         "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LCMScheduler", "LMSDiscreteScheduler",
         "PNDMScheduler", "TCDScheduler", "UniPCMultistepScheduler",
     }
 )  # fmt: skip
 COMPONENTS: Final = frozenset(
     {
-        "AutoencoderKL", "AutoencoderTiny", "UNet2DConditionModel", "CLIPTextModel", "CLIPTextModelWithProjection",
-        "BertModel", "CLIPTokenizer", "CLIPTokenizerFast", "BertTokenizer", "BertTokenizerFast",
+        "AutoencoderKL", "AutoencoderTiny", "UNet2DConditionModel", "BertModel", "CLIPTextModel",
+        "CLIPTextModelWithProjection", "CLIPTokenizer", "CLIPTokenizerFast", "BertTokenizer", "BertTokenizerFast",
         "CLIPImageProcessor", "CLIPFeatureExtractor", "CLIPVisionModelWithProjection",
         "StableDiffusionSafetyChecker",
     }
@@ -63,7 +65,7 @@ def check_file(path: Path, model: str = "") -> Header:
     if path.suffix.lower() != ".safetensors":
         raise ModelUnreadable(
             model=model or path.name,
-            reason=f"Its content is safetensors, but its name ends in “{path.suffix}”. Rename it to .safetensors.",
+            reason=f"It is a safetensors file named “{path.suffix}”. Rename it to .safetensors.",
         )
     return header
 
@@ -96,7 +98,9 @@ def check_folder(folder: Path, model: str = "") -> dict[Path, Header]:
 
 
 def _boundary(folder: Path) -> Path:
-    """Where links may lead: inside the folder, or inside its repository in a Hugging Face cache (``blobs``)."""
+    """Where links may lead: inside the folder, or inside its repository in a Hugging Face cache
+    (``blobs``).
+    """
     resolved = folder.resolve()
     if resolved.parent.name == "snapshots" and resolved.parent.parent.name.startswith("models--"):
         return resolved.parent.parent
@@ -208,7 +212,10 @@ def _check_classes(data: Any, name: str) -> None:
         if library is None and kind is None:
             continue
         # "stable_diffusion" is the pipeline's own module, under which diffusers lists its safety checker.
-        if library not in LIBRARIES and (library, kind) != ("stable_diffusion", "StableDiffusionSafetyChecker"):
+        if library not in LIBRARIES and (library, kind) != (
+            "stable_diffusion",
+            "StableDiffusionSafetyChecker",
+        ):
             reason = f"Its {component} comes from “{library}”, which is neither diffusers nor transformers."
             raise ModelUnsafe(model=name, reason=reason)
         if kind not in ALLOWED:

@@ -64,7 +64,7 @@ def _pixel_shuffle(first: str, last: str) -> Scale:
 
 
 def _esrgan(header: Header, names: Names) -> int | None:
-    """RRDB networks: ×2 for each upsampling convolution; Real-ESRGAN ×2 and ×1 unshuffle their input first."""
+    """RRDB networks: ×2 for each upsampling convolution; Real-ESRGAN ×2 and ×1 unshuffle their input."""
     new = sum(1 for name in names if re.fullmatch(r"(upconv|conv_up)\d\.weight", name))
     old = [int(match[1]) for name in names if (match := re.fullmatch(r"model\.(\d+)\.weight", name))]
     doublings = new or (max(old) - 4) // 3

@@ -21,7 +21,12 @@ from pipelines.errors import ErrorInfo
 from studio.theme import current_theme
 from studio.translate import tr
 
-_ICONS = {"error": ("error", "bad"), "warning": ("warning", "warn"), "info": ("info", "brass"), "good": ("good", "good")}
+_ICONS = {
+    "error": ("error", "bad"),
+    "warning": ("warning", "warn"),
+    "info": ("info", "brass"),
+    "good": ("good", "good"),
+}
 
 
 class Banner(QFrame):
@@ -80,7 +85,9 @@ class Banner(QFrame):
         row.addLayout(column, 1)
         row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
 
-    def show_error(self, error: ErrorInfo, actions: tuple[tuple[str, Callable[[], object]], ...] = ()) -> None:
+    def show_error(
+        self, error: ErrorInfo, actions: tuple[tuple[str, Callable[[], object]], ...] = ()
+    ) -> None:
         """An error of ours; its traceback stands behind “Details”, with “Copy diagnostics” beside it."""
         what, why, remedy = error.sentences(tr)
         severity = error.severity if error.severity in _ICONS else "error"

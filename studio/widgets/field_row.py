@@ -21,7 +21,13 @@ class FieldRow(QWidget):
     lock_toggled = Signal(bool)
 
     def __init__(
-        self, label: str, field: QWidget, sentence: str = "", *, lockable: bool = False, show_label: bool = True
+        self,
+        label: str,
+        field: QWidget,
+        sentence: str = "",
+        *,
+        lockable: bool = False,
+        show_label: bool = True,
     ) -> None:
         super().__init__()
         self.field, self._sentence, self._reason = field, sentence, ""

@@ -13,7 +13,9 @@ class Section(QWidget):
 
     toggled = Signal(bool)
 
-    def __init__(self, title: str, key: str, *, expanded: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, title: str, key: str, *, expanded: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.key = key
         self.header = QToolButton()

@@ -76,7 +76,9 @@ class ShapePicker(QWidget):
 
     def size_of(self, shape: str) -> tuple[int, int]:
         """The size that choosing ``shape`` gives."""
-        ratio = {"square": (1, 1), "landscape": self._ratio, "portrait": (self._ratio[1], self._ratio[0])}[shape]
+        ratio = {"square": (1, 1), "landscape": self._ratio, "portrait": (self._ratio[1], self._ratio[0])}[
+            shape
+        ]
         return size_for(ratio, self._native, self._multiple)
 
     def _tips(self) -> None:

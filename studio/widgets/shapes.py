@@ -26,7 +26,9 @@ def size_for(ratio: tuple[int, int], native: tuple[int, int], multiple: int) -> 
         for w in (math.floor(width / multiple), math.ceil(width / multiple))
         for h in (math.floor(height / multiple), math.ceil(height / multiple))
     ]
-    return min(pairs, key=lambda pair: (abs(math.log(pair[0] / pair[1] / wanted)), abs(pair[0] * pair[1] - area)))
+    return min(
+        pairs, key=lambda pair: (abs(math.log(pair[0] / pair[1] / wanted)), abs(pair[0] * pair[1] - area))
+    )
 
 
 def shape_of(width: int, height: int) -> str:

@@ -1,0 +1,152 @@
+"""The words of the command line and their options. Exit codes: 0 ok, 1 failed, 2 wrong use, 130 after
+Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import NoReturn
+
+from pipelines.errors import DiptychError, WrongUse
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong use is an exception like any other, so that ``--json`` can say it too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(reason=f"{message[:1].upper()}{message[1:]}.", hint=f"See: {self.prog} --help")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All words and options."""
+    root = _Parser(
+        prog="diptych", description="A creative studio for local diffusion and transformer models."
+    )
+    root.add_argument("--version", action="version", version=f"diptych {version('diptych-studio')}")
+    words = root.add_subparsers(dest="word", metavar="WORD", parser_class=_Parser)
+    _render(words)
+    _write(words)
+    _run(words)
+    _show(words)
+    engine = _word(words, "engine", "stdio:serve_lines", "serve an engine to a script, as JSON lines")
+    engine.add_argument(
+        "--stdio", action="store_true", required=True, help="requests in, events out, one a line"
+    )
+    bench = _word(words, "bench", "bench:bench", "measure speed and memory on this machine")
+    bench.add_argument("name", nargs="*", help="which measurements (all)")
+    bench.add_argument("-o", "--output", help="write the JSON to this file")
+    bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    studio = _word(words, "studio", "studio:studio", "open the studio (the default)")
+    studio.add_argument("file", nargs="?", help="a graph, or a picture made by Diptych")
+    return root
+
+
+def _word(words: argparse._SubParsersAction[_Parser], name: str, function: str, text: str) -> _Parser:
+    made: _Parser = words.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.")
+    made.set_defaults(function=function)
+    return made
+
+
+def _common(made: argparse.ArgumentParser, model: bool = True) -> None:
+    made.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1, mps, xpu (default: the best there is)"
+    )
+    made.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    if model:
+        made.add_argument("--model", default="", help="id, name or path of a model (default: the starter)")
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**64:
+        raise argparse.ArgumentTypeError("a seed is a whole number from 0 to 18446744073709551615")
+    return seed
+
+
+def _render(words: argparse._SubParsersAction[_Parser]) -> None:
+    made = _word(words, "render", "render:render", "draw a prompt and save the picture")
+    made.add_argument("prompt", help="what to draw; @FILE or - reads it")
+    made.add_argument("--negative", default="", help="what to avoid")
+    made.add_argument("--size", help="width x height in px (default: the model's own)")
+    made.add_argument("--steps", type=int)
+    made.add_argument("--guidance", type=float, help="how strictly the picture follows the prompt")
+    made.add_argument("--rescale", type=float, help="guidance rescale, 0 to 1")
+    made.add_argument("--sampler", help="see: diptych nodes")
+    made.add_argument("--schedule")
+    made.add_argument("--seed", type=_seed)
+    made.add_argument("--count", type=int, default=1, help="how many pictures; seeds count up")
+    made.add_argument("--no-upscale", action="store_true", help="save the picture as the model draws it")
+    made.add_argument("-o", "--output", help="a file (.png, .webp, .jpg) or a folder")
+    made.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    _common(made)
+
+
+def _write(words: argparse._SubParsersAction[_Parser]) -> None:
+    made = _word(words, "write", "render:write", "let a text model write")
+    made.add_argument("prompt", help="what to write about; @FILE or - reads it")
+    made.add_argument("--system", help="how to behave")
+    made.add_argument("--max-tokens", type=int)
+    made.add_argument("--temperature", type=float, help="0 always takes the likeliest word")
+    made.add_argument("--seed", type=_seed)
+    _common(made)
+
+
+def _run(words: argparse._SubParsersAction[_Parser]) -> None:
+    made = _word(words, "run", "run:run", "run graphs")
+    made.add_argument(
+        "graph", nargs="+", help="graph files, and name=value for exposed params (@FILE and - read text)"
+    )
+    made.add_argument("--set", action="append", default=[], metavar="NODE.PARAM=VALUE")
+    made.add_argument(
+        "--target", action="append", default=[], metavar="NODE", help="run only what this node needs"
+    )
+    made.add_argument("--each", metavar="ROWS", help="run once per row of a CSV or JSONL file")
+    made.add_argument(
+        "--sweep", action="append", default=[], metavar="NODE.PARAM=A,B", help="run every combination"
+    )
+    made.add_argument("--resume", action="store_true", help="skip the runs that are done (needs -o)")
+    made.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    made.add_argument("--events", action="store_true", help="print events as JSON lines")
+    made.add_argument("-o", "--output", metavar="DIR", help="where pictures go if the graph doesn't say")
+    _common(made, model=False)
+
+
+def _show(words: argparse._SubParsersAction[_Parser]) -> None:
+    for name, text in (
+        ("validate", "say what is wrong with a graph"),
+        ("inputs", "list the arguments of a graph"),
+    ):
+        made = _word(words, name, f"show:{name}", text)
+        made.add_argument("graph")
+        made.add_argument("--json", action="store_true")
+    made = _word(words, "nodes", "show:nodes", "list the node types")
+    made.add_argument("--json", action="store_true")
+    made = _word(words, "inspect", "show:inspect", "say how a picture was made")
+    made.add_argument("image")
+    made.add_argument("--json", action="store_true")
+    made = _word(words, "models", "show:models", "list the models on this computer")
+
+    made.add_argument("action", nargs="?", default="list", choices=("list", "probe"))
+    made.add_argument("file", nargs="?", help="a model file or folder to probe")
+    made.add_argument("--json", action="store_true")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        options = parser().parse_args(arguments or ["studio"])
+        module, _, function = (options.function if options.word else "studio:studio").partition(":")
+        return int(getattr(import_module(f"pipelines.cli.{module}"), function)(options))
+    except WrongUse as error:
+        print(error, file=sys.stderr)
+        return 2
+    except DiptychError as error:
+        print(error, file=sys.stderr)
+        return 1 if error.node else 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1

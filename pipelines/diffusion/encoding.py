@@ -1,0 +1,191 @@
+"""Prompts -> conditioning, through each family's own ``encode_prompt``; cached by model, precision and text.
+
+One text at a time, so that a changed negative prompt doesn't encode the prompt again. Truncation is reported with the
+number of tokens and the words that were not read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import InvalidParameter, PromptTooLong, SettingIgnored
+from pipelines.graph.values import Conditioning
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipelines.graph.node import Context
+    from pipelines.models.loaded import LoadedDiffusion
+
+REST_LENGTH = 60
+"""How much of the unread text is quoted, in characters."""
+
+_MARGIN = 200
+"""Characters kept behind the last token that is read, at most: a cut inside a word could change its tokens."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Truncation:
+    """``used`` of ``total`` tokens were read (without start and end marks); ``rest`` is where the unread text begins."""
+
+    used: int
+    total: int
+    rest: str
+
+
+def parameters(function: Any) -> frozenset[str]:
+    """Names of the parameters a pipeline's method takes."""
+    return frozenset(inspect.signature(function).parameters)
+
+
+def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context) -> Conditioning:
+    """The conditioning of one prompt, on the CPU, from the cache if it was encoded before.
+
+    Args:
+        text: any length; what the model doesn't read is reported as a warning.
+        clip_skip: counted as A1111 does: 1 uses the text encoder's last layer, 2 the one before it.
+
+    Returns:
+        Tensors under the names that the pipeline's call takes (``prompt_embeds``, ``pooled_prompt_embeds``, …). Empty
+        for a family whose embeddings can't be handed back: its pipeline encodes the text itself.
+
+    Raises:
+        InvalidParameter: the text encoder has not that many layers.
+    """
+    skip = _clip_skip(loaded, clip_skip, context)
+    handle = loaded.handle
+    key = (
+        "prompt", handle.fingerprint or handle.path, str(loaded.dtype), handle.quantization,
+        type(loaded.pipeline).__name__, text, skip,
+    )  # fmt: skip
+    conditioning: Conditioning = context.memo(key, lambda: _encode(loaded, text, skip))
+    if (found := conditioning.info.get("truncation")) is not None:
+        warning = PromptTooLong(used=found.used, total=found.total, rest=found.rest).info()
+        context.warn(dataclasses.replace(warning, severity="warning"))
+    return conditioning
+
+
+def truncation(pipeline: Any, text: str) -> tuple[str, Truncation | None]:
+    """What is to be encoded of ``text``, and what is not read.
+
+    The text encoder that reads the most decides. The first item is ``text`` without most of what no encoder reads, so
+    that a very long text is tokenized only once.
+    """
+    tokenizer, limit = _longest_tokenizer(pipeline)
+    if tokenizer is None or len(text) < limit:  # no token is shorter than a character
+        return text, None
+    fast = bool(getattr(tokenizer, "is_fast", False))
+    tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=fast, verbose=False)
+    ids = tokens["input_ids"]
+    used = limit - int(tokenizer.num_special_tokens_to_add(pair=False))
+    if len(ids) <= used:
+        return text, None
+    if not fast:
+        return text, Truncation(used, len(ids), tokenizer.decode(ids[used : used + 20])[:REST_LENGTH].strip())
+    offsets = tokens["offset_mapping"]
+    rest = text[offsets[used][0] :][:REST_LENGTH].strip()
+    end = min(offsets[used][1] + _MARGIN, len(text))
+    space = text.rfind(" ", offsets[used][1], end)
+    return text[: space if space > 0 else end], Truncation(used, len(ids), rest)
+
+
+def clip_layers(pipeline: Any) -> int:
+    """Layers of the CLIP text encoder; 0 if the text encoder is none, and CLIP skip means nothing."""
+    encoder = getattr(pipeline, "text_encoder", None)
+    config = getattr(encoder, "config", None)
+    if getattr(config, "model_type", "") not in ("clip_text_model", "clip"):
+        return 0
+    return int(config.num_hidden_layers) if "clip_skip" in parameters(pipeline.encode_prompt) else 0
+
+
+def _clip_skip(loaded: LoadedDiffusion, clip_skip: int, context: Context) -> int:
+    """Layers to leave out (0 = none)."""
+    skip = max(clip_skip, 1) - 1
+    if skip == 0:
+        return 0
+    layers = clip_layers(loaded.pipeline)
+    if layers == 0:
+        ignored = SettingIgnored(
+            setting="CLIP skip", model=loaded.handle.id, reason="Its text encoder is not a CLIP model."
+        )
+        context.warn(dataclasses.replace(ignored.info(), severity="warning"))
+        return 0
+    if skip >= layers:
+        reason = f"The text encoder of this model has {layers} layers."
+        raise InvalidParameter(title="CLIP skip", value=clip_skip, reason=reason)
+    return skip
+
+
+def _encode(loaded: LoadedDiffusion, text: str, skip: int) -> Conditioning:
+    import torch
+
+    pipeline = loaded.pipeline
+    read, cut = truncation(pipeline, text)
+    info = {"prompt": text, "clip_skip": skip + 1, "truncation": cut, "width": 0}
+    encode_prompt = getattr(pipeline, "encode_prompt", None)
+    if encode_prompt is None:
+        return Conditioning({}, info)
+    known = parameters(encode_prompt)
+    arguments: dict[str, Any] = {
+        "prompt": read,
+        "device": loaded.device,
+        "num_images_per_prompt": 1,
+        "do_classifier_free_guidance": False,
+        "clip_skip": skip or None,
+        **{name: None for name in ("prompt_2", "prompt_3") if name in known},
+    }
+    with torch.inference_mode():
+        result = encode_prompt(**{name: value for name, value in arguments.items() if name in known})
+    tensors = _named(pipeline, result)
+    if "prompt_embeds" in tensors:
+        info["width"] = int(tensors["prompt_embeds"].shape[-1])
+    return Conditioning(tensors, info)
+
+
+def _named(pipeline: Any, result: Any) -> dict[str, torch.Tensor]:
+    """The tensors of ``encode_prompt``'s answer under the names of the pipeline's call; empty if unknown.
+
+    Families order them differently: (embeds, negative), (embeds, negative, pooled, negative pooled), (embeds, mask,
+    negative, negative mask), (embeds, pooled, positions), (embeds, mask).
+    """
+    import torch
+
+    takes = parameters(pipeline.__call__)
+    parts = tuple(result) if isinstance(result, tuple | list) else (result,)
+    names: dict[int, str]
+    match len(parts):
+        case 2 if "prompt_embeds_mask" in takes:
+            names = {0: "prompt_embeds", 1: "prompt_embeds_mask"}
+        case 2:
+            names = {0: "prompt_embeds"}
+        case 3:
+            names = {0: "prompt_embeds", 1: "pooled_prompt_embeds"}
+        case 4 if "pooled_prompt_embeds" in takes:
+            names = {0: "prompt_embeds", 2: "pooled_prompt_embeds"}
+        case 4:
+            names = {0: "prompt_embeds", 1: "prompt_attention_mask"}
+        case _:
+            return {}
+    found = {name: parts[index] for index, name in names.items() if parts[index] is not None}
+    usable = all(isinstance(part, torch.Tensor) and name in takes for name, part in found.items())
+    return found if usable and "prompt_embeds" in found else {}
+
+
+def _longest_tokenizer(pipeline: Any) -> tuple[Any, int]:
+    """The tokenizer that reads the most, and its limit in tokens, start and end marks included."""
+    best: tuple[Any, int] = (None, 0)
+    default = None
+    if hasattr(pipeline, "encode_prompt"):
+        found = inspect.signature(pipeline.encode_prompt).parameters.get("max_sequence_length")
+        default = found.default if found is not None and isinstance(found.default, int) else None
+    for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
+        tokenizer = getattr(pipeline, name, None)
+        if tokenizer is None:
+            continue
+        limit = min(int(tokenizer.model_max_length), default or sys.maxsize)
+        if limit > best[1]:
+            best = (tokenizer, limit)
+    return best

@@ -1,0 +1,193 @@
+"""Noise -> latents: diffusers' own pipeline call, with our scheduler, our noise, and an eye on every step.
+
+The shared pipeline is never changed: each run has a shallow copy with a scheduler of its own. Steps are observed, and
+cancelled, where every family has to pass: in that scheduler's ``step``.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines.diffusion.encoding import encode, parameters
+from pipelines.diffusion.latents import LatentLayout, check_picture_size, layout, pack, unpack
+from pipelines.diffusion.memory import free_cache, is_out_of_memory
+from pipelines.diffusion.noise import SEEDS, first_noise, generators
+from pipelines.diffusion.samplers import SAMPLERS, NoiseSource, Sampler, Schedule, check
+from pipelines.diffusion.scheduling import build, scheduler_config
+from pipelines.diffusion.steps import StepObserver
+from pipelines.errors import ConditioningUnsuitable, OutOfMemory, SettingIgnored
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipelines.graph.node import Context
+    from pipelines.graph.values import Conditioning
+    from pipelines.models.loaded import LoadedDiffusion
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SamplingOptions:
+    """How to draw. Sizes are in pixels of the picture; ``guidance_rescale`` is 0..1 (Lin et al. 2023, section 3.4)."""
+
+    width: int = 512
+    height: int = 512
+    steps: int = 20
+    guidance_scale: float = 7.0
+    guidance_rescale: float = 0.0
+    sampler: Sampler = Sampler.DEFAULT
+    schedule: Schedule = Schedule.DEFAULT
+    noise: NoiseSource = NoiseSource.CPU
+    variation_seed: int = 0
+    variation_strength: float = 0.0
+
+
+def uses_negative(loaded: LoadedDiffusion, guidance_scale: float) -> bool:
+    """Whether a negative prompt has an effect: classifier-free guidance, with a scale above 1."""
+    takes = parameters(loaded.pipeline.__call__)
+    return guidance_scale > 1 and "true_cfg_scale" not in takes and "negative_prompt" in takes
+
+
+def sample(
+    loaded: LoadedDiffusion,
+    positive: Conditioning,
+    negative: Conditioning | None,
+    seeds: Sequence[int],
+    options: SamplingOptions,
+    context: Context,
+) -> list[torch.Tensor]:
+    """Denoise one latent per seed.
+
+    A batch that doesn't fit into memory is drawn in halves: each picture depends on its own seed only.
+
+    Returns:
+        For each seed 1×C×h×w float32 on the CPU, in the model's scaling.
+
+    Raises:
+        SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, ConditioningUnsuitable, OutOfMemory,
+        Cancelled: as their texts say.
+    """
+    import torch
+
+    check_picture_size(loaded, options.width, options.height)
+    check(options.sampler, options.schedule, scheduler_config(loaded.pipeline), loaded.handle.id)
+    takes = parameters(loaded.pipeline.__call__)
+    if options.guidance_rescale > 0 and "guidance_rescale" not in takes:
+        reason = "Its pipeline has no such correction."
+        ignored = SettingIgnored(setting="Guidance rescale", model=loaded.handle.id, reason=reason)
+        context.warn(dataclasses.replace(ignored.info(), severity="warning"))
+    if not uses_negative(loaded, options.guidance_scale):
+        negative = None
+    elif negative is None:
+        negative = encode(loaded, "", int(positive.info.get("clip_skip", 1)), context)
+    for conditioning in (positive, negative):
+        _check_width(loaded, conditioning)
+    drawn: list[torch.Tensor] = []
+    size = len(seeds)
+    with torch.inference_mode():
+        while len(drawn) < len(seeds):
+            context.cancel.check()
+            part = range(len(drawn), min(len(drawn) + size, len(seeds)))
+            try:
+                latents = _denoise(loaded, positive, negative, seeds, part, options, context)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    reason = f"Drawing at {options.width} × {options.height} needs more than is free."
+                    raise OutOfMemory(device=str(loaded.device), reason=reason) from error
+                latents = None
+            if latents is None:  # outside the handler, which would keep the failed attempt's tensors alive
+                free_cache(str(loaded.device))
+                size = max(1, size // 2)
+                continue
+            drawn += list(latents.split(1))
+    return drawn
+
+
+def _denoise(
+    loaded: LoadedDiffusion,
+    positive: Conditioning,
+    negative: Conditioning | None,
+    seeds: Sequence[int],
+    part: range,
+    options: SamplingOptions,
+    context: Context,
+) -> torch.Tensor:
+    """The latents of the pictures ``part``: N×C×h×w float32 on the CPU."""
+    found = layout(loaded)
+    chosen = [seeds[index] for index in part]
+    sources = generators(chosen)
+    pipeline = copy.copy(loaded.pipeline)
+    pipeline.scheduler = build(
+        options.sampler, options.schedule, loaded.pipeline, seeds=chosen, model=loaded.handle.id
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    observer = StepObserver(loaded, pipeline.scheduler, sources, context, part, len(seeds))
+    observer.attach(lambda tensor: unpack(pipeline, tensor, found, options.width, options.height))
+    arguments = {
+        **_conditions(loaded, positive, negative, len(chosen)),
+        "width": options.width,
+        "height": options.height,
+        "num_inference_steps": options.steps,
+        "guidance_scale": options.guidance_scale,
+        "guidance_rescale": options.guidance_rescale,
+        "eta": 0.0 if options.sampler is Sampler.DEFAULT else SAMPLERS[options.sampler].eta,
+        "generator": sources,
+        "latents": pack(pipeline, _noise(loaded, found, part, sources, options), found),
+        "output_type": "latent",
+        "return_dict": False,
+    }
+    takes = parameters(pipeline.__call__)
+    result = pipeline(**{name: value for name, value in arguments.items() if name in takes})[0]
+    return unpack(pipeline, result, found, options.width, options.height).float().cpu()
+
+
+def _noise(
+    loaded: LoadedDiffusion,
+    found: LatentLayout,
+    part: range,
+    sources: Sequence[torch.Generator],
+    options: SamplingOptions,
+) -> torch.Tensor:
+    """First noise, drawn in float32, in the precision the denoiser computes in."""
+    variations = [(options.variation_seed + index) % SEEDS for index in part]
+    shape = found.shape(options.width, options.height)
+    noise = first_noise(shape, options.noise, sources, variations, options.variation_strength)
+    return noise.to(device=loaded.device, dtype=loaded.dtype)
+
+
+def _conditions(
+    loaded: LoadedDiffusion, positive: Conditioning, negative: Conditioning | None, count: int
+) -> dict[str, Any]:
+    """The conditioning as arguments of the pipeline's call, repeated for a batch."""
+    arguments: dict[str, Any] = {}
+    for prefix, conditioning in (("", positive), ("negative_", negative)):
+        if conditioning is None:
+            continue
+        tensors = conditioning.tensors()
+        if not tensors:
+            arguments[f"{prefix}prompt"] = [str(conditioning.info.get("prompt", ""))] * count
+        # Stable Diffusion XL was trained with zeros for "nothing unwanted"; its pipeline does it for no text only.
+        zeros = prefix and not conditioning.info.get("prompt") and _zeros_for_nothing(loaded.pipeline)
+        for name, tensor in tensors.items():
+            tensor = tensor.zero_() if zeros else tensor
+            dtype = loaded.dtype if tensor.is_floating_point() else tensor.dtype
+            arguments[prefix + name] = tensor.to(loaded.device, dtype).repeat_interleave(count, dim=0)
+    return arguments
+
+
+def _zeros_for_nothing(pipeline: Any) -> bool:
+    return bool(pipeline.config.get("force_zeros_for_empty_prompt", False))
+
+
+def _check_width(loaded: LoadedDiffusion, conditioning: Conditioning | None) -> None:
+    """Refuse conditioning of another family before the denoiser fails on it."""
+    width = int(conditioning.info.get("width", 0)) if conditioning is not None else 0
+    denoiser = getattr(loaded.pipeline, "unet", None) or getattr(loaded.pipeline, "transformer", None)
+    for name in ("cross_attention_dim", "joint_attention_dim"):
+        wanted = getattr(denoiser.config, name, None) if denoiser is not None else None
+        if width and isinstance(wanted, int) and wanted != width:
+            raise ConditioningUnsuitable(model=loaded.handle.id, found=width, expected=wanted)

@@ -1,0 +1,116 @@
+"""What happens at every step of a run: cancel, progress and a preview of the picture as it is foreseen."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines.diffusion.preview import MAX_SIDE, preview_matrix, render
+from pipelines.diffusion.samplers import is_flow
+from pipelines.graph.values import Image
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipelines.graph.node import Context
+    from pipelines.models.loaded import LoadedDiffusion
+
+Unpack = Callable[["torch.Tensor"], "torch.Tensor"]
+
+
+class StepObserver:
+    """Wraps the ``step`` of one run's scheduler.
+
+    Every pipeline of every family calls it after each evaluation of the denoiser, which its callbacks can't be relied
+    on for (some have none, some name theirs differently). The scheduler belongs to the run, so nothing shared changes.
+
+    Args:
+        part: which pictures of the whole batch of ``count`` this run draws.
+        sources: the pictures' generators, for pipelines that would draw a sampler's noise from torch's global one.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedDiffusion,
+        scheduler: Any,
+        sources: Sequence[torch.Generator],
+        context: Context,
+        part: range,
+        count: int,
+    ) -> None:
+        self._loaded, self._scheduler, self._sources, self._context = loaded, scheduler, sources, context
+        self._part, self._count = part, count
+        self._evaluations = 0
+        self._matrix = preview_matrix(loaded, context.cache_dir)
+
+    def attach(self, unpack: Unpack) -> None:
+        """Start observing. ``unpack`` turns what the scheduler sees into N×C×h×w."""
+        import inspect
+
+        original = self._scheduler.step
+        takes_generator = "generator" in inspect.signature(original).parameters
+
+        @functools.wraps(original)
+        def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
+            self._context.cancel.check()
+            if takes_generator and not args and kwargs.get("generator") is None:
+                kwargs["generator"] = list(self._sources)
+            result = original(model_output, timestep, sample, *args, **kwargs)
+            self._report(unpack, model_output, timestep, sample, result)
+            self._context.cancel.check()
+            return result
+
+        self._scheduler.step = step
+
+    def _report(
+        self, unpack: Unpack, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, result: Any
+    ) -> None:
+        self._evaluations += 1
+        order = int(getattr(self._scheduler, "order", 1))
+        evaluations = len(self._scheduler.timesteps)
+        total = math.ceil(evaluations / order)
+        done = math.ceil(self._evaluations / order)
+        overall = self._part.start * total + done * len(self._part)  # in steps of one picture
+        if self._evaluations >= evaluations:
+            latest = result[0] if isinstance(result, tuple) else result.prev_sample
+            latents = _reduced(unpack(latest))
+        else:
+            latents = self._foreseen(
+                _reduced(unpack(model_output)), timestep, _reduced(unpack(sample)), result, unpack
+            )
+        preview = Image(render(latents, self._matrix))
+        self._context.progress(overall // self._count, total, phase="denoising", preview=preview)
+
+    def _foreseen(
+        self, output: torch.Tensor, timestep: Any, sample: torch.Tensor, result: Any, unpack: Unpack
+    ) -> torch.Tensor:
+        """The finished latents as the denoiser foresees them now: clearer than the noisy ones, from the first step."""
+        output, sample = output.float(), sample.float()
+        config = self._scheduler.config
+        time = float(timestep.flatten()[0] if hasattr(timestep, "flatten") else timestep)
+        name = type(self._scheduler).__name__
+        if is_flow({**config, "_class_name": name}):
+            return sample - output * (time / float(config.num_train_timesteps))
+        alpha_bar = getattr(self._scheduler, "alphas_cumprod", None)
+        prediction = config.get("prediction_type", "epsilon")
+        if alpha_bar is None or prediction not in ("epsilon", "v_prediction"):
+            return _reduced(unpack(result[0] if isinstance(result, tuple) else result.prev_sample)).float()
+        below, above = (min(max(int(edge), 0), len(alpha_bar) - 1) for edge in (time, math.ceil(time)))
+        weight = time - int(time)
+        level = math.exp(
+            math.log(max(float(alpha_bar[below]), 1e-12)) * (1 - weight)
+            + math.log(max(float(alpha_bar[above]), 1e-12)) * weight
+        )
+        if float(self._scheduler.init_noise_sigma) > 1.0:  # it works on latents scaled up by 1 / sqrt(ᾱ)
+            sample = sample * math.sqrt(level)
+        if prediction == "v_prediction":
+            return math.sqrt(level) * sample - math.sqrt(1 - level) * output
+        return (sample - math.sqrt(1 - level) * output) / math.sqrt(level)
+
+
+def _reduced(latents: torch.Tensor) -> torch.Tensor:
+    """No more pixels than a preview shows."""
+    stride = math.ceil(max(latents.shape[-2:]) / MAX_SIDE)
+    return latents if stride <= 1 else latents[..., ::stride, ::stride]

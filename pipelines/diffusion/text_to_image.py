@@ -1,0 +1,139 @@
+"""From a prompt to pictures: encode, sample, decode, with what is to be remembered of how it was made."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+
+from pipelines.diffusion.decoding import decode
+from pipelines.diffusion.encoding import encode
+from pipelines.diffusion.noise import SEEDS, batch_seeds
+from pipelines.diffusion.preview import preview_matrix
+from pipelines.diffusion.samplers import sampler_title
+from pipelines.diffusion.sampling import SamplingOptions, sample, uses_negative
+from pipelines.graph.values import Conditioning, Image, Latent
+
+if TYPE_CHECKING:
+    from pipelines.graph.node import Context
+    from pipelines.models.loaded import LoadedDiffusion
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One finished picture, its latent (1×C×h×w) and its seed."""
+
+    image: Image
+    latent: Latent
+    seed: int
+
+
+def text_to_image(
+    loaded: LoadedDiffusion,
+    prompt: str,
+    negative: str,
+    seed: int | None,
+    options: SamplingOptions,
+    context: Context,
+    *,
+    clip_skip: int = 1,
+    batch: int = 1,
+) -> list[Drawing]:
+    """Draw ``batch`` pictures; picture k starts from the noise of ``seed + k``.
+
+    Raises:
+        SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, InvalidParameter, OutOfMemory,
+        DecodeFailed, Cancelled: as their texts say.
+    """
+    positive = encode_text(loaded, prompt, clip_skip, options.steps, context)
+    unwanted = None
+    if uses_negative(loaded, options.guidance_scale):
+        unwanted = encode(loaded, negative, clip_skip, context)
+    latents = sample_latents(loaded, positive, unwanted, seed, options, context, batch=batch)
+    return [
+        Drawing(image, latent, latent.info["seed"])
+        for latent in latents
+        for image in decode_latent(loaded, latent, context)
+    ]
+
+
+def encode_text(
+    loaded: LoadedDiffusion, text: str, clip_skip: int, steps: int, context: Context
+) -> Conditioning:
+    """:func:`encode`, with its phase reported; the preview's map is fitted here, so that step 1 needn't wait for it."""
+    context.cancel.check()
+    context.progress(0, steps, phase="encoding")
+    conditioning = encode(loaded, text, clip_skip, context)
+    preview_matrix(loaded, context.cache_dir)
+    return conditioning
+
+
+def sample_latents(
+    loaded: LoadedDiffusion,
+    positive: Conditioning,
+    negative: Conditioning | None,
+    seed: int | None,
+    options: SamplingOptions,
+    context: Context,
+    *,
+    batch: int = 1,
+) -> list[Latent]:
+    """:func:`sample` for a whole batch, each latent with the history its picture will carry.
+
+    Args:
+        seed: in 0 … 2^64 - 1; ``None`` draws one.
+    """
+    drawn = secrets.randbelow(SEEDS) if seed is None else seed
+    seeds = batch_seeds(drawn, batch)
+    context.progress(0, options.steps, phase="denoising")
+    latents = sample(loaded, positive, negative, seeds, options, context)
+    history = _history(loaded, positive.info, negative.info if negative is not None else {}, options)
+    return [
+        Latent(tensor, {**history, "seed": number, "batch_index": index, "variation_seed": variation})
+        for index, (tensor, number, variation) in enumerate(
+            zip(latents, seeds, batch_seeds(options.variation_seed, batch), strict=True)
+        )
+    ]
+
+
+def decode_latent(loaded: LoadedDiffusion, latent: Latent, context: Context) -> list[Image]:
+    """The pictures of a latent (one, unless it holds several), with its history."""
+    steps = int(latent.info.get("steps", 1))
+    context.progress(steps, steps, phase="decoding")
+    return [Image(pixels, latent.info) for pixels in decode(loaded, latent.tensor(), context)]
+
+
+def _history(
+    loaded: LoadedDiffusion,
+    positive: Mapping[str, Any],
+    negative: Mapping[str, Any],
+    options: SamplingOptions,
+) -> dict[str, Any]:
+    """What a picture remembers. Names and hashes only: no folder of the user's gets into a file."""
+    handle = loaded.handle
+    return {
+        "prompt": positive.get("prompt", ""),
+        "negative": negative.get("prompt", ""),
+        "steps": options.steps,
+        "guidance_scale": options.guidance_scale,
+        "guidance_rescale": options.guidance_rescale,
+        "sampler": str(options.sampler),
+        "sampler_title": sampler_title(options.sampler),
+        "schedule": str(options.schedule),
+        "width": options.width,
+        "height": options.height,
+        "model": str(loaded.card.get("title") or PurePath(handle.id).name),
+        "model_id": PurePath(handle.id).name if PurePath(handle.id).is_absolute() else handle.id,
+        "model_family": handle.family,
+        "model_hash": blake3(handle.fingerprint.encode()).hexdigest()[:16] if handle.fingerprint else "",
+        "noise": str(options.noise),
+        "variation_strength": options.variation_strength,
+        "clip_skip": int(positive.get("clip_skip", 1)),
+        "dtype": str(loaded.dtype).removeprefix("torch."),
+        "device": str(loaded.device),
+        "quantization": handle.quantization,
+    }

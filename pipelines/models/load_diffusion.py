@@ -1,0 +1,169 @@
+"""Opening a diffusion model: a diffusers folder part by part, or a single-file checkpoint from our own
+shapes.
+
+What isn't a network that draws (safety checker, image encoders) is left out: nothing here uses it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ModelUnreadable, UnknownModelFamily
+from pipelines.graph.node import Context
+from pipelines.graph.values import ModelHandle
+from pipelines.models.catalogue import Entry
+from pipelines.models.device import resolve_dtype
+from pipelines.models.families import family
+from pipelines.models.libraries import import_diffusers, import_transformers
+from pipelines.models.limits import zero_snr_changes
+from pipelines.models.loaded import LoadedDiffusion
+from pipelines.models.quantization import quantize
+from pipelines.models.reading import Reader, explained
+from pipelines.models.safety import read_json
+
+if TYPE_CHECKING:
+    import torch
+
+UNUSED: Final = frozenset({"safety_checker", "feature_extractor", "image_encoder"})
+DENOISERS: Final = ("unet", "transformer")
+TOKENIZER: Final = "clip_tokenizer"
+
+
+def load_diffusion(
+    entry: Entry, handle: ModelHandle, device: str, context: Context, configs: Path
+) -> LoadedDiffusion:
+    """Open the model of ``entry`` in the handle's precision; see
+    :meth:`pipelines.models.loading.ModelLoader.load`.
+    """
+    import torch
+
+    dtype = resolve_dtype(handle.dtype, device, torch)
+    reader = Reader(entry.probe.bytes, context)
+    with explained(handle.id, device):
+        if entry.weights.is_dir():
+            pipeline = load_folder(entry.weights, handle.id, dtype, reader)
+        else:
+            name = family(entry.probe.family).config
+            if not name:
+                reason = "Single files of its kind can't be opened; use the diffusers folder of it."
+                raise UnknownModelFamily(model=handle.id, reason=reason)
+            facts = dict(entry.probe.facts)
+            pipeline = load_checkpoint(entry.weights, handle.id, configs / name, dtype, reader, facts)
+        context.cancel.check()
+        if handle.quantization != "none":
+            for part in DENOISERS:
+                network = getattr(pipeline, part, None)
+                if network is not None:
+                    quantize(network, handle.quantization, device, dtype)
+        for network in pipeline.components.values():
+            if isinstance(network, torch.nn.Module):
+                network.requires_grad_(False).eval().to(device)
+    return LoadedDiffusion(handle, pipeline, torch.device(device), dtype, _card(entry))
+
+
+def _card(entry: Entry) -> dict[str, Any]:
+    info = entry.info
+    return {
+        "title": info.title, "family": info.family, "native_size": info.native_size,
+        "size_multiple": info.size_multiple, "defaults": dict(info.defaults), **entry.probe.facts,
+    }  # fmt: skip
+
+
+def load_folder(folder: Path, model: str, dtype: torch.dtype, reader: Reader) -> Any:
+    """A pipeline from a diffusers folder that passed the safety check, on the CPU.
+
+    Raises:
+        ModelUnreadable: a part lacks weights.
+        Cancelled: between two parts, or within the reading of one.
+    """
+    diffusers = import_diffusers()
+    transformers = import_transformers()
+    index = read_json(folder / "model_index.json", model)
+    parts: dict[str, Any] = {}
+    for name, value in sorted(index.items()):
+        if not isinstance(value, list) or value[0] is None:
+            continue
+        if name in UNUSED:
+            parts[name] = None
+            continue
+        files = sorted((folder / name).glob("*.safetensors"))
+        if not files:
+            continue  # a scheduler or tokenizer, which the pipeline reads itself
+        chosen, variant = _variant(files)
+        reader.read(chosen)
+        library = diffusers if value[0] == "diffusers" else transformers
+        parts[name], report = getattr(library, value[1]).from_pretrained(
+            str(folder), subfolder=name, dtype=dtype, variant=variant, use_safetensors=True,
+            local_files_only=True, output_loading_info=True,
+        )  # fmt: skip
+        check_complete(model, name, report["missing_keys"])
+    # A folder made for image-to-image holds the same parts; the plain pipeline serves every use.
+    xl = str(index["_class_name"]).startswith("StableDiffusionXL")
+    pipeline = diffusers.StableDiffusionXLPipeline if xl else diffusers.StableDiffusionPipeline
+    return pipeline.from_pretrained(
+        str(folder), local_files_only=True, use_safetensors=True, dtype=dtype, **parts
+    )
+
+
+def _variant(files: list[Path]) -> tuple[list[Path], str | None]:
+    """The files of one precision: the plain ones, else those of ``fp16``."""
+    plain = [file for file in files if ".fp16" not in file.name and ".non_ema" not in file.name]
+    half = [file for file in files if ".fp16" in file.name]
+    return (plain, None) if plain else (half, "fp16")
+
+
+def check_complete(model: str, part: str, missing: Any) -> None:
+    """Raise :class:`ModelUnreadable` if weights were missing: libraries fill them with random numbers."""
+    names = sorted(missing)
+    if names:
+        reason = f"{len(names)} weights of its {part} are missing, the first is {names[0]}."
+        raise ModelUnreadable(model=model, reason=reason)
+
+
+def load_checkpoint(
+    file: Path, model: str, config: Path, dtype: torch.dtype, reader: Reader, facts: dict[str, Any]
+) -> Any:
+    """A pipeline from a checkpoint in the original layout, on the CPU, without a network.
+
+    Args:
+        config: a diffusers folder without weights: the shapes and settings of the family.
+        facts: ``prediction_type`` and ``zero_snr`` of the probe; they overrule the family's scheduler.
+
+    Raises:
+        ModelUnreadable: weights are missing.
+        Cancelled: while the file was read.
+    """
+    import torch
+
+    diffusers = import_diffusers()
+    index = read_json(config / "model_index.json", model)
+    pipeline_class = getattr(diffusers, index["_class_name"])
+    tokenizers = {name: _tokenizer(config, name) for name in ("tokenizer", "tokenizer_2") if name in index}
+    reader.read([file])
+    pipeline = pipeline_class.from_single_file(
+        str(file), config=str(config), local_files_only=True, dtype=dtype, **tokenizers
+    )
+    for name, network in pipeline.components.items():
+        if isinstance(network, torch.nn.Module):
+            missing = [key for key, tensor in network.state_dict().items() if tensor.is_meta]
+            check_complete(model, name, missing)
+    pipeline.scheduler = _scheduler(diffusers, config, model, facts)
+    return pipeline
+
+
+def _tokenizer(config: Path, name: str) -> Any:
+    """CLIP's tokenizer. The OpenCLIP encoders of SD 2.x and SDXL were trained with ``!`` (0) as padding."""
+    second = name == "tokenizer_2" or config.name == "sd2"
+    return import_transformers().CLIPTokenizer.from_pretrained(
+        str(config.parent / TOKENIZER), local_files_only=True, pad_token="!" if second else "<|endoftext|>"
+    )
+
+
+def _scheduler(diffusers: Any, config: Path, model: str, facts: dict[str, Any]) -> Any:
+    """The family's scheduler with what the checkpoint itself says of its prediction and terminal SNR."""
+    settings = dict(read_json(config / "scheduler" / "scheduler_config.json", model))
+    settings["prediction_type"] = facts.get("prediction_type", settings["prediction_type"])
+    if facts.get("zero_snr"):
+        settings |= zero_snr_changes(settings)
+    return getattr(diffusers, settings["_class_name"]).from_config(settings)

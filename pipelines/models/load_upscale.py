@@ -1,0 +1,64 @@
+"""Opening an upscaler: spandrel names the architecture from the tensors themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.errors import ModelUnsuitable, UnknownModelFamily
+from pipelines.graph.node import Context
+from pipelines.graph.values import ModelHandle
+from pipelines.models.catalogue import TASKS, Entry
+from pipelines.models.device import resolve_dtype
+from pipelines.models.loaded import LoadedUpscale
+from pipelines.models.quantization import quantize
+from pipelines.models.reading import Reader, explained
+
+if TYPE_CHECKING:
+    import torch
+    from spandrel import ImageModelDescriptor
+
+
+def load_upscale(entry: Entry, handle: ModelHandle, device: str, context: Context) -> LoadedUpscale:
+    """Open the model of ``entry``; see :meth:`pipelines.models.loading.ModelLoader.load`.
+
+    Raises:
+        UnknownModelFamily: spandrel doesn't know the architecture.
+        ModelUnsuitable: it isn't a model that turns one picture into a larger one.
+    """
+    import spandrel
+    import torch
+    from safetensors.torch import load_file
+
+    reader = Reader(entry.probe.bytes, context)
+    with explained(handle.id, device):
+        reader.read([entry.weights])
+        state = spandrel.canonicalize_state_dict(load_file(entry.weights))
+        try:
+            descriptor = spandrel.ModelLoader().load_from_state_dict(state)
+        except spandrel.UnsupportedModelError as error:
+            reason = "Its tensors fit none of the upscalers that spandrel knows."
+            raise UnknownModelFamily(model=handle.id, reason=reason) from error
+        if not isinstance(descriptor, spandrel.ImageModelDescriptor):
+            reason = "It needs more than one picture as its input."
+            raise ModelUnsuitable(model=handle.id, reason=reason, task=TASKS["upscale"])
+        context.cancel.check()
+        dtype = _dtype(handle, descriptor, device)
+        descriptor.model.requires_grad_(False)
+        descriptor.eval().to(device=torch.device(device), dtype=dtype)
+        if handle.quantization != "none":
+            quantize(descriptor.model, handle.quantization, device, dtype)
+    return LoadedUpscale(handle, descriptor, torch.device(device), dtype)
+
+
+def _dtype(handle: ModelHandle, descriptor: ImageModelDescriptor, device: str) -> torch.dtype:
+    """The handle's precision, as far as the architecture takes it.
+
+    ``auto`` is fp16 on a card and fp32 on a processor: the 8 significant bits of bf16 are too few for a
+    picture of 8 bits a channel.
+    """
+    import torch
+
+    name = ("fp32" if device == "cpu" else "fp16") if handle.dtype == "auto" else handle.dtype
+    dtype = resolve_dtype(name, device, torch)
+    supported = {torch.float16: descriptor.supports_half, torch.bfloat16: descriptor.supports_bfloat16}
+    return dtype if supported.get(dtype, True) else torch.float32

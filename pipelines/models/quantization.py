@@ -1,0 +1,108 @@
+"""Weights in 8 and 4 bits: the linear layers of a model swapped for those of bitsandbytes, one at a time.
+
+diffusers' own way refuses a computer without a card, though bitsandbytes has kernels for processors;
+swapping the layers is the same on every device. LLM.int8: Dettmers et al. 2022 (arXiv:2208.07339); NF4:
+Dettmers et al. 2023 (arXiv:2305.14314, section 3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import QuantizationUnavailable
+from pipelines.models.device import Torch, capabilities
+from pipelines.models.libraries import import_bitsandbytes
+
+if TYPE_CHECKING:
+    import torch
+
+TITLES: Final = {"int8": "INT8", "nf4": "NF4"}
+BYTES_PER_NUMBER: Final = {"int8": 1.05, "nf4": 0.55}
+"""Memory of a quantized number with its share of the scales."""
+
+SMALLEST: Final = 4096
+"""Layers with fewer numbers stay as they are: nothing is gained, and the scales would cost more."""
+
+BLOCK: Final = 64
+"""NF4 keeps one scale for so many numbers of a row (paper, section 3)."""
+
+ROWS: Final = 32
+"""The processor kernel of NF4 computes so many rows at once."""
+
+OUTLIERS: Final = 6.0
+"""LLM.int8: columns of the input with a larger value are computed in 16 bits (paper, section 3.2)."""
+
+
+def check(method: str, device: str, torch: Torch) -> None:
+    """Raise :class:`QuantizationUnavailable` if ``int8`` or ``nf4`` can't be used on ``device``."""
+    if method == "none":
+        return
+    if not capabilities(device, torch).quantization:
+        reason = f"bitsandbytes, which computes with such weights, doesn't serve {device}."
+        raise QuantizationUnavailable(quantization=TITLES[method], reason=reason)
+    try:
+        import_bitsandbytes()  # asked for here, so that nothing is read in vain
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = f"bitsandbytes can't be used: {str(error)[:200]}."
+        raise QuantizationUnavailable(quantization=TITLES[method], reason=reason) from error
+
+
+def quantize(module: torch.nn.Module, method: str, device: str, dtype: torch.dtype) -> int:
+    """Swap the linear layers of ``module`` for quantized ones on ``device``, in place.
+
+    Args:
+        module: a denoiser or a language model, in evaluation mode, with dense weights in main memory.
+        method: ``int8`` or ``nf4``.
+        dtype: what is computed in.
+
+    Returns:
+        How many layers were swapped.
+
+    Raises:
+        QuantizationUnavailable: there is no layer that could be.
+    """
+    import torch
+
+    output = getattr(module, "get_output_embeddings", lambda: None)()
+    chosen = [
+        (name, layer)
+        for name, layer in module.named_modules()
+        if type(layer) is torch.nn.Linear and layer is not output and _fits(layer, method)
+    ]
+    for name, layer in chosen:
+        parent, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(parent), leaf, _quantized(layer, method, device, dtype))
+    if not chosen:
+        reason = "This model has no linear layers, the only kind that can be quantized."
+        raise QuantizationUnavailable(quantization=TITLES[method], reason=reason)
+    return len(chosen)
+
+
+def _fits(layer: torch.nn.Linear, method: str) -> bool:
+    if layer.weight.numel() < SMALLEST:
+        return False
+    return method == "int8" or (layer.in_features % BLOCK == 0 and layer.out_features % ROWS == 0)
+
+
+def _quantized(layer: torch.nn.Linear, method: str, device: str, dtype: torch.dtype) -> torch.nn.Module:
+    nn = import_bitsandbytes().nn
+    bias = layer.bias is not None
+    new: Any
+    if method == "int8":
+        new = nn.Linear8bitLt(
+            layer.in_features,
+            layer.out_features,
+            bias,
+            has_fp16_weights=False,
+            threshold=OUTLIERS,
+            device="meta",
+        )
+        new.weight = nn.Int8Params(layer.weight.data, requires_grad=False, has_fp16_weights=False)
+    else:
+        new = nn.Linear4bit(
+            layer.in_features, layer.out_features, bias, compute_dtype=dtype, quant_type="nf4", device="meta"
+        )
+        new.weight = nn.Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4", module=new)
+    new.bias = layer.bias
+    new.requires_grad_(False)
+    return new.eval().to(device)

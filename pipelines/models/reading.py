@@ -1,0 +1,77 @@
+"""Reading model files with progress and cancel, and turning what libraries raise into errors a user
+understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pipelines.errors import DiptychError, ModelUnreadable, OutOfMemory
+from pipelines.graph.node import Context
+from pipelines.models.memory import host_memory
+
+CHUNK: Final = 8 * 2**20
+
+
+class Reader:
+    """Counts the bytes of a model that have been read, and reads files ahead of the library that opens them.
+
+    A library maps a file in one call that can't be stopped. Reading it through beforehand brings it into the
+    system's file cache in small pieces, between which the user can cancel; the library then finds it there.
+    Files that would not fit into the free memory twice are left to the library, and counted when it is
+    done.
+    """
+
+    def __init__(self, total: int, context: Context) -> None:
+        self._total = max(total, 1)
+        self._done = 0
+        self._context = context
+        self._ahead = 2 * total < host_memory().free
+        context.progress(0, self._total, phase="reading")
+
+    def read(self, files: Iterable[Path]) -> None:
+        """Read files through. Raises :class:`pipelines.errors.Cancelled` between two pieces."""
+        buffer = bytearray(CHUNK)
+        for path in files:
+            self._context.cancel.check()
+            if not self._ahead:
+                self._count(path.stat().st_size)
+                continue
+            with path.open("rb", buffering=0) as file:
+                while count := file.readinto(buffer):
+                    self._context.cancel.check()
+                    self._count(count)
+
+    def _count(self, count: int) -> None:
+        self._done += count
+        self._context.progress(min(self._done, self._total), self._total, phase="reading")
+
+
+@contextmanager
+def explained(model: str, device: str) -> Iterator[None]:
+    """Raise what a library raises while it opens ``model`` as one of our errors.
+
+    Raises:
+        OutOfMemory: the memory of ``device``, or the computer's, ran out.
+        ModelUnreadable: anything else, with the library's own words.
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except DiptychError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(device=device, reason=f"The model {model} doesn't fit.") from error
+    except (
+        OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError,
+        SafetensorError,
+    ) as error:  # fmt: skip
+        if "can't allocate memory" in str(error):
+            raise OutOfMemory(device=device, reason=f"The model {model} doesn't fit.") from error
+        reason = f"{type(error).__name__}: {str(error).strip()[:400]}"
+        raise ModelUnreadable(model=model, reason=reason) from error

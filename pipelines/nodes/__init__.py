@@ -1,0 +1,27 @@
+"""The built-in node types, one module per family; :data:`NODES` has them all.
+
+Importing this imports no torch (inference libraries are imported where a node runs), so that schemas can be
+read anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipelines.graph.node import Node
+from pipelines.nodes import diffusion, image, io, language, list, logic, model, number, text, upscale
+
+NODES: Final[tuple[type[Node], ...]] = (
+    *text.NODES,
+    *number.NODES,
+    *logic.NODES,
+    *list.NODES,
+    *image.NODES,
+    *io.NODES,
+    *model.NODES,
+    *diffusion.NODES,
+    *upscale.NODES,
+    *language.NODES,
+)
+
+__all__ = ["NODES"]

@@ -1,0 +1,206 @@
+"""Nodes that draw: a prompt to a picture in one, or the same job in three parts. No torch import at module level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
+from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
+from pipelines.graph.types import Conditioning, DiffusionModel, Image, Latent, Seed, Text, list_of
+from pipelines.graph.values import ListValue
+
+if TYPE_CHECKING:
+    from pipelines.diffusion.sampling import SamplingOptions
+
+MAX_BATCH = 256
+MAX_STEPS = 500
+MAX_SEED = 2**64 - 1
+
+_MODEL = Input("model", DiffusionModel, description="The model that draws.")
+_PROMPT = Input("prompt", Text, description="What the picture shows.", default="", multiline=True)
+_NEGATIVE = Input("negative", Text, "Negative prompt", "What to keep out.", default="", multiline=True)
+_SEED = Input("seed", Seed, description="The same seed gives the same picture.", default=None)
+
+
+def _clip_skip() -> Any:
+    return Param(
+        1, "CLIP skip", "Which of the text encoder's layers is read, from the end: 1 is the last.",
+        ge=0, le=32, advanced=True,
+    )  # fmt: skip
+
+
+class SamplingParams(NodeParams):
+    """What drawing needs to know beside the prompts."""
+
+    width: int = Param(
+        512, "Width", "Width of the picture; models draw best near their own size.",
+        unit="px", ge=8, le=65_536, step=8, primary=True,
+    )  # fmt: skip
+    height: int = Param(
+        512, "Height", "Height of the picture; models draw best near their own size.",
+        unit="px", ge=8, le=65_536, step=8, primary=True,
+    )  # fmt: skip
+    steps: int = Param(
+        20, "Steps", "In how many steps the noise is removed; more is slower and a little finer.",
+        ge=1, le=MAX_STEPS, primary=True,
+    )  # fmt: skip
+    guidance_scale: float = Param(
+        7.0, "Guidance scale", "How strictly the picture follows the prompt.",
+        ge=0, le=100, step=0.5, primary=True,
+    )  # fmt: skip
+    guidance_rescale: float = Param(
+        0.0, "Guidance rescale", "Takes back the overexposure that strong guidance brings; some models need it.",
+        ge=0, le=1, step=0.05, advanced=True,
+    )  # fmt: skip
+    sampler: Sampler = Param(
+        Sampler.DEFAULT, "Sampler", "The recipe that removes the noise.", advanced=True
+    )
+    schedule: Schedule = Param(
+        Schedule.DEFAULT, "Schedule", "How much of the noise each step removes.", advanced=True
+    )
+    noise: NoiseSource = Param(
+        NoiseSource.CPU, "Noise",
+        "Where the first noise comes from; “philox” is what graphics cards draw. Noise a sampler adds is always “cpu”.",
+        advanced=True,
+    )  # fmt: skip
+    variation_seed: int = Param(
+        0, "Variation seed", "The noise to move towards.", ge=0, le=MAX_SEED, widget="seed", advanced=True
+    )
+    variation_strength: float = Param(
+        0.0, "Variation strength", "How far to move from the seed's picture to the variation seed's.",
+        ge=0, le=1, step=0.05, widget="slider", advanced=True,
+    )  # fmt: skip
+    batch: int = Param(
+        1, "Pictures", "How many to draw; each has a seed one higher than the one before.", ge=1, le=MAX_BATCH
+    )
+
+
+def _options(params: Any) -> SamplingOptions:
+    from pipelines.diffusion.sampling import SamplingOptions
+
+    return SamplingOptions(**params.model_dump(exclude={"batch", "clip_skip"}))
+
+
+def _batch_ports(params: Mapping[str, Any], ports: tuple[Output, ...]) -> tuple[Output, ...]:
+    """More than one picture makes lists of all outputs."""
+    batch = params.get("batch", 1)
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch <= 1:
+        return ports
+    return tuple(Output(port.name, list_of(port.type), port.title, port.description) for port in ports)
+
+
+def _one_or_list(items: list[Any]) -> Any:
+    return items[0] if len(items) == 1 else ListValue(items)
+
+
+class TextToImage(Node):
+    """Draw what a prompt says, starting from noise."""
+
+    id, title, category, lane = "diffusion.text_to_image", "Text to image", "Diffusion", "gpu"
+    inputs = (_MODEL, _PROMPT, _NEGATIVE, _SEED)
+    outputs = (
+        Output("image", Image, description="The picture."),
+        Output("latent", Latent, description="The picture as the model holds it, before decoding."),
+        Output("seed", Seed, description="The seed it was drawn from."),
+    )
+    preview = "image"
+
+    class Params(SamplingParams):
+        clip_skip: int = _clip_skip()
+
+    @classmethod
+    def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
+        return _batch_ports(params, cls.outputs)
+
+    def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        from pipelines.diffusion.text_to_image import text_to_image
+
+        with context.models.use(inputs["model"], context) as loaded:
+            drawings = text_to_image(
+                loaded, inputs.get("prompt", ""), inputs.get("negative", ""), inputs.get("seed"),
+                _options(params), context, clip_skip=params.clip_skip, batch=params.batch,
+            )  # fmt: skip
+        return {
+            "image": _one_or_list([drawing.image for drawing in drawings]),
+            "latent": _one_or_list([drawing.latent for drawing in drawings]),
+            "seed": _one_or_list([drawing.seed for drawing in drawings]),
+        }
+
+
+class EncodePrompt(Node):
+    """Turn a prompt into the numbers that guide the model."""
+
+    id, title, category, lane = "diffusion.encode_prompt", "Encode prompt", "Diffusion", "gpu"
+    inputs = (_MODEL, _PROMPT)
+    outputs = (Output("conditioning", Conditioning, description="The encoded prompt."),)
+
+    class Params(NodeParams):
+        clip_skip: int = _clip_skip()
+
+    def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        from pipelines.diffusion.text_to_image import encode_text
+
+        with context.models.use(inputs["model"], context) as loaded:
+            conditioning = encode_text(loaded, inputs.get("prompt", ""), params.clip_skip, 1, context)
+        return {"conditioning": conditioning}
+
+
+class SampleLatent(Node):
+    """Remove the noise step by step, guided by an encoded prompt."""
+
+    id, title, category, lane = "diffusion.sample", "Sample", "Diffusion", "gpu"
+    inputs = (
+        _MODEL,
+        Input("positive", Conditioning, "Prompt", "The encoded prompt: what the picture shows."),
+        Input(
+            "negative",
+            Conditioning,
+            "Negative prompt",
+            "What to keep out; without one, nothing in particular.",
+            default=None,
+        ),
+        _SEED,
+    )
+    outputs = (
+        Output("latent", Latent, description="The picture as the model holds it, before decoding."),
+        Output("seed", Seed, description="The seed it was drawn from."),
+    )
+
+    class Params(SamplingParams):
+        pass
+
+    @classmethod
+    def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
+        return _batch_ports(params, cls.outputs)
+
+    def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        from pipelines.diffusion.text_to_image import sample_latents
+
+        with context.models.use(inputs["model"], context) as loaded:
+            latents = sample_latents(
+                loaded, inputs["positive"], inputs.get("negative"), inputs.get("seed"), _options(params), context,
+                batch=params.batch,
+            )  # fmt: skip
+        return {
+            "latent": _one_or_list(latents),
+            "seed": _one_or_list([latent.info["seed"] for latent in latents]),
+        }
+
+
+class DecodeLatent(Node):
+    """Turn a latent into the picture it stands for."""
+
+    id, title, category, lane = "diffusion.decode", "Decode", "Diffusion", "gpu"
+    inputs = (_MODEL, Input("latent", Latent, description="What the sampler made."))
+    outputs = (Output("image", Image, description="The picture."),)
+    preview = "image"
+
+    def run(self, inputs: Inputs, params: Any, context: Context) -> Outputs:
+        from pipelines.diffusion.text_to_image import decode_latent
+
+        with context.models.use(inputs["model"], context) as loaded:
+            return {"image": _one_or_list(decode_latent(loaded, inputs["latent"], context))}
+
+
+NODES = (TextToImage, EncodePrompt, SampleLatent, DecodeLatent)

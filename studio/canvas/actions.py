@@ -1,0 +1,148 @@
+"""What can be done on the canvas beside gestures: one small method each, run by commands, keys and the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QPointF
+from PySide6.QtGui import QGuiApplication
+
+from pipelines.errors import DiptychError, ErrorInfo
+from studio.canvas.layout import layered
+from studio.canvas.scene import GraphScene
+from studio.canvas.style import GRID
+from studio.canvas.view import GraphView
+from studio.document import GraphDocument
+from studio.graph_edits import upstream
+from studio.translate import tr
+
+
+class CanvasActions(QObject):
+    """Edits of the selection. Errors go to ``notice``."""
+
+    def __init__(
+        self, document: GraphDocument, scene: GraphScene, view: GraphView, notice: Callable[[ErrorInfo], object]
+    ) -> None:
+        super().__init__(view)
+        self._document, self._scene, self._view, self._notice = document, scene, view, notice
+
+    @property
+    def chosen(self) -> list[str]:
+        """The selected nodes."""
+        return self._scene.selected_nodes()
+
+    def delete(self) -> None:
+        """Delete the selected nodes, or the selected wire."""
+        wire = self._scene.selected_wire()
+        if self.chosen:
+            self._document.remove_nodes(self.chosen)
+        elif wire is not None:
+            self._document.disconnect_port(wire.target, wire.input)
+
+    def copy(self) -> None:
+        """Put the selected nodes on the clipboard, as JSON text."""
+        if self.chosen:
+            QGuiApplication.clipboard().setText(self._document.copy(self.chosen))
+
+    def cut(self) -> None:
+        """Copy and delete."""
+        if self.chosen:
+            self.copy()
+            self._document.remove_nodes(self.chosen)
+
+    def paste(self) -> bool:
+        """Add the nodes on the clipboard at the pointer; whether there were any."""
+        text = QGuiApplication.clipboard().text()
+        if not text.lstrip().startswith("{"):
+            return False
+        try:
+            at = self.snapped(self._view.pointer())
+            self._scene.select(self._document.paste(text, (at.x(), at.y())))
+        except DiptychError as error:
+            self._notice(error.info())
+            return False
+        return True
+
+    def duplicate(self) -> None:
+        """Copy the selected nodes beside themselves; what feeds them feeds the copies too."""
+        if self.chosen:
+            self._write_places()
+            self._scene.select(self._document.duplicate(self.chosen, (2.0 * GRID, 2.0 * GRID)))
+
+    def select_all(self) -> None:
+        self._scene.select(list(self._scene.nodes))
+
+    def select_upstream(self) -> None:
+        """Select also all that the selected nodes need."""
+        graph = self._document.graph
+        self._scene.select({other for node in self.chosen for other in upstream(graph, node)}, add=True)
+
+    def toggle_mode(self, mode: str) -> None:
+        """Bypass or mute the selected nodes; if all of them are already, make them active again."""
+        if self.chosen:
+            nodes = self._document.graph.nodes
+            everywhere = all(nodes[node].mode == mode for node in self.chosen)
+            self._document.set_mode(self.chosen, "active" if everywhere else mode)
+
+    def bypass(self) -> None:
+        self.toggle_mode("bypassed")
+
+    def mute(self) -> None:
+        self.toggle_mode("muted")
+
+    def frame_selection(self) -> None:
+        """Show the selected nodes, or all."""
+        self._view.frame(self.chosen or None)
+
+    def frame_all(self) -> None:
+        self._view.frame()
+
+    def zoom_in(self) -> None:
+        self._view.set_zoom(self._view.zoom * 1.25)
+
+    def zoom_out(self) -> None:
+        self._view.set_zoom(self._view.zoom / 1.25)
+
+    def actual_size(self) -> None:
+        self._view.set_zoom(1.0)
+
+    def walk(self, dx: int, dy: int) -> Callable[[], None]:
+        """A callback that selects the next node in a direction."""
+        return lambda: self._view.walk(dx, dy)
+
+    def nudge(self, dx: int, dy: int) -> Callable[[], None]:
+        """A callback that moves the selected nodes by one step of the grid."""
+
+        def move() -> None:
+            places = self._scene.unwritten_positions()
+            for node in self.chosen:
+                at = self._scene.nodes[node].pos()
+                places[node] = (at.x() + dx * GRID, at.y() + dy * GRID)
+            if self.chosen:
+                self._document.move_nodes(places, merge="nudge " + " ".join(self.chosen))
+
+        return move
+
+    def arrange(self) -> None:
+        """Lay out the selected nodes (two or more), or all, in layers from left to right."""
+        nodes = self.chosen if len(self.chosen) > 1 else list(self._scene.nodes)
+        if not nodes:
+            return
+        corner = self._scene.bounds(nodes).topLeft()
+        sizes = {node: self._scene.nodes[node].size for node in nodes}
+        places = layered(self._document.graph, sizes, nodes, (corner.x(), corner.y()))
+        with self._document.macro(tr("Arrange")):
+            self._document.move_nodes({**self._scene.unwritten_positions(), **places})
+        if len(nodes) == len(self._scene.nodes):
+            self._view.frame()
+
+    def _write_places(self) -> None:
+        """Places that are only shown become part of the document before something is put beside them."""
+        places = self._scene.unwritten_positions()
+        if places:
+            self._document.move_nodes(places)
+
+    @staticmethod
+    def snapped(at: QPointF) -> QPointF:
+        """The nearest point of the grid."""
+        return QPointF(round(at.x() / GRID) * GRID, round(at.y() / GRID) * GRID)

@@ -1,0 +1,75 @@
+"""What all gestures have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtWidgets import QApplication
+
+from studio.canvas.face import PortFace
+from studio.canvas.items import NodeItem, WireItem
+
+if TYPE_CHECKING:
+    from studio.canvas.view import GraphView
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Where a button went down, and on what."""
+
+    at: QPointF
+    """In the scene."""
+    view_at: QPoint
+    button: Qt.MouseButton
+    modifiers: Qt.KeyboardModifier
+    panning: bool
+    """Space is held."""
+    port: PortFace | None = None
+    node: NodeItem | None = None
+    wire: WireItem | None = None
+
+    @property
+    def shift(self) -> bool:
+        return bool(self.modifiers & Qt.KeyboardModifier.ShiftModifier)
+
+    @property
+    def control(self) -> bool:
+        return bool(self.modifiers & Qt.KeyboardModifier.ControlModifier)
+
+
+class Interaction:
+    """One gesture. ``cancel`` leaves everything as it was before the press."""
+
+    cursor: ClassVar[Qt.CursorShape | None] = None
+
+    def __init__(self, view: GraphView, press: Press) -> None:
+        self.view, self.press = view, press
+        self.scene, self.document = view.graph_scene, view.document
+        self.dragging = False
+
+    @classmethod
+    def takes(cls, view: GraphView, press: Press) -> bool:
+        """Whether this gesture begins with such a press."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """The press itself."""
+
+    def moved(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
+        """The pointer moved; calls :meth:`drag` once it is clear that it is a drag and not a click."""
+        if not self.dragging:
+            away = (view_at - self.press.view_at).manhattanLength()
+            self.dragging = away >= QApplication.startDragDistance() // 2
+        if self.dragging:
+            self.drag(at, view_at, modifiers)
+
+    def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
+        """The pointer moves with the button down."""
+
+    def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
+        """The button went up."""
+
+    def cancel(self) -> None:
+        """Esc, or the view lost the pointer."""

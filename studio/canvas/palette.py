@@ -1,0 +1,286 @@
+"""The search palette: a few letters, and a node is there. Keyboard only, or by mouse."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGraphicsDropShadowEffect,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pipelines.graph.node import Input, Output
+from pipelines.graph.registry import NodeSchema, Registry
+from pipelines.graph.types import Any as AnyType
+from studio.canvas.face import PortFace
+from studio.canvas.fitting import fitting_port
+from studio.canvas.items.paint import CATEGORY_ICONS
+from studio.canvas.style import CanvasStyle, hue_name
+from studio.theme import current_theme
+from studio.translate import tr
+from studio.widgets.fuzzy import search
+
+SIZE = QSize(600, 380)
+TYPE_ROLE = Qt.ItemDataRole.UserRole
+CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 1
+ROW = 28
+
+
+class _Delegate(QStyledItemDelegate):
+    """Icon and name on the left, category on the right."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: object) -> None:
+        theme = current_theme()
+        rect = QRectF(option.rect)  # type: ignore[attr-defined]
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if selected:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color("bg3"))
+            painter.drawRoundedRect(rect.adjusted(4, 1, -4, -1), 4, 4)
+        icon = index.data(Qt.ItemDataRole.DecorationRole)  # type: ignore[attr-defined]
+        side = 16
+        icon.paint(painter, round(rect.x()) + 12, round(rect.center().y()) - side // 2, side, side)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.font("body"))
+        painter.setPen(theme.color("text"))
+        words = rect.adjusted(36, 0, -12, 0)
+        title = index.data(Qt.ItemDataRole.DisplayRole)  # type: ignore[attr-defined]
+        painter.drawText(words, middle | Qt.AlignmentFlag.AlignLeft, title)
+        painter.setFont(theme.font("label"))
+        painter.setPen(theme.color("text2"))
+        category = index.data(CATEGORY_ROLE)  # type: ignore[attr-defined]
+        painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, category)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: object) -> QSize:
+        return QSize(200, current_theme().px(ROW))
+
+
+class PortTable(QWidget):
+    """The ports of a node type, each with its shape, name and type."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[tuple[str, Input | Output | None]] = []
+        self._wanted = ""
+
+    def show_ports(self, schema: NodeSchema | None, wanted: str) -> None:
+        """Show the ports of ``schema``; ``wanted`` is the one that would be connected."""
+        self._rows, self._wanted = [], wanted
+        if schema is not None:
+            for heading, ports in ((tr("Inputs"), schema.inputs({})), (tr("Outputs"), schema.outputs({}))):
+                if ports:
+                    self._rows.append((heading, None))
+                    self._rows += [(tr(port.label), port) for port in ports]
+        names = [f"{name} ({port.type})" if port else name for name, port in self._rows]
+        self.setAccessibleName(", ".join(names))
+        self.setFixedHeight(len(self._rows) * current_theme().px(20) + 4)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme = current_theme()
+        style = CanvasStyle(theme)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        row, middle = theme.px(20), Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.font("label"))
+        for index, (name, port) in enumerate(self._rows):
+            line = QRectF(0, index * row, self.width(), row)
+            if port is None:
+                painter.setPen(theme.color("text2"))
+                painter.drawText(line, middle | Qt.AlignmentFlag.AlignLeft, name)
+                continue
+            style.paint_port(painter, QPointF(8, line.center().y()), port.type, linked=True)
+            painter.setPen(theme.color("brass" if port.name == self._wanted else "text"))
+            painter.drawText(line.adjusted(22, 0, 0, 0), middle | Qt.AlignmentFlag.AlignLeft, name)
+            painter.setPen(theme.color("text2"))
+            painter.drawText(line, middle | Qt.AlignmentFlag.AlignRight, str(port.type))
+        painter.end()
+
+
+class SearchPalette(QFrame):
+    """Floats over the view. ``chosen(type id)`` or ``dismissed``; both hide it."""
+
+    chosen = Signal(str)
+    dismissed = Signal()
+
+    def __init__(self, registry: Registry, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._registry = registry
+        self._anchor: PortFace | None = None
+        self.setProperty("role", "floating")
+        self.setAccessibleName(tr("Add a node"))
+        self.field = QLineEdit()
+        self.field.setPlaceholderText(tr("Search nodes"))
+        self.field.setAccessibleName(tr("Search nodes"))
+        self.field.setClearButtonEnabled(True)
+        self.hint = QLabel()
+        self.hint.setProperty("role", "hint")
+        self.list = QListWidget()
+        self.list.setItemDelegate(_Delegate(self.list))
+        self.list.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setAccessibleName(tr("Nodes that match"))
+        self.heading, self.words = QLabel(), QLabel()
+        self.heading.setProperty("role", "heading")
+        self.words.setProperty("role", "body2")
+        for label in (self.heading, self.words):
+            label.setWordWrap(True)
+        self.ports = PortTable()
+        self._lay_out()
+        shadow = QGraphicsDropShadowEffect(self)
+        shadow.setBlurRadius(28)
+        shadow.setOffset(0, 6)
+        color = current_theme().color("shadow")
+        color.setAlphaF(0.4)
+        shadow.setColor(color)
+        self.setGraphicsEffect(shadow)
+        self.field.textChanged.connect(self._search)
+        self.field.installEventFilter(self)
+        self.list.currentItemChanged.connect(self._describe)
+        self.list.itemClicked.connect(self._choose)
+        self.hide()
+
+    def _lay_out(self) -> None:
+        right = QVBoxLayout()
+        right.setContentsMargins(16, 4, 16, 12)
+        right.setSpacing(8)
+        for widget in (self.heading, self.words, self.ports):
+            right.addWidget(widget)
+        right.addStretch(1)
+        columns = QHBoxLayout()
+        columns.setSpacing(0)
+        columns.addWidget(self.list, 6)
+        columns.addLayout(right, 5)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self.field)
+        layout.addWidget(self.hint)
+        layout.addLayout(columns, 1)
+
+    def open_at(self, at: QPoint, anchor: PortFace | None = None) -> None:
+        """Open near a point of the parent; with ``anchor``, only what a wire from that port fits."""
+        self._anchor = anchor
+        self.hint.setVisible(anchor is not None)
+        if anchor is not None:
+            text = tr("What takes {type}") if anchor.is_output else tr("What gives {type}")
+            self.hint.setText(text.replace("{type}", f"{anchor.label} ({anchor.type})"))
+        parent = self.parentWidget()
+        size = SIZE * current_theme().scale
+        room = parent.rect().adjusted(8, 8, -8, -8)
+        self.resize(min(size.width(), room.width()), min(size.height(), room.height()))
+        x = min(max(at.x() - 24, room.left()), room.right() - self.width())
+        y = min(max(at.y() - 24, room.top()), room.bottom() - self.height())
+        self.move(x, y)
+        self.field.clear()
+        self._search("")
+        self.show()
+        self.raise_()
+        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def wanted_port(self, schema: NodeSchema) -> str | None:
+        """The port of ``schema`` that the waiting wire would end in."""
+        if self._anchor is None:
+            return None
+        return fitting_port(schema, self._anchor.type, from_output=self._anchor.is_output)
+
+    @Slot(str)
+    def _search(self, text: str) -> None:
+        schemas = [
+            schema for schema in self._registry if self._anchor is None or self.wanted_port(schema) is not None
+        ]
+        if self._anchor is not None and self._anchor.type != AnyType:
+            schemas.sort(key=self._distance)
+        elif self._anchor is None:
+            schemas.sort(key=lambda schema: (schema.category, schema.title))
+        found = search(text, schemas, lambda schema: f"{tr(schema.title)} {tr(schema.category)} {schema.id}")
+        self.list.clear()
+        theme = current_theme()
+        for schema in found:
+            item = QListWidgetItem(tr(schema.title))
+            outputs = schema.outputs({}) or schema.inputs({})
+            hue = hue_name(outputs[0].type) if outputs else "text2"
+            item.setIcon(theme.icon(CATEGORY_ICONS.get(schema.category, "info"), hue))
+            item.setData(TYPE_ROLE, schema.id)
+            item.setData(CATEGORY_ROLE, tr(schema.category))
+            self.list.addItem(item)
+        if found:
+            self.list.setCurrentRow(0)
+        else:
+            self._describe()
+
+    def _distance(self, schema: NodeSchema) -> int:
+        """0 if the wire's own type fits, 1 if it is converted."""
+        anchor = self._anchor
+        ports = schema.inputs({}) if anchor is not None and anchor.is_output else schema.outputs({})
+        return 0 if anchor is not None and any(port.type.name == anchor.type.name for port in ports) else 1
+
+    @Slot()
+    def _describe(self) -> None:
+        item = self.list.currentItem()
+        schema = self._registry.get(item.data(TYPE_ROLE)) if item is not None else None
+        if schema is None:
+            self.heading.setText(tr("Nothing found"))
+            self.words.setText(tr("Try fewer letters, or another word for it."))
+            self.ports.show_ports(None, "")
+            return
+        self.heading.setText(tr(schema.title))
+        self.words.setText(tr(schema.description))
+        self.ports.show_ports(schema, self.wanted_port(schema) or "")
+
+    @Slot()
+    def _choose(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.hide()
+            self.chosen.emit(item.data(TYPE_ROLE))
+
+    def dismiss(self) -> None:
+        """Close without choosing."""
+        if self.isVisible():
+            self.hide()
+            self.dismissed.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.field and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            return self._key(event)
+        if watched is self.field and isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusOut:
+            inside = self.isAncestorOf(self.focusWidget()) if self.focusWidget() is not None else False
+            if not inside or event.reason() != Qt.FocusReason.MouseFocusReason:
+                self.dismiss()
+        return super().eventFilter(watched, event)
+
+    def _key(self, event: QKeyEvent) -> bool:
+        steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 8, Qt.Key.Key_PageUp: -8}
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._choose()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.dismiss()
+        elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            self._step(1 if event.key() == Qt.Key.Key_Tab else -1)
+        elif event.key() in steps:
+            self._step(steps[Qt.Key(event.key())])
+        else:
+            return False
+        return True
+
+    def _step(self, by: int) -> None:
+        count = self.list.count()
+        if count:
+            row = self.list.currentRow() + by
+            wrap = abs(by) == 1
+            self.list.setCurrentRow(row % count if wrap else min(max(row, 0), count - 1))

@@ -1,0 +1,84 @@
+"""What the tooltip says about whatever is under the pointer."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from pipelines.errors import ErrorInfo
+from studio.canvas.items.texts import seconds_text
+from studio.translate import tr
+
+if TYPE_CHECKING:
+    from studio.canvas.interactions.base import Press
+    from studio.canvas.items import NodeItem, WireItem
+    from studio.canvas.scene import GraphScene
+
+
+def tip_at(scene: GraphScene, press: Press) -> str:
+    """Rich text for a port, a row, a node or a wire; empty for blank canvas."""
+    if press.port is not None:
+        lines = [f"<b>{escape(press.port.label)}</b> — {escape(str(press.port.type))}"]
+        if press.port.description:
+            lines.append(escape(press.port.description))
+        lines += [escape(text) for text in _problems(scene, press.port.node, press.port.name)]
+        return "<br>".join(lines)
+    if press.node is not None:
+        return _node_tip(scene, press.node, press)
+    return _wire_tip(scene, press.wire) if press.wire is not None else ""
+
+
+def _problems(scene: GraphScene, node: str, port: str | None = None) -> list[str]:
+    found: list[ErrorInfo] = scene.problems_of(node)
+    return [problem.text(tr) for problem in found if port is None or problem.port == port]
+
+
+def _node_tip(scene: GraphScene, item: NodeItem, press: Press) -> str:
+    row = item.row_at(press.at)
+    if row is not None and row.param:
+        value = escape(row.value[:400])
+        text = f"<b>{escape(row.label)}</b>" + (f"<br>{value}" if value else "")
+        return "<br>".join([text, *map(escape, _problems(scene, item.node, row.param))])
+    state = item.state
+    lines = [f"<b>{escape(item.face.title)}</b>"]
+    if not item.face.known:
+        lines.append(escape(tr("This node type is not known here. Its settings are kept, but it can't run.")))
+    words = {
+        "cached": tr("Already made: nothing had to be computed."),
+        "skipped": tr("Not needed for the last run."),
+        "blocked": tr("Could not run, because a step it needs failed."),
+    }
+    if state.status in words:
+        lines.append(escape(words[state.status]))
+    if state.status == "executed" and state.seconds is not None:
+        lines.append(escape(tr("Took {time}.", time=seconds_text(state.seconds))))
+    if state.stale:
+        lines.append(escape(tr("Out of date: something it depends on was changed since.")))
+    if item.face.mode != "active":
+        known = {"bypassed": tr("Bypassed: its input goes straight through."), "muted": tr("Muted: it doesn't run.")}
+        lines.append(escape(known[item.face.mode]))
+    errors = [ErrorInfo.from_json({k: v for k, v in e.model_dump().items() if k != "message"}) for e in state.errors]
+    warnings = [
+        ErrorInfo.from_json({k: v for k, v in e.model_dump().items() if k != "message"}) for e in state.warnings
+    ]
+    lines += [escape(problem.text(tr)) for problem in (*errors, *warnings)]
+    lines += [escape(text) for text in _problems(scene, item.node)]
+    return "<br>".join(lines)
+
+
+def _wire_tip(scene: GraphScene, wire: WireItem) -> str:
+    source, target = scene.nodes.get(wire.source), scene.nodes.get(wire.target)
+    if source is None or target is None:
+        return ""
+    out, into = source.face.port(wire.output, True), target.face.port(wire.input, False)
+    text = tr(
+        "{source}, {output} → {target}, {input}",
+        source=source.face.title, output=out.label if out else wire.output,
+        target=target.face.title, input=into.label if into else wire.input,
+    )  # fmt: skip
+    lines = [escape(text)]
+    if wire.words:
+        lines.append(escape(tr("Converted on the way: {words}.", words=tr(wire.words))))
+    if wire.wrong:
+        lines += [escape(problem) for problem in _problems(scene, wire.target, wire.input)]
+    return "<br>".join(lines)

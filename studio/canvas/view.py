@@ -1,0 +1,331 @@
+"""The view: turns mouse and keys into gestures and movements of the eye. It knows no node type and writes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPolygonF,
+    QTransform,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QGraphicsView, QToolTip, QWidget
+
+from studio.canvas.interactions import GESTURES, Interaction, Press
+from studio.canvas.items import NodeItem, WireItem
+from studio.canvas.scene import GraphScene
+from studio.canvas.style import GRID
+from studio.canvas.tips import tip_at
+from studio.document import GraphDocument
+
+MIN_ZOOM, MAX_ZOOM = 0.05, 3.0
+MARGIN = 60.0
+
+
+class GraphView(QGraphicsView):
+    """Pan, zoom, hover, gestures. ``palette_requested(scene point, port or None)`` asks for the search palette."""
+
+    palette_requested = Signal(object, object)
+    edit_requested = Signal(str, str)
+    """A node and a param (or nothing, for its title) that the user wants to edit."""
+    noticed = Signal(object)
+    """An :class:`~pipelines.errors.ErrorInfo` that says why a gesture did nothing."""
+    menu_requested = Signal(object)
+    zoom_changed = Signal()
+
+    def __init__(self, scene: GraphScene, parent: QWidget | None = None) -> None:
+        super().__init__(scene, parent)
+        self.graph_scene = scene
+        self.interaction: Interaction | None = None
+        self._space = self._space_used = False
+        self._hovered: NodeItem | WireItem | None = None
+        self.last_at = QPointF()
+        """Where the pointer was last, in the scene."""
+        self.setFrameShape(QGraphicsView.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
+        self.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing, False)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.DefaultContextMenu)
+
+    @property
+    def document(self) -> GraphDocument:
+        return self.graph_scene.document
+
+    # --- the eye -----------------------------------------------------------------------------------------------
+
+    @property
+    def zoom(self) -> float:
+        """Pixels of the view per pixel of the scene."""
+        return self.transform().m11()
+
+    def offset(self) -> QPoint:
+        return QPoint(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
+
+    def set_offset(self, offset: QPoint) -> None:
+        self.horizontalScrollBar().setValue(offset.x())
+        self.verticalScrollBar().setValue(offset.y())
+
+    def pan_by(self, pixels: QPoint) -> None:
+        """Move the scene under the view."""
+        self.set_offset(self.offset() - pixels)
+
+    def set_zoom(self, zoom: float, anchor: QPoint | None = None) -> None:
+        """Zoom so that the point of the scene under ``anchor`` (the middle by default) stays there."""
+        zoom = min(max(zoom, MIN_ZOOM), MAX_ZOOM)
+        at = anchor if anchor is not None else self.viewport().rect().center()
+        before = self.mapToScene(at)
+        self.setTransform(QTransform.fromScale(zoom, zoom))
+        away = self.mapFromScene(before) - at
+        self.set_offset(self.offset() + away)
+        self.zoom_changed.emit()
+
+    def frame(self, nodes: Collection[str] | None = None) -> None:
+        """Show these nodes (all of them by default), never larger than life."""
+        area = self.graph_scene.bounds(nodes)
+        if area.isNull():
+            area = QRectF(-200, -150, 400, 300)
+        area.adjust(-MARGIN, -MARGIN, MARGIN, MARGIN)
+        room = self.viewport().rect()
+        fit = min(room.width() / area.width(), room.height() / area.height())
+        self.set_zoom(min(1.0, fit))
+        self.centerOn(area.center())
+
+    def reveal(self, node: str) -> None:
+        """Bring a node into view, if it is out of it."""
+        item = self.graph_scene.nodes.get(node)
+        if item is None:
+            return
+        area = item.body().translated(item.pos())
+        if not self.mapToScene(self.viewport().rect()).boundingRect().contains(area):
+            self.ensureVisible(area, 40, 40)
+
+    def walk(self, dx: int, dy: int) -> None:
+        """Select the nearest node in a direction (from the selected one, else from the middle)."""
+        nodes = self.graph_scene.nodes
+        chosen = self.graph_scene.selected_nodes()
+        start = (
+            nodes[chosen[-1]].sceneBoundingRect().center()
+            if chosen
+            else self.mapToScene(self.viewport().rect().center())
+        )
+        best: tuple[float, str] | None = None
+        for node, item in nodes.items():
+            away = item.sceneBoundingRect().center() - start
+            along = away.x() * dx + away.y() * dy
+            across = abs(away.x() * dy) + abs(away.y() * dx)
+            if node in chosen or (chosen and along <= 1):
+                continue
+            cost = math.hypot(away.x(), away.y()) if not chosen else along + 2.2 * across
+            if best is None or cost < best[0]:
+                best = (cost, node)
+        if best is not None:
+            self.graph_scene.select([best[1]])
+            self.reveal(best[1])
+
+    # --- mouse -------------------------------------------------------------------------------------------------
+
+    def press_at(self, view_at: QPoint, button: Qt.MouseButton, modifiers: Qt.KeyboardModifier) -> Press:
+        """What is under a point of the view."""
+        at = self.mapToScene(view_at)
+        scene = self.graph_scene
+        port = scene.port_at(at, scene.style_.metrics.reach / min(1.0, max(self.zoom, 0.4)))
+        node = scene.node_at(at)
+        wire = scene.wire_at(at, 7.0 / self.zoom) if node is None and port is None else None
+        return Press(at, view_at, button, modifiers, self._space, port, node, wire)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if self.interaction is not None:
+            return
+        press = self.press_at(event.position().toPoint(), event.button(), event.modifiers())
+        for gesture in GESTURES:
+            if gesture.takes(self, press):
+                self.interaction = gesture(self, press)
+                if gesture.cursor is not None:
+                    self.viewport().setCursor(gesture.cursor)
+                self._space_used = self._space
+                self.interaction.begin()
+                break
+        event.accept()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        view_at = event.position().toPoint()
+        self.last_at = self.mapToScene(view_at)
+        if self.interaction is not None:
+            self.interaction.moved(self.last_at, view_at, event.modifiers())
+        else:
+            self._hover(view_at)
+        event.accept()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        gesture = self.interaction
+        if gesture is None or event.button() != gesture.press.button:
+            return
+        self._end_gesture()
+        view_at = event.position().toPoint()
+        gesture.released(self.mapToScene(view_at), view_at, event.modifiers())
+        event.accept()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        press = self.press_at(event.position().toPoint(), event.button(), event.modifiers())
+        if press.button != Qt.MouseButton.LeftButton or press.port is not None or self.interaction is not None:
+            self.mousePressEvent(event)
+            return
+        if press.node is not None:
+            row = press.node.row_at(press.at)
+            self.edit_requested.emit(press.node.node, row.param if row is not None else "")
+        elif press.wire is None:
+            self.palette_requested.emit(press.at, None)
+        event.accept()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turn = event.angleDelta().y() or event.angleDelta().x()
+        if turn:
+            self.set_zoom(self.zoom * 1.0016**turn, event.position().toPoint())
+        event.accept()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        press = self.press_at(event.pos(), Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier)
+        self.last_at = press.at
+        if press.node is not None and not press.node.isSelected():
+            self.graph_scene.select([press.node.node])
+        elif press.wire is not None:
+            self.graph_scene.select([])
+            self.graph_scene.select_wire(press.wire)
+        self.menu_requested.emit(event.globalPos())
+        event.accept()
+
+    def cancel_gesture(self) -> bool:
+        """Stop the gesture that is going on, if there is one; everything is as before it."""
+        gesture = self.interaction
+        if gesture is None:
+            return False
+        self._end_gesture()
+        gesture.cancel()
+        return True
+
+    def _end_gesture(self) -> None:
+        self.interaction = None
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        self.viewport().setCursor(
+            Qt.CursorShape.OpenHandCursor if self._space else Qt.CursorShape.ArrowCursor
+        )
+
+    def _hover(self, view_at: QPoint) -> None:
+        press = self.press_at(view_at, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+        found = press.node if press.node is not None else press.wire
+        owner = self.graph_scene.nodes.get(press.port.node) if press.port is not None else None
+        if isinstance(owner, NodeItem):
+            found = owner
+        if self._hovered is not found:
+            self._unhover()
+            self._hovered = found
+        if isinstance(found, NodeItem):
+            lit = (press.port.is_output, press.port.name) if press.port is not None else None
+            found.set_marks(hovered=True, lit_port=lit)
+        elif found is not None:
+            found.set_look(hovered=True)
+        if not self._space:
+            over = press.port is not None
+            self.viewport().setCursor(
+                Qt.CursorShape.CrossCursor if over else Qt.CursorShape.ArrowCursor
+            )
+
+    def _unhover(self) -> None:
+        if isinstance(self._hovered, NodeItem):
+            self._hovered.set_marks(hovered=False, lit_port=None)
+        elif self._hovered is not None:
+            self._hovered.set_look(hovered=False)
+        self._hovered = None
+
+    def forget_hover(self) -> None:
+        """The items are about to go."""
+        self._hovered = None
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._unhover()
+        super().leaveEvent(event)
+
+    # --- keys --------------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if event.key() == Qt.Key.Key_Escape and plain:
+            if not self.cancel_gesture():
+                self.graph_scene.select([])
+            event.accept()
+        elif event.key() == Qt.Key.Key_Space and plain:
+            if not event.isAutoRepeat():
+                self._space, self._space_used = True, False
+                if self.interaction is None:
+                    self._show_cursor()
+            event.accept()
+        else:
+            event.ignore()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            was, used, self._space = self._space, self._space_used, False
+            if self.interaction is None:
+                self._show_cursor()
+            if was and not used:
+                self.palette_requested.emit(self.pointer(), None)
+            event.accept()
+            return
+        super().keyReleaseEvent(event)
+
+    def pointer(self) -> QPointF:
+        """The pointer in the scene if it is over the view, else the view's middle."""
+        inside = self.viewport().rect().contains(self.mapFromScene(self.last_at))
+        return self.last_at if inside else self.mapToScene(self.viewport().rect().center())
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._space = False
+        if self.interaction is None:
+            self._show_cursor()
+        super().focusOutEvent(event)
+
+    # --- the rest ----------------------------------------------------------------------------------------------
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            press = self.press_at(event.pos(), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+            text = tip_at(self.graph_scene, press)
+            if text:
+                QToolTip.showText(event.globalPos(), text, self)
+            else:
+                QToolTip.hideText()
+            return True
+        return super().viewportEvent(event)
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | Any) -> None:
+        """The ground and a grid of dots, wider apart the further away it is."""
+        style = self.graph_scene.style_
+        painter.fillRect(rect, style.colour("bg0"))
+        step = float(GRID)
+        while step * self.zoom < 18:
+            step *= 2
+        left, top = math.floor(rect.left() / step), math.floor(rect.top() / step)
+        right, bottom = math.ceil(rect.right() / step), math.ceil(rect.bottom() / step)
+        points = [QPointF(x * step, y * step) for x in range(left, right + 1) for y in range(top, bottom + 1)]
+        painter.setPen(style.hairline(style.mixed("bg0", "line", 0.75), self.devicePixelRatioF()))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.drawPoints(QPolygonF(points))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)

@@ -1,0 +1,346 @@
+"""The Graph workspace: the view with its bar, the search palette, notices, and everything wired to the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+
+from pipelines.errors import DiptychError, ErrorInfo
+from studio.canvas.actions import CanvasActions
+from studio.canvas.bar import GraphBar, keys_text
+from studio.canvas.commands import CanvasCommand, canvas_commands
+from studio.canvas.face import PortFace
+from studio.canvas.palette import SearchPalette
+from studio.canvas.problems import ProblemList
+from studio.canvas.run_state import Bridge, RunState
+from studio.canvas.scene import GraphScene
+from studio.canvas.style import CanvasStyle
+from studio.canvas.view import GraphView
+from studio.document import GraphDocument
+from studio.graph_edits import title_of
+from studio.theme import current_theme
+from studio.translate import tr
+from studio.widgets.banner import Banner
+
+NOTICE_MS = 7000
+FLOW_MS = 40
+MENU = (
+    "graph.run_to", "", "graph.cut", "graph.copy", "graph.paste", "graph.duplicate", "graph.delete", "",
+    "graph.rename", "graph.bypass", "graph.mute", "", "graph.add", "graph.arrange",
+)  # fmt: skip
+
+
+class GraphWorkspace(QWidget):
+    """The document as nodes and wires.
+
+    ``selection_changed`` carries the ids of the selected nodes; ``edit_requested(node, param)`` asks the inspector
+    for its field (an empty param is the node's title).
+    """
+
+    selection_changed = Signal(object)
+    edit_requested = Signal(str, str)
+
+    def __init__(
+        self, document: GraphDocument, bridge: Bridge | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.document, self.bridge = document, bridge
+        self.run_state = RunState(bridge, self)
+        self.run_state.set_graph(document.graph)
+        self.scene = GraphScene(document, self.run_state, CanvasStyle(current_theme()), self)
+        self.view = GraphView(self.scene)
+        self.problems = ProblemList(document, self)
+        self.palette_ = SearchPalette(document.registry, self)
+        self.notice = Banner(self)
+        self.actions_ = CanvasActions(document, self.scene, self.view, self.show_notice)
+        self._commands = canvas_commands(self)
+        self.bar = GraphBar(self.command)
+        self.empty = self._empty_state()
+        self._drop: tuple[QPointF, PortFace | None] = (QPointF(), None)
+        self._framed = False
+        self._notice_timer = self._timer(NOTICE_MS, self.notice.hide, single=True)
+        self._flow_timer = self._timer(FLOW_MS, self._advance_flow)
+        self.setAccessibleName(tr("Graph"))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.view, 1)
+        self.setFocusProxy(self.view)
+        self._connect()
+        self._describe_view()
+
+    def _timer(self, interval: int, slot: Callable[[], object], *, single: bool = False) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(interval)
+        timer.setSingleShot(single)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _empty_state(self) -> QFrame:
+        empty = QFrame(self.view)
+        column = QVBoxLayout(empty)
+        column.setSpacing(12)
+        words = QLabel(tr("Nodes do the work, wires carry the results."))
+        words.setProperty("role", "heading")
+        button = QPushButton(tr("Add a node"))
+        button.setProperty("role", "primary")
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(self.add_node)
+        example = QLabel(tr("For example: type “text”, press Enter, and drag a wire from its port."))
+        example.setProperty("role", "body2")
+        for widget in (words, example, button):
+            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+        return empty
+
+    def _connect(self) -> None:
+        document, view = self.document, self.view
+        document.changed.connect(self._document_changed)
+        document.replaced.connect(self._document_replaced)
+        document.path_changed.connect(self._show_title)
+        self.scene.selected_nodes_changed.connect(self._selection_changed)
+        view.palette_requested.connect(self.open_palette)
+        view.edit_requested.connect(self.edit_requested)
+        view.noticed.connect(self.show_notice)
+        view.menu_requested.connect(self._open_menu)
+        view.zoom_changed.connect(self._show_zoom)
+        view.installEventFilter(self)
+        self.palette_.chosen.connect(self._add_chosen)
+        self.palette_.dismissed.connect(view.setFocus)
+        self.notice.closed.connect(self.notice.hide)
+        self.problems.changed.connect(self._show_problems)
+        self.bar.problem_chosen.connect(self.show_node)
+        self.run_state.running_changed.connect(self._show_running)
+        current_theme().changed.connect(self._restyle)
+        self._show_title()
+        self._show_zoom()
+        self._show_problems()
+        self._place_floating()
+
+    # --- commands ----------------------------------------------------------------------------------------------
+
+    def commands(self) -> tuple[CanvasCommand, ...]:
+        """Everything that can be done here, for the window's command table."""
+        return self._commands
+
+    def command(self, id: str) -> CanvasCommand:
+        """A command by its id."""
+        return next(command for command in self._commands if command.id == id)
+
+    def command_for(self, event: QKeyEvent) -> CanvasCommand | None:
+        """The command whose shortcut was pressed."""
+        keys = QKeySequence(event.keyCombination())
+        if event.key() == Qt.Key.Key_Backtab:
+            return None
+        for command in self._commands:
+            if any(QKeySequence(text) == keys for text in command.shortcuts):
+                return command
+        return None
+
+    def add_node(self) -> None:
+        """Open the search palette at the pointer."""
+        self.open_palette(self.view.pointer(), None)
+
+    def rename(self) -> None:
+        """Ask the inspector to edit the selected node's title."""
+        if self.actions_.chosen:
+            self.edit_requested.emit(self.actions_.chosen[0], "")
+
+    def run_to_selected(self) -> None:
+        """Run what the selected nodes need, and them."""
+        self.run(tuple(self.actions_.chosen))
+
+    def run(self, targets: tuple[str, ...] | None = None) -> str:
+        """Run the graph (``targets`` None: every node nothing depends on); gives the job's id, or nothing."""
+        if self.bridge is None or targets == ():
+            return ""
+        path = self.document.path
+        base = str(path.parent) if path is not None else ""
+        return self.bridge.submit(self.document.graph, targets, self.document.title, base)
+
+    # --- palette -----------------------------------------------------------------------------------------------
+
+    @Slot(object, object)
+    def open_palette(self, at: QPointF, anchor: PortFace | None) -> None:
+        """Search a node to put at a point of the scene; with ``anchor``, to connect with that port."""
+        self._drop = (at, anchor)
+        place = self.view.viewport().mapTo(self, self.view.mapFromScene(at))
+        self.palette_.open_at(place, anchor)
+
+    @Slot(str)
+    def _add_chosen(self, type_id: str) -> None:
+        at, anchor = self._drop
+        schema = self.document.registry[type_id]
+        metrics = self.scene.style_.metrics
+        if anchor is not None:
+            x = at.x() if anchor.is_output else at.x() - metrics.width
+            at = QPointF(x, at.y() - metrics.title - metrics.row / 2)
+        at = self.actions_.snapped(at)
+        text = tr("Add {name}", name=tr(schema.title))
+        try:
+            with self.document.macro(text):
+                node = self.document.add_node(type_id, (at.x(), at.y()))
+                port = self.palette_.wanted_port(schema) if anchor is not None else None
+                if anchor is not None and port is not None:
+                    ends = (anchor.node, anchor.name, node, port)
+                    self.document.connect_ports(*(ends if anchor.is_output else (node, port, *ends[:2])))
+        except DiptychError as error:
+            self.show_notice(error.info())
+            return
+        self.scene.select([node])
+        self.view.setFocus()
+        self.view.reveal(node)
+
+    # --- notices and the menu ----------------------------------------------------------------------------------
+
+    @Slot(object)
+    def show_notice(self, error: ErrorInfo) -> None:
+        """Say why nothing happened, for a while."""
+        what, why, remedy = error.sentences(tr)
+        self.notice.show_text(what, " ".join(part for part in (why, remedy) if part), "warning")
+        self._place_floating()
+        self.notice.raise_()
+        self._notice_timer.start()
+
+    @Slot(object)
+    def _open_menu(self, at: QPoint) -> None:
+        menu = self.menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(at)
+
+    def menu(self) -> QMenu:
+        """The context menu for what is selected now."""
+        menu = QMenu(self)
+        for id in MENU:
+            if not id:
+                menu.addSeparator()
+                continue
+            command = self.command(id)
+            action = menu.addAction(tr(command.title))
+            if command.icon:
+                action.setIcon(current_theme().icon(command.icon))
+            keys = keys_text(command)
+            if keys:
+                action.setText(f"{tr(command.title)}\t{keys}")
+            action.setEnabled(command.enabled())
+            action.triggered.connect(lambda _=False, run=command.callback: run())
+        return menu
+
+    # --- following ---------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _document_changed(self) -> None:
+        self.run_state.set_graph(self.document.graph)
+        self._show_title()
+        self.empty.setVisible(not self.document.graph.nodes)
+
+    @Slot()
+    def _document_replaced(self) -> None:
+        self.view.cancel_gesture()
+        self.view.forget_hover()
+        self.run_state.clear(self.document.graph)
+        self.palette_.dismiss()
+        self._framed = False
+        if self.isVisible():
+            self._frame_first()
+
+    def _frame_first(self) -> None:
+        if not self._framed:
+            self._framed = True
+            self.view.frame()
+
+    @Slot()
+    def _show_title(self) -> None:
+        self.bar.show_title(self.document.title)
+
+    @Slot()
+    def _show_zoom(self) -> None:
+        self.bar.show_zoom(self.view.zoom)
+
+    @Slot()
+    def _show_problems(self) -> None:
+        problems = self.problems.problems
+        self.scene.show_problems(problems)
+        graph, registry = self.document.graph, self.document.registry
+        self.bar.show_problems(
+            [(title_of(graph, registry, problem.node) if problem.node else "", problem) for problem in problems]
+        )
+
+    @Slot(str)
+    def show_node(self, node: str) -> None:
+        """Select a node and bring it into view."""
+        if node in self.scene.nodes:
+            self.scene.select([node])
+            self.view.reveal(node)
+            self.view.setFocus()
+
+    @Slot()
+    def _selection_changed(self) -> None:
+        self._describe_view()
+        self.selection_changed.emit(self.scene.selected_nodes())
+
+    def _describe_view(self) -> None:
+        """What a screen reader says about the canvas: what is selected."""
+        names = [self.scene.nodes[node].face.title for node in self.scene.selected_nodes()]
+        self.view.setAccessibleName(tr("Nodes and wires"))
+        text = tr("{n} nodes.", n=len(self.scene.nodes))
+        if names:
+            text += " " + tr("Selected: {names}.", names=", ".join(names))
+        self.view.setAccessibleDescription(text)
+
+    @Slot()
+    def _show_running(self) -> None:
+        if self.run_state.is_running and not current_theme().reduced_motion:
+            self._flow_timer.start()
+        else:
+            self._flow_timer.stop()
+
+    @Slot()
+    def _advance_flow(self) -> None:
+        if self.isVisible():
+            self.scene.advance_flow(1.2)
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.scene.restyle(CanvasStyle(current_theme()))
+        self.view.resetCachedContent()
+        self.view.viewport().update()
+
+    # --- events ------------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.view and isinstance(event, QKeyEvent):
+            command = self.command_for(event)
+            space = event.key() == Qt.Key.Key_Space and event.modifiers() == Qt.KeyboardModifier.NoModifier
+            if command is not None and not space:
+                # the view is asked before shortcuts of the window: a key does the same thing once, either way
+                if event.type() == QEvent.Type.ShortcutOverride and command.enabled():
+                    event.accept()
+                    return True
+                if event.type() == QEvent.Type.KeyPress and command.enabled():
+                    command.callback()
+                    event.accept()
+                    return True
+        return super().eventFilter(watched, event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._place_floating()
+        QTimer.singleShot(0, self, self._frame_first)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_floating()
+
+    def _place_floating(self) -> None:
+        width = min(520, self.width() - 32)
+        self.notice.setFixedWidth(max(200, width))
+        self.notice.adjustSize()
+        self.notice.move((self.width() - self.notice.width()) // 2, self.height() - self.notice.height() - 16)
+        self.empty.adjustSize()
+        centre = self.view.rect().center() - self.empty.rect().center()
+        self.empty.move(centre)
+        self.empty.setVisible(not self.document.graph.nodes)

@@ -1,0 +1,119 @@
+"""The arguments of a graph by name: what the Create form reads and writes. One edit, one undo step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from pipelines.graph import types
+from pipelines.graph.document import Exposed
+from pipelines.graph.registry import ParamSchema
+from studio.document import GraphDocument
+from studio.widgets.param_editors import param_of
+
+
+class Binding(QObject):
+    """A view of ``document.graph.exposed``. ``changed`` after any edit that may concern it."""
+
+    changed = Signal()
+
+    def __init__(self, document: GraphDocument, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        document.changed.connect(self.changed)
+
+    @property
+    def names(self) -> dict[str, Exposed]:
+        """Every argument whose node is there."""
+        graph = self._document.graph
+        return {name: place for name, place in graph.exposed.items() if place.node in graph.nodes}
+
+    def has(self, name: str) -> bool:
+        """Whether the graph has this argument, as a value (not fed by a link)."""
+        place = self.names.get(name)
+        return place is not None and place.param not in self._document.graph.nodes[place.node].inputs
+
+    def is_linked(self, name: str) -> bool:
+        """Whether the argument gets its value from another node."""
+        place = self.names.get(name)
+        return place is not None and place.param in self._document.graph.nodes[place.node].inputs
+
+    def schema(self, name: str) -> ParamSchema | None:
+        """What kind of value it is; ``None`` for a node type that isn't known."""
+        place = self.names.get(name)
+        if place is None:
+            return None
+        record = self._document.graph.nodes[place.node]
+        kind = self._document.registry.get(record.type)
+        if kind is None:
+            return None
+        if place.param in kind.params_by_name:
+            return kind.params_by_name[place.param]
+        port = kind.port(place.param, record.params)
+        return param_of(port) if port is not None and port.takes_literal else None
+
+    def value(self, name: str) -> Any:
+        """The literal in the document, or the default."""
+        place = self.names.get(name)
+        if place is None:
+            return None
+        params = self._document.graph.nodes[place.node].params
+        if place.param in params:
+            return params[place.param]
+        schema = self.schema(name)
+        return schema.default if schema is not None else None
+
+    def set(self, name: str, value: Any) -> None:
+        """Change one; what is typed in one go is one undo step."""
+        place = self.names.get(name)
+        if place is not None:
+            self._document.set_param(place.node, place.param, value, merge=f"{place.node}.{place.param}")
+
+    def set_many(self, values: Mapping[str, Any], text: str) -> None:
+        """Change several as one undo step; names the graph doesn't have are left out."""
+        known = self.names
+        places = {
+            (known[name].node, known[name].param): value
+            for name, value in values.items()
+            if name in known and not self.is_linked(name)
+        }
+        if places:
+            self._document.set_params(places, text)
+
+    def name_at(self, node: str | None, port: str | None) -> str | None:
+        """The argument at a place of the graph (for errors); without a port, a node's first text."""
+        if node is None:
+            return None
+        for name, place in self.names.items():
+            if place.node == node and port is not None and place.param == port:
+                return name
+        return None
+
+    def texts(self) -> list[str]:
+        """Names of all arguments that are text of several lines."""
+        found = []
+        for name in self.names:
+            schema = self.schema(name)
+            if (
+                schema is not None
+                and schema.type == types.Text
+                and schema.widget == "multiline"
+                and self.has(name)
+            ):
+                found.append(name)
+        return found
+
+    def title(self, name: str) -> str:
+        """What to call an argument: its title in the document, else its param's."""
+        entry = self._document.graph.fields.get("exposed", {}).get(name)
+        given = entry.get("title") if isinstance(entry, Mapping) else None
+        schema = self.schema(name)
+        plain = name.replace("_", " ").capitalize()
+        return given if isinstance(given, str) and given else schema.title if schema is not None else plain
+
+    @Slot()
+    def touch(self) -> None:
+        """Say that everything may have changed."""
+        self.changed.emit()

@@ -1,0 +1,77 @@
+"""Models as Create sees them: which there are, which one counts, and what the chosen one asks of the form."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from pipelines.engine.protocol import ModelInfo, Models
+from studio.translate import tr
+
+FAMILY_VALUES: Final = (
+    "width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule", "clip_skip",
+)  # fmt: skip
+"""Arguments that a model's family decides, unless they are locked."""
+
+
+class ModelChoices(QObject):
+    """The engine's list of models. ``changed`` after a new list."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.models: tuple[ModelInfo, ...] = ()
+
+    @Slot(object)
+    def set_models(self, event: Models) -> None:
+        """Take over a list from the engine."""
+        self.models = event.models
+        self.changed.emit()
+
+    def of_kind(self, kind: str) -> list[ModelInfo]:
+        """All models of a kind, usable or not."""
+        return [model for model in self.models if model.kind == kind]
+
+    def find(self, value: str, kind: str = "diffusion") -> ModelInfo | None:
+        """The model an argument means: its id, its path, or nothing for the first usable one."""
+        models = self.of_kind(kind)
+        if not value:
+            return next((model for model in models if not model.problem), None)
+        return next((model for model in models if value in (model.id, model.path)), None)
+
+    def choices(self, kind: str = "diffusion", value: str = "") -> list[tuple[str, str]]:
+        """``(value, title)`` for a field; the default first, and ``value`` even if it isn't in the list."""
+        models = self.of_kind(kind)
+        default = self.find("", kind)
+        first = ("", default.title if default is not None else tr("Starter model"))
+        listed = [first, *((model.id, model.title) for model in models if model is not default)]
+        known = {key for key, _ in listed} | {model.path for model in models}
+        if default is not None:
+            known.add(default.id)
+        if value and value not in known:
+            listed.append((value, Path(value).stem or value))
+        return listed
+
+    def listed_value(self, value: str, kind: str = "diffusion") -> str:
+        """The value under which :meth:`choices` lists a model."""
+        model, default = self.find(value, kind), self.find("", kind)
+        if model is None:
+            return value
+        return "" if model is default else model.id
+
+    def problems(self, kind: str = "diffusion") -> dict[str, str]:
+        """Models that can't be chosen, with the reason."""
+        return {model.id: model.problem for model in self.of_kind(kind) if model.problem}
+
+
+def family_values(model: ModelInfo, locked: Collection[str]) -> dict[str, Any]:
+    """The values to take over when ``model`` is chosen."""
+    values: dict[str, Any] = {}
+    if model.native_size is not None:
+        values["width"], values["height"] = model.native_size
+    values |= {name: value for name, value in model.defaults.items() if name in FAMILY_VALUES}
+    return {name: value for name, value in values.items() if name not in locked}

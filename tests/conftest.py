@@ -1,0 +1,45 @@
+"""Every test run has folders of its own and no network; a prepared starter text model is lent to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pipelines import paths
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Move Diptych's folders before any test module asks for them."""
+    prepared = paths.models_dir() / "language"
+    home = Path(tempfile.mkdtemp(prefix="diptych-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ["DIPTYCH_HOME"] = str(home)
+    models = paths.models_dir() / "language"
+    models.mkdir(parents=True)
+    for model in prepared.iterdir() if prepared.is_dir() else ():
+        _lend(model, models / model.name)
+
+
+def _lend(model: Path, target: Path) -> None:
+    try:
+        target.symlink_to(model.resolve(), target_is_directory=True)
+    except OSError:  # Windows without the right to make links
+        shutil.copytree(model, target)
+
+
+@pytest.fixture(scope="session")
+def starter_text_model() -> Path:
+    """The folder of the starter text model, which ``packaging/start.py`` prepares; other runs may lack it."""
+    folder = paths.models_dir() / "language" / "SmolLM2-135M-Instruct"
+    if not (folder / "config.json").exists():
+        pytest.skip("the starter text model is not prepared here: run packaging/start.py")
+    return folder
