@@ -5,7 +5,6 @@ read, so that an old one says what is missing instead of failing on a line it ca
 """
 
 import os
-import subprocess
 import sys
 
 OLDEST = (3, 11)
@@ -15,6 +14,7 @@ TRIED = ("python3.14", "python3.13", "python3.12", "python3.11")
 def newer_python() -> str:
     """The path of a Python that is new enough, or nothing."""
     import shutil
+    import subprocess
 
     test = "import sys; sys.exit(sys.version_info < (3, 11))"
     for name in TRIED:
@@ -30,6 +30,8 @@ def main() -> int:
     if sys.version_info[:2] < OLDEST:
         newer = newer_python()
         if newer:
+            import subprocess
+
             return subprocess.call([newer, os.path.abspath(__file__), *sys.argv[1:]])  # noqa: PTH100
         sys.stderr.write(
             "Diptych needs Python 3.11 or newer; this is Python "

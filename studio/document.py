@@ -86,7 +86,7 @@ class GraphDocument(QObject):
         self._macro_start: Graph | None = None
         self.undo_stack = QUndoStack(self)
 
-    # --- looking -----------------------------------------------------------------------------------------
+    # --- looking ---------------------------------------------------------------------------------------
 
     @property
     def graph(self) -> Graph:
@@ -118,7 +118,7 @@ class GraphDocument(QObject):
         """Whether it differs from what is in the file."""
         return not self.undo_stack.isClean()
 
-    # --- params, links, modes ----------------------------------------------------------------------------
+    # --- params, links, modes --------------------------------------------------------------------------
 
     def set_param(self, node: str, name: str, value: Any, *, merge: str = "") -> None:
         """Set a literal; a link of that name is removed. Nothing happens if it is that value already.
@@ -176,7 +176,7 @@ class GraphDocument(QObject):
         texts = {"active": self.tr("Activate"), "bypassed": self.tr("Bypass"), "muted": self.tr("Mute")}
         self._edit(graph, texts[mode])
 
-    # --- nodes -------------------------------------------------------------------------------------------
+    # --- nodes -----------------------------------------------------------------------------------------
 
     def add_node(
         self, type_id: str, position: tuple[float, float], params: Mapping[str, Any] | None = None
@@ -233,7 +233,7 @@ class GraphDocument(QObject):
         """Put nodes elsewhere on the canvas."""
         self._edit(graph_edits.with_positions(self._graph, positions), self.tr("Move"), merge)
 
-    # --- the whole ---------------------------------------------------------------------------------------
+    # --- the whole -------------------------------------------------------------------------------------
 
     def replace(self, graph: Graph, text: str) -> None:
         """Another graph in place of this one, as one step that can be undone."""
@@ -301,7 +301,7 @@ class GraphDocument(QObject):
             self._path = goal
             self.path_changed.emit()
 
-    # --- the one way a graph changes ---------------------------------------------------------------------
+    # --- the one way a graph changes -------------------------------------------------------------------
 
     def _with_param(self, graph: Graph, node: str, name: str, value: Any) -> Graph:
         text = jsontext.canonical(value)

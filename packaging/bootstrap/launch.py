@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 
 from bootstrap.layout import Layout
@@ -22,6 +21,8 @@ def diptych(layout: Layout, words: Sequence[str]) -> int:
     line = command(layout, words)
     if os.name == "posix":
         os.execv(line[0], line)
+    import subprocess  # only here: it takes longer to import than all the rest
+
     child = subprocess.Popen(line)
     while True:
         try:

@@ -55,7 +55,8 @@ class Outcome:
     def errors(self) -> str:
         """What pip called an error, or else its last words."""
         named = [line.removeprefix("ERROR: ") for line in self.lines if line.startswith("ERROR: ")]
-        return "\n".join(named[-4:] or self.lines[-4:])
+        told = [line for line in named if not line.startswith("ResolutionImpossible")]
+        return "\n".join(told[-4:] or self.lines[-4:])
 
     @property
     def no_network(self) -> bool:
@@ -105,21 +106,10 @@ class Pip:
     def _run(self, arguments: list[str]) -> Outcome:
         self.layout.scratch.mkdir(exist_ok=True)
         outcome = Outcome(offline=self.offline)
-        with self.layout.log.open("a", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                [str(self.layout.python), "-I", "-m", "pip", *arguments],
-                cwd=self.layout.root,
-                env=environment(os.environ, self.layout),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-            )
-            assert process.stdout is not None
+        with self._start(arguments) as process, self.layout.log.open("a", encoding="utf-8") as log:
             reader = _Reader(self.layout, self.console)
             try:
-                for line in process.stdout:
+                for line in process.stdout or ():
                     if not _PROGRESS.match(line):
                         log.write(line)
                         outcome.lines.append(line.rstrip())
@@ -129,10 +119,21 @@ class Pip:
                 reader.close()
                 if process.poll() is None:
                     process.terminate()
-                    process.wait()
         if outcome.ok:
             self.layout.writing.unlink(missing_ok=True)
         return outcome
+
+    def _start(self, arguments: list[str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(self.layout.python), "-I", "-m", "pip", *arguments],
+            cwd=self.layout.root,
+            env=environment(os.environ, self.layout),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
 
 
 class _Reader:
@@ -161,8 +162,6 @@ class _Reader:
             self.console.progress(f"looking for {line.split()[1]}")
         elif line.startswith("Installing collected packages: "):
             self._writing(line.partition(": ")[2].count(",") + 1)
-        elif line.startswith("ERROR: "):
-            self.console.note(line.removeprefix("ERROR: "))
 
     def close(self) -> None:
         """pip has ended."""

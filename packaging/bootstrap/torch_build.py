@@ -11,9 +11,9 @@ from bootstrap import device, pip, stamp
 from bootstrap.console import Console, SetupFailed
 from bootstrap.layout import Layout
 
-SIZES = {"cuda": (2.6e9, 5.6e9), "rocm": (4.5e9, 14e9), "cpu": (0.2e9, 0.9e9), "mps": (0.1e9, 0.5e9)}
+SIZES = {"cuda": (3.0e9, 5.4e9), "rocm": (4.5e9, 14e9), "cpu": (0.2e9, 0.9e9), "mps": (0.1e9, 0.5e9)}
 """Roughly, in bytes: what is downloaded and what it takes installed, for torch with all it needs."""
-OTHERS = (0.5e9, 1.2e9)
+OTHERS = (0.4e9, 1.2e9)
 """The same for all other packages together."""
 RANGES = ("torch>=2.10", "torchvision>=0.25")
 NOT_TESTED = "The tested versions are not available here: taking the newest that fit."

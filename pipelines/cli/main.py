@@ -133,11 +133,22 @@ def _show(words: argparse._SubParsersAction[_Parser]) -> None:
     made.add_argument("--json", action="store_true")
 
 
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse; words of ``run`` may stand after its options too, which argparse alone can't do."""
+    root = parser()
+    options, rest = root.parse_known_args(arguments)
+    if rest and (options.word != "run" or any(word.startswith("-") and word != "-" for word in rest)):
+        root.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.graph += rest
+    return options
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        options = parser().parse_args(arguments or ["studio"])
+        options = _parse(arguments or ["studio"])
         module, _, function = (options.function if options.word else "studio:studio").partition(":")
         return int(getattr(import_module(f"pipelines.cli.{module}"), function)(options))
     except WrongUse as error:

@@ -110,7 +110,7 @@ def _print_tree(tree: dict[str, Any]) -> None:
         for key in ("format", "width", "height", "source", "digital_source_type")
         if key in tree
     }
-    rows |= tree.get("info", {})
+    rows |= {f"drawn {key}" if key in rows else key: value for key, value in tree.get("info", {}).items()}
     made = tree.get("diptych", {})
     rows |= {key: made[key] for key in ("created", "device", "versions") if key in made}
     for name, value in rows.items():

@@ -105,8 +105,9 @@ class EngineClient:
         exchange.sweep(parent)
         self.run_dir = exchange.make_run_dir(parent)
         for job in self._queue.recover():
-            self._jobs.setdefault(job.id, job.request)
-            self._waiting.append(job.request)
+            if job.id not in self._jobs:
+                self._jobs[job.id] = job.request
+                self._waiting.append(job.request)
         self._launch()
 
     def close(self, seconds: float = 2.0) -> None:

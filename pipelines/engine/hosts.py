@@ -51,9 +51,9 @@ class ProcessHost:
         stream = self._process.stdin
         assert stream is not None
         try:
-            while (data := self._outbox.get()) is not None:
-                write_frame(stream, data)  # type: ignore[arg-type]
-            stream.close()
+            with stream:
+                while (data := self._outbox.get()) is not None:
+                    write_frame(stream, data)  # type: ignore[arg-type]
         except OSError:
             kill(self._process)  # the reader notices, and says so
 
@@ -70,16 +70,15 @@ class ProcessHost:
         self._outbox.put(None)
         self._writer.join(seconds)
         self._reader.join(seconds)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
     def _read(self) -> None:
         stream = self._process.stdout
         assert stream is not None
         try:
-            while (frame := read_frame(stream)) is not None:  # type: ignore[arg-type]
-                self._on_message(read_event(frame))
-        except (ProtocolError, OSError, ValueError):
+            with stream:
+                while (frame := read_frame(stream)) is not None:  # type: ignore[arg-type]
+                    self._on_message(read_event(frame))
+        except (ProtocolError, OSError):
             kill(self._process)  # a torn stream can't be trusted again
         self._outbox.put(None)
         code = self._process.wait()

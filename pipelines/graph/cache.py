@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from blake3 import blake3
 
 from pipelines.graph import jsontext
-from pipelines.graph.node import file_fingerprint
+from pipelines.graph.disk_cache import DiskCache
+from pipelines.graph.entry import Entry as Entry
 from pipelines.graph.values import nbytes
 
 OVERHEAD = 512
@@ -24,26 +23,17 @@ def key_of(*parts: Any) -> bytes:
     return blake3(jsontext.canonical(parts).encode("utf-8", "surrogatepass")).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What one node made: its outputs, how long it took, and the files it wrote (path -> fingerprint)."""
-
-    outputs: Mapping[str, Any]
-    seconds: float = 0.0
-    files: Mapping[str, str] = field(default_factory=dict)
-    shown: Any = None
-    """The input that the node shows, where it has no such output (a save node's picture)."""
-
-    def is_valid(self) -> bool:
-        """Whether every file it wrote is still there, unchanged."""
-        return all(file_fingerprint(Path(path)) == stamp for path, stamp in self.files.items())
-
-
 class Cache:
-    """An LRU of :class:`Entry` and memos. An entry larger than the whole limit is not kept."""
+    """An LRU of :class:`Entry` and memos. An entry larger than the whole limit is not kept.
 
-    def __init__(self, limit: int = 512 * 2**20) -> None:
+    Args:
+        limit: bytes in memory.
+        disk: a second tier that every entry is also given to, and looked up in.
+    """
+
+    def __init__(self, limit: int = 512 * 2**20, disk: DiskCache | None = None) -> None:
         self.limit = limit
+        self.disk = disk
         self.bytes = 0
         self._entries: OrderedDict[object, tuple[Any, int]] = OrderedDict()
         self._lock = threading.Lock()
@@ -54,6 +44,10 @@ class Cache:
     def get(self, key: bytes) -> Entry | None:
         """The entry of ``key``, unless a file it wrote is gone or changed."""
         entry = self._get(key)
+        if entry is None and self.disk is not None:
+            entry = self.disk.get(key)
+            if entry is not None:
+                self._put(key, entry, _held(entry))
         if isinstance(entry, Entry):
             if entry.is_valid():
                 return entry
@@ -62,8 +56,9 @@ class Cache:
 
     def put(self, key: bytes, entry: Entry) -> None:
         """Keep an entry, and drop the least recently used ones over the limit."""
-        held = sum(nbytes(value) for value in (*entry.outputs.values(), entry.shown))
-        self._put(key, entry, OVERHEAD + held)
+        self._put(key, entry, _held(entry))
+        if self.disk is not None:
+            self.disk.put(key, entry)
 
     def memo(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
         """``make()`` once per key while it stays in the cache; concurrent callers may each make it."""
@@ -77,8 +72,11 @@ class Cache:
         with self._lock:
             _, size = self._entries.pop(key, (None, 0))
             self.bytes -= size
+        if self.disk is not None and isinstance(key, bytes):
+            self.disk.discard(key)
 
     def clear(self) -> None:
+        """Forget everything in memory; the disk keeps what it has."""
         with self._lock:
             self._entries.clear()
             self.bytes = 0
@@ -100,3 +98,8 @@ class Cache:
             while self.bytes > self.limit:
                 _, (_, dropped) = self._entries.popitem(last=False)
                 self.bytes -= dropped
+
+
+def _held(entry: Entry) -> int:
+    """Bytes an entry holds in memory."""
+    return OVERHEAD + sum(nbytes(value) for value in (*entry.outputs.values(), entry.shown))

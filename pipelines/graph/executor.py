@@ -12,20 +12,26 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pipelines.errors import Cancelled, DiptychError, ErrorInfo, NotExecuted, describe
-from pipelines.graph.cache import Cache, Entry, key_of
-from pipelines.graph.invoke import MakeContext, invoke, located
-from pipelines.graph.node import CancelToken, Lane, Node, Resources, file_fingerprint
+from pipelines.graph.cache import Cache, Entry
+from pipelines.graph.invoke import MakeContext, converted, invoke, located
+from pipelines.graph.keys import key_for, needs_values, used_links
+from pipelines.graph.node import CancelToken, Lane, Resources, file_fingerprint
 from pipelines.graph.plan import Plan, PlannedNode
 from pipelines.graph.values import ListValue
 
 Status = Literal["executed", "cached", "failed", "blocked", "skipped", "cancelled"]
 Task = tuple[Literal["key", "value"], str]
+NODE_ERRORS = (
+    DiptychError, ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What a node type's own code may raise outside its lane (what it wants, what it reads): it fails that node,
+not the run."""
 
 
 class Lanes(Protocol):
@@ -86,6 +92,8 @@ class _Run:
         self.used: dict[str, tuple[str, ...]] = {}
         self.results: dict[str, NodeResult] = {}
         self.running: set[str] = set()
+        self.in_flight: dict[bytes | None, str] = {}
+        """The running node of each key: another of the same key waits for its result."""
         self.waiters: dict[Task, list[Task]] = {}
         self.missing: dict[Task, int] = {}
         self.ready: deque[Task] = deque()
@@ -136,63 +144,40 @@ class _Run:
             return
         kind, node = task
         planned = self.plan.nodes[node]
+        errors = [problem for problem in planned.problems if problem.severity == "error"]
         if self.cancel.cancelled:
             self._finish(node, NodeResult("cancelled"))
-            return
-        errors = [problem for problem in planned.problems if problem.severity == "error"]
-        if errors:
-            self._finish(node, NodeResult("failed", error=errors[0]))
-            return
-        if planned.muted:
+        elif planned.idle:
             self._finish(node, NodeResult("skipped"))
-            return
-        if kind == "key":
-            self._find_key(task, planned)
+        elif errors:
+            self._finish(node, NodeResult("failed", error=errors[0]))
         else:
-            self._find_value(task, planned)
+            find = self._find_key if kind == "key" else self._find_value
+            try:
+                find(task, planned)
+            except NODE_ERRORS as error:
+                self._fail(node, error)
 
     def _find_key(self, task: Task, planned: PlannedNode) -> None:
         """The key needs the keys of the inputs used, and, where these depend on linked params, their
         values."""
-        schema, node = planned.schema, planned.id
-        assert schema is not None
+        node = planned.id
         values = dict(planned.literals)
-        reads = _reads_files(schema.node)
-        lazy = frozenset(port.name for port in planned.inputs if port.lazy)
-        if (lazy or reads) and planned.linked_params:
-            if self._wait(task, [("value", planned.links[name].node) for name in planned.linked_params]):
+        if needs_values(planned):
+            linked = planned.linked_params
+            if self._wait(task, [("value", planned.links[name].node) for name in linked]):
                 return
-            if self._blocked(planned, planned.linked_params):
+            if self._blocked(planned, linked):
                 return
-            values.update({name: self._linked(planned, name) for name in planned.linked_params})
-        unwanted = lazy - schema.node.wanted(values)
-        names = tuple(name for name in planned.links if name not in unwanted)
+            values.update({name: converted(planned, name, self._linked(planned, name)) for name in linked})
+        names = used_links(planned, values)
         if self._wait(task, [("key", planned.links[name].node) for name in names]):
             return
         if self._blocked(planned, names):
             return
         self.used[node] = names
-        links = sorted(
-            [name, planned.links[name].output, _hex(self.keys[planned.links[name].node])] for name in names
-        )
-        prints = self._fingerprints(schema.node, values) if reads else ""
-        salt = self.salt if schema.node.saves else ""
-        literals = {name: value for name, value in planned.literals.items() if name not in unwanted}
-        self.keys[node] = key_of(schema.id, schema.node.version, literals, links, prints, salt)
+        self.keys[node] = key_for(planned, names, self.keys, values, self.resources, self.salt)
         self._done(task)
-
-    def _fingerprints(self, node: type[Node], values: Mapping[str, Any]) -> list[str]:
-        """What the node reads, for each item where a linked param is a list."""
-        lists = {name: value for name, value in values.items() if isinstance(value, ListValue)}
-        count = max((len(value) for value in lists.values()), default=1)
-        prints = []
-        for index in range(count):
-            item = {name: value[min(index, len(value) - 1)] for name, value in lists.items() if value}
-            try:
-                prints.append(node.fingerprint({**values, **item}, self.resources))
-            except DiptychError as error:  # the run itself says it, at the node
-                prints.append(type(error).__name__)
-        return prints
 
     def _find_value(self, task: Task, planned: PlannedNode) -> None:
         node = planned.id
@@ -207,6 +192,9 @@ class _Run:
         if self._wait(task, [("value", planned.links[name].node) for name in names]):
             return
         if self._blocked(planned, names):
+            return
+        twin = self.in_flight.get(key, node)
+        if twin != node and self._wait(task, [("value", twin)]):
             return
         if node not in self.running:
             self._dispatch(planned, {name: self._linked(planned, name) for name in names})
@@ -234,7 +222,6 @@ class _Run:
 
     def _dispatch(self, planned: PlannedNode, linked: Mapping[str, Any]) -> None:
         assert planned.schema is not None
-        self.running.add(planned.id)
 
         def work() -> tuple[dict[str, Any], float]:
             self.cancel.check()
@@ -246,32 +233,47 @@ class _Run:
             self.finished.put((node, future, since))
 
         self.listener.node_started(planned.id)
-        self.lanes.submit(planned.schema.node.lane, work).add_done_callback(report)
+        future = self.lanes.submit(planned.schema.node.lane, work)
+        self.running.add(planned.id)
+        self.in_flight[self.keys[planned.id]] = planned.id
+        future.add_done_callback(report)
 
     def _collect(self, node: str, future: Future[Any], since: float) -> None:
         self.running.discard(node)
-        error = future.exception()
-        shown = self._shown(self.plan.nodes[node])
-        if isinstance(error, Cancelled):
-            self._finish(node, NodeResult("cancelled", time.perf_counter() - since))
+        self.in_flight.pop(self.keys[node], None)
+        error = CancelledError() if future.cancelled() else future.exception()
+        seconds = time.perf_counter() - since
+        if isinstance(error, Cancelled | CancelledError):
+            self._finish(node, NodeResult("cancelled", seconds))
         elif error is not None:
-            if isinstance(error, DiptychError):
-                error = located(error, node)
-            info = describe(error)
-            seconds = time.perf_counter() - since
-            self._finish(node, NodeResult("failed", seconds, error=info.at(info.node or node), shown=shown))
+            self._fail(node, error, seconds)
         else:
             outputs, seconds = future.result()
-            key = self.keys[node]
+            try:
+                files = self._files(node, outputs)
+            except NODE_ERRORS as broken:
+                self._fail(node, broken, seconds)
+                return
+            shown, key = self._shown(self.plan.nodes[node]), self.keys[node]
             if key is not None:
-                self.cache.put(key, Entry(outputs, seconds, self._files(node, outputs), shown))
+                self.cache.put(key, Entry(outputs, seconds, files, shown))
             self._finish(node, NodeResult("executed", seconds, outputs, shown=shown))
+
+    def _fail(self, node: str, error: BaseException, seconds: float = 0.0) -> None:
+        if isinstance(error, DiptychError):
+            error = located(error, node)
+        info = describe(error)
+        planned = self.plan.nodes[node]
+        shown = self._shown(planned) if node in self.used else None
+        self._finish(node, NodeResult("failed", seconds, error=info.at(info.node or node), shown=shown))
 
     def _shown(self, planned: PlannedNode) -> Any:
         """The value of the linked input that a node shows, where it has no such output."""
         name = planned.schema.node.preview if planned.schema else ""
         is_output = any(port.name == name for port in planned.outputs)
-        return self._linked(planned, name) if name in planned.links and not is_output else None
+        if is_output or name not in planned.links or planned.links[name].node not in self.results:
+            return None
+        return self.results[planned.links[name].node].outputs.get(planned.links[name].output)
 
     def _files(self, node: str, outputs: Mapping[str, Any]) -> dict[str, str]:
         schema = self.plan.nodes[node].schema
@@ -288,11 +290,3 @@ class _Run:
         self.listener.node_finished(node, result)
         self._done(("key", node))
         self._done(("value", node))
-
-
-def _reads_files(node: type[Node]) -> bool:
-    return getattr(node.fingerprint, "__func__", None) is not getattr(Node.fingerprint, "__func__", None)
-
-
-def _hex(key: bytes | None) -> str:
-    return key.hex() if key else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from pipelines.errors import (
@@ -38,21 +39,46 @@ def invoke(planned: PlannedNode, linked: Mapping[str, Any], make_context: MakeCo
     """
     ports = {**{port.name: port for port in planned.inputs}, **planned.ports}
     lists: dict[str, ListValue] = {}
-    single: dict[str, Any] = dict(planned.literals)
+    single = {name: _literal(value, ports.get(name)) for name, value in planned.literals.items()}
     for name, value in linked.items():
-        port = ports[name]
-        if isinstance(value, ListValue):
-            value = ListValue(_convert(item, port) for item in value)
-            if port.type.is_list or port.type == types.Any:
-                single[name] = value
-            else:
-                lists[name] = value
+        kind = ports[name].type
+        value = converted(planned, name, value)
+        if isinstance(value, ListValue) and not kind.is_list and kind != types.Any:
+            lists[name] = value
         else:
-            value = _convert(value, port)
-            single[name] = ListValue([value]) if port.type.is_list else value
+            single[name] = value
     if not lists:
         return _call(planned, single, make_context(planned.id, 0, 1))
     return _map(planned, single, lists, ports, make_context)
+
+
+def converted(planned: PlannedNode, name: str, value: Any) -> Any:
+    """A value that came over a link as the port takes it, item by item if it is a list.
+
+    Raises:
+        IncompatibleLink: naming the port.
+    """
+    port = planned.ports[name]
+    if isinstance(value, ListValue):
+        return ListValue(_convert(item, port) for item in value)
+    value = _convert(value, port)
+    return ListValue([value]) if port.type.is_list else value
+
+
+def _literal(value: Any, port: Input | None) -> Any:
+    """The literal of an input port as if it had come over a link; params are pydantic's affair."""
+    if port is None or not port.takes_literal or value is None:
+        return value
+    return _convert(value, port)
+
+
+def _fresh(value: Any) -> Any:
+    """A copy of JSON, the only kind of value that a node could change for others."""
+    if isinstance(value, ListValue):
+        return (
+            ListValue(map(_fresh, value)) if any(isinstance(item, dict | list) for item in value) else value
+        )
+    return deepcopy(value) if isinstance(value, dict | list) else value
 
 
 def _convert(value: Any, port: Input) -> Any:
@@ -78,6 +104,8 @@ def _map(
                 second_length=len(items),
                 port=name,
             )
+    full = {name: items for name, items in lists.items() if len(items) == count}
+    single = {**single, **{name: items[0] for name, items in lists.items() if count and name not in full}}
     seeds = [
         name for name, value in single.items()
         if isinstance(value, int) and not isinstance(value, bool) and _is_seed(planned, name)
@@ -87,7 +115,7 @@ def _map(
         context = make_context(planned.id, index, count)
         context.cancel.check()
         values = dict(single)
-        values.update({name: items[index if len(items) > 1 else 0] for name, items in lists.items()})
+        values.update({name: items[index] for name, items in full.items()})
         values.update({name: (single[name] + index) % 2**64 for name in seeds})
         for name, value in _call(planned, values, context).items():
             collected[name] += value if isinstance(value, ListValue) else [value]
@@ -105,6 +133,7 @@ def _is_seed(planned: PlannedNode, name: str) -> bool:
 def _call(planned: PlannedNode, values: Mapping[str, Any], context: Context) -> dict[str, Any]:
     schema = planned.schema
     assert schema is not None
+    values = {name: _fresh(value) for name, value in values.items()}
     given = {name: value for name, value in values.items() if name in schema.params_by_name}
     problems = parameter_problems(schema, given)
     if problems:

@@ -1,8 +1,8 @@
 """Decoding picture files: PNG (8 and 16 bits), JPEG, WebP, GIF (first frame), BMP, TIFF, AVIF.
 
 Only these decoders are ever asked, chosen by content; sizes are checked before memory is taken. The picture
-comes upright (EXIF), in sRGB (ICC), as grey, RGB or RGBA. Libraries are imported where they are used: the studio reads the
-nodes' schemas without them.
+comes upright (EXIF), in sRGB (ICC), as grey, RGB or RGBA. Libraries are imported where they are used: the
+studio reads the nodes' schemas without them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from pipelines.errors import FileMissing, ImageUnreadable
 from pipelines.files import bytes_text
 from pipelines.graph.values import Array, Image, Mask, check_size
 from pipelines.metadata.containers import TextTooLarge, png_without_text, read_box, sniff
-from pipelines.metadata.exif import ORIENTATION, parse_exif
+from pipelines.metadata.exif import parse_exif
 
 MAX_FILE: Final = 2 * 2**30
 """Most bytes of a picture file that are read into memory."""
 
+_BITS_PER_SAMPLE: Final = 258
 _DECODERS: Final = {
     "png": "PngImageFile",
     "jpeg": "JpegImageFile",
@@ -89,10 +90,8 @@ def decode_image(data: bytes, name: str = "in the clipboard") -> Image:
         check_size(box.width, box.height)
         source = _decoder(kind)(io.BytesIO(data))
         check_size(*source.size)
-        orientation = parse_exif(box.exif).orientation
-        if kind == "tiff":
-            orientation = int(source.tag_v2.get(ORIENTATION, 1))
-        if box.bits == 16 or (kind == "tiff" and max(source.tag_v2.get(258, (8,))) > 8):
+        orientation = parse_exif(box.exif).orientation  # of a TIFF, both decoders see to it themselves
+        if box.bits == 16 or (kind == "tiff" and max(source.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8):
             pixels = _deep(data, source.info.get("icc_profile"))
         else:
             source.load()
@@ -113,7 +112,7 @@ def alpha_mask(image: Image) -> Mask:
 
 
 def _decoder(kind: str) -> Any:
-    """Pillow's class for a format; asked by name, so that none of its many other decoders ever sees the file."""
+    """Pillow's class for a format, by name: none of its many other decoders ever sees the file."""
     name = _DECODERS[kind]
     return getattr(import_module(f"PIL.{name.removesuffix('ImageFile')}ImagePlugin"), name)
 

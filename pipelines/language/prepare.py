@@ -213,11 +213,13 @@ def card(header: GgufHeader, name: str) -> dict[str, Any]:
     if by:
         sentences.append(f"Made by {by}.")
     sentences.append(f"Dequantized once from {name}.")
+    license_name = _license(str(values.get("general.license", "")))
+    if license_name:
+        sentences.append(f"Licence: {license_name}.")
     return {
-        "card": " ".join(sentences),
-        "kind": "language",
-        "license": _license(str(values.get("general.license", ""))),
+        "license": license_name,
         "source": name,
+        "text": " ".join(sentences),
         "title": name.removesuffix(".gguf").rsplit(".", 1)[0],
     }
 

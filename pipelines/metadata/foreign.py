@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipelines.metadata.exif import Exif
+from pipelines.metadata.parameters import known_ids
 
 _STRING_OR_NAN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\b(?:NaN|-?Infinity)\b', re.DOTALL)
 _MAX_HOPS: Final = 50
@@ -47,6 +48,7 @@ def comfyui_info(prompt: Mapping[str, Any]) -> dict[str, Any]:
                 for ours, port in texts.items()
                 if (text := _found(nodes, inputs.get(port), "text"))
             }
+            info |= known_ids(info)
             if model := _found(nodes, inputs.get("model"), "ckpt_name", "unet_name"):
                 info["model"] = model
             return info
@@ -64,7 +66,7 @@ def invokeai_info(data: Mapping[str, Any]) -> dict[str, Any]:
     model = data.get("model")
     if isinstance(model, Mapping) and isinstance(name := model.get("name", model.get("model_name")), str):
         info["model"] = name
-    return info
+    return info | known_ids(info)
 
 
 def _found(nodes: Mapping[str, Any], link: Any, *names: str) -> str:

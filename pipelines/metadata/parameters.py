@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pipelines.diffusion.samplers import SAMPLERS, SCHEDULE_TITLES
+
 _NEGATIVE: Final = "Negative prompt:"
 _SETTING: Final = re.compile(r'\s*(\w[\w \-/.]{0,60}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 _SIZE: Final = re.compile(r"(\d{1,6})x(\d{1,6})")
@@ -20,7 +22,7 @@ _OLD_SCHEDULES: Final = ("Karras", "Exponential", "Uniform", "SGM Uniform")
 
 _NAMES: Final[tuple[tuple[str, tuple[str, ...], type], ...]] = (
     ("Steps", ("steps",), int),
-    ("Sampler", ("sampler", "sampler_name"), str),
+    ("Sampler", ("sampler_title", "sampler"), str),
     ("Schedule type", ("schedule",), str),
     ("CFG scale", ("guidance_scale", "cfg_scale"), float),
     ("CFG Rescale", ("guidance_rescale",), float),
@@ -38,6 +40,29 @@ _NAMES: Final[tuple[tuple[str, tuple[str, ...], type], ...]] = (
 )
 """A1111's name, our names in ``Image.info`` (the first is the one given when reading), and the kind of
 value."""
+
+_SAMPLERS: Final = {str(sampler): spec.title for sampler, spec in SAMPLERS.items()}
+_SCHEDULES: Final = {str(schedule): title for schedule, title in SCHEDULE_TITLES.items()} | {
+    "sgm_uniform": "SGM Uniform"
+}
+_IDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "sampler": {title.casefold(): name for name, title in _SAMPLERS.items()}
+    | {
+        "euler_ancestral": "euler_a",
+        "dpm_2": "dpm2",
+        "dpm_2_ancestral": "dpm2_a",
+        "uni_pc": "unipc",
+        "dpm2 a": "dpm2_a",
+    },
+    "schedule": {title.casefold(): name for name, title in _SCHEDULES.items()},
+}
+"""Other programs' names of samplers and schedules, in small letters, and our ids."""
+
+
+def known_ids(info: Mapping[str, Any]) -> dict[str, str]:
+    """Our ids for the ``sampler`` and ``schedule`` in ``info``, where we have the same."""
+    found = {name: ids.get(str(info.get(name, "")).casefold()) for name, ids in _IDS.items()}
+    return {name: value for name, value in found.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +82,7 @@ class Parameters:
         for name, keys, kind in _NAMES:
             if name in self.settings and name != "Size":
                 try:
-                    result[keys[0]] = kind(self.settings[name])
+                    result[keys[-1] if name == "Sampler" else keys[0]] = kind(self.settings[name])
                 except ValueError:
                     continue
         if size := _SIZE.fullmatch(self.settings.get("Size", "")):
@@ -68,13 +93,15 @@ class Parameters:
         ) in _OLD_SCHEDULES:  # before it had a name of its own, the schedule was the sampler's last word
             if "schedule" not in result and sampler.endswith(f" {word}"):
                 result["sampler"], result["schedule"] = sampler.removesuffix(f" {word}"), word
-        return result
+        return result | known_ids(result)
 
 
 def format_parameters(info: Mapping[str, Any], width: int, height: int, version: str = "") -> str:
     """The text for a picture made as ``info`` says; ``width`` × ``height`` px where ``info`` has no size."""
     values = dict(info)
     values["size"] = f"{info.get('width', width)}x{info.get('height', height)}"
+    values["sampler_title"] = _SAMPLERS.get(str(info.get("sampler")), info.get("sampler_title"))
+    values["schedule"] = _SCHEDULES.get(str(info.get("schedule")), info.get("schedule"))
     settings = []
     for name, keys, kind in _NAMES:
         value = next((values[key] for key in keys if values.get(key) not in (None, "")), None)
@@ -111,7 +138,7 @@ def _says_something(name: str, value: Any, values: Mapping[str, Any]) -> bool:
     """Whether a setting belongs into the line: what has no effect does not."""
     if value is None or (isinstance(value, Mapping | list | tuple)):
         return False
-    if name == "Schedule type":
+    if name in ("Sampler", "Schedule type"):
         return str(value).casefold() not in ("default", "model default")
     if name == "Clip skip":
         return isinstance(value, int) and value > 1

@@ -46,8 +46,8 @@ SCHEDULERS: Final = frozenset(
 COMPONENTS: Final = frozenset(
     {
         "AutoencoderKL", "AutoencoderTiny", "UNet2DConditionModel", "BertModel", "CLIPTextModel",
-        "CLIPTextModelWithProjection", "CLIPTokenizer", "CLIPTokenizerFast", "BertTokenizer", "BertTokenizerFast",
-        "CLIPImageProcessor", "CLIPFeatureExtractor", "CLIPVisionModelWithProjection",
+        "CLIPTextModelWithProjection", "CLIPTokenizer", "CLIPTokenizerFast", "BertTokenizer",
+        "BertTokenizerFast", "CLIPImageProcessor", "CLIPFeatureExtractor", "CLIPVisionModelWithProjection",
         "StableDiffusionSafetyChecker",
     }
 )  # fmt: skip

@@ -21,7 +21,11 @@ class CanvasActions(QObject):
     """Edits of the selection. Errors go to ``notice``."""
 
     def __init__(
-        self, document: GraphDocument, scene: GraphScene, view: GraphView, notice: Callable[[ErrorInfo], object]
+        self,
+        document: GraphDocument,
+        scene: GraphScene,
+        view: GraphView,
+        notice: Callable[[ErrorInfo], object],
     ) -> None:
         super().__init__(view)
         self._document, self._scene, self._view, self._notice = document, scene, view, notice

@@ -36,6 +36,8 @@ class PortFace:
     linked: bool = False
     description: str = ""
     required: bool = False
+    quiet: bool = False
+    """A value's own port: there, but not asking for a wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,11 @@ def choice_text(value: str) -> str:
     """A choice for people: a plain lower-case word gets a capital, names stay as they are."""
     if value == "default":
         return tr("Model default")
-    return value.replace("_", " ").capitalize() if value.replace("_", "").isalpha() and value.islower() else value
+    return (
+        value.replace("_", " ").capitalize()
+        if value.replace("_", "").isalpha() and value.islower()
+        else value
+    )
 
 
 class _Builder:
@@ -118,6 +124,7 @@ class _Builder:
         face = PortFace(
             self.node, port.name, tr(port.label), port.type, output, QPointF(x, self.y + self.metrics.row / 2),
             linked, tr(port.description) if port.description else "", required,
+            isinstance(port, Input) and port.takes_literal and not linked,
         )  # fmt: skip
         self.ports.append(face)
         return face
@@ -150,7 +157,9 @@ class _Builder:
         return QRectF(0, self.y, self.metrics.width, self.metrics.row)
 
 
-def build_face(graph: Graph, node: str, registry: Registry, metrics: Metrics, used: frozenset[str]) -> NodeFace:
+def build_face(
+    graph: Graph, node: str, registry: Registry, metrics: Metrics, used: frozenset[str]
+) -> NodeFace:
     """The face of a node. ``used`` are the names of its outputs that a link starts from."""
     record = graph.nodes[node]
     schema = registry.get(record.type)
@@ -178,7 +187,11 @@ def build_face(graph: Graph, node: str, registry: Registry, metrics: Metrics, us
 
 
 def _known_rows(
-    builder: _Builder, schema: NodeSchema, inputs: tuple[Input, ...], outputs: tuple[Output, ...], used: frozenset[str]
+    builder: _Builder,
+    schema: NodeSchema,
+    inputs: tuple[Input, ...],
+    outputs: tuple[Output, ...],
+    used: frozenset[str],
 ) -> None:
     record = builder.record
     wires = [port for port in inputs if not port.takes_literal]
@@ -192,7 +205,9 @@ def _known_rows(
         if port.takes_literal:
             value = record.params.get(port.name, None if port.required else port.default)
             text = "" if value in (None, "") and port.type.name != "Seed" else value_text(port.type, value)
-            builder.value(port, text, port.type.name in ("Number", "Integer", "Seed"), multiline=port.multiline)
+            builder.value(
+                port, text, port.type.name in ("Number", "Integer", "Seed"), multiline=port.multiline
+            )
     declared = {port.name for port in inputs}
     params = [param for param in schema.params if param.name not in declared]
     shown = [param for param in params if param.primary][:MAX_PRIMARY]

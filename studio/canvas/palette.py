@@ -201,7 +201,9 @@ class SearchPalette(QFrame):
     @Slot(str)
     def _search(self, text: str) -> None:
         schemas = [
-            schema for schema in self._registry if self._anchor is None or self.wanted_port(schema) is not None
+            schema
+            for schema in self._registry
+            if self._anchor is None or self.wanted_port(schema) is not None
         ]
         if self._anchor is not None and self._anchor.type != AnyType:
             schemas.sort(key=self._distance)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pipelines.graph.validate import validate
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pipelines.errors import ErrorInfo
-from pipelines.graph.validate import validate
 from studio.document import GraphDocument
 
 DELAY_MS = 150

@@ -129,7 +129,7 @@ class RunState(QObject):
         self.cleared.emit()
         self.running_changed.emit()
 
-    # --- events ------------------------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------------
 
     @Slot(object)
     def on_run_submitted(self, job: object) -> None:
@@ -197,7 +197,7 @@ class RunState(QObject):
                 self.node_state_changed.emit(node)
         self.running_changed.emit()
 
-    # --- helpers -----------------------------------------------------------------------------------------------
+    # --- helpers ---------------------------------------------------------------------------------------
 
     def _running(self, job: str, node: str) -> NodeState | None:
         if job not in self._jobs or node not in self._graph.nodes:
@@ -210,7 +210,9 @@ class RunState(QObject):
         found = [picture for ref in refs[:MAX_PICTURES] if (picture := self._image(ref))]
         if found:
             state.pictures, state.count = tuple(found), len(refs)
-        text = next((v.value for v in outputs.values() if v.type == "Text" and isinstance(v.value, str)), None)
+        text = next(
+            (v.value for v in outputs.values() if v.type == "Text" and isinstance(v.value, str)), None
+        )
         if text is not None:
             state.text = text[:MAX_TEXT]
 

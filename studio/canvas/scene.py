@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal, Slot
 from PySide6.QtWidgets import QGraphicsScene
@@ -53,7 +52,7 @@ class GraphScene(QGraphicsScene):
         self.selectionChanged.connect(self.selected_nodes_changed)
         self.rebuild()
 
-    # --- projection --------------------------------------------------------------------------------------------
+    # --- projection ------------------------------------------------------------------------------------
 
     @Slot()
     def rebuild(self) -> None:
@@ -192,7 +191,7 @@ class GraphScene(QGraphicsScene):
         if source is not None and target is not None:
             wire.set_ends(source.port_position(wire.output, True), target.port_position(wire.input, False))
 
-    # --- run state ---------------------------------------------------------------------------------------------
+    # --- run state -------------------------------------------------------------------------------------
 
     def _run_look(self, wire: WireItem) -> dict[str, bool]:
         flowing = self.run.state(wire.target).status == "running"
@@ -221,7 +220,7 @@ class GraphScene(QGraphicsScene):
             wire.advance_flow(self._flow)
         return bool(flowing)
 
-    # --- problems ----------------------------------------------------------------------------------------------
+    # --- problems --------------------------------------------------------------------------------------
 
     def show_problems(self, problems: Iterable[ErrorInfo]) -> None:
         """Badges and red fields for what validation found."""
@@ -238,7 +237,7 @@ class GraphScene(QGraphicsScene):
     def problems_of(self, node: str) -> list[ErrorInfo]:
         return self._problems.get(node, [])
 
-    # --- asking ------------------------------------------------------------------------------------------------
+    # --- asking ----------------------------------------------------------------------------------------
 
     def node_at(self, at: QPointF) -> NodeItem | None:
         """The topmost node whose body is under a point."""
@@ -295,7 +294,7 @@ class GraphScene(QGraphicsScene):
                 result = result.united(item.body().translated(item.pos()))
         return result
 
-    # --- what gestures show before they are done ---------------------------------------------------------------
+    # --- what gestures show before they are done -------------------------------------------------------
 
     def show_moved(self, positions: Mapping[str, QPointF]) -> None:
         """Show nodes elsewhere, without writing it."""
@@ -318,4 +317,3 @@ class GraphScene(QGraphicsScene):
             for node, item in self.nodes.items()
             if graph.position(node) is None
         }
-

@@ -24,7 +24,7 @@ class Signatures:
         """One digest per node; nodes in a circle get that of their own record alone."""
         own = {node: self._own(node, record) for node, record in graph.nodes.items()}
         self._known = {node: (graph.nodes[node], digest) for node, digest in own.items()}
-        waiting = {node: 0 for node in graph.nodes}
+        waiting = dict.fromkeys(graph.nodes, 0)
         users: dict[str, list[str]] = {node: [] for node in graph.nodes}
         for node, _, link in graph.links():
             if link.node in users:

@@ -147,7 +147,9 @@ class CanvasStyle:
     def mixed(self, first: str, second: str, amount: float) -> QColor:
         """``amount`` of the second token's colour over the first's, opaque."""
         a, b = self._colours[first], self._colours[second]
-        return QColor(*(round(x + (y - x) * amount) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)))
+        return QColor(
+            *(round(x + (y - x) * amount) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True))
+        )
 
     def hue(self, kind: PortType) -> QColor:
         """The hue of a port type; dim where the look says so."""
@@ -160,7 +162,9 @@ class CanvasStyle:
         pen.setCosmetic(True)
         return pen
 
-    def paint_port(self, painter: QPainter, at: QPointF, kind: PortType, *, linked: bool, lit: bool = False) -> None:
+    def paint_port(
+        self, painter: QPainter, at: QPointF, kind: PortType, *, linked: bool, lit: bool = False
+    ) -> None:
         """Draw a port: shape and hue say its type, a doubled outline a list. ``lit``: under the pointer."""
         shape, colour = shape_name(kind), self.hue(kind)
         radius = self.metrics.port + (1.2 if lit else 0)

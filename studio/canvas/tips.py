@@ -55,11 +55,17 @@ def _node_tip(scene: GraphScene, item: NodeItem, press: Press) -> str:
     if state.stale:
         lines.append(escape(tr("Out of date: something it depends on was changed since.")))
     if item.face.mode != "active":
-        known = {"bypassed": tr("Bypassed: its input goes straight through."), "muted": tr("Muted: it doesn't run.")}
+        known = {
+            "bypassed": tr("Bypassed: its input goes straight through."),
+            "muted": tr("Muted: it doesn't run."),
+        }
         lines.append(escape(known[item.face.mode]))
-    errors = [ErrorInfo.from_json({k: v for k, v in e.model_dump().items() if k != "message"}) for e in state.errors]
+    errors = [
+        ErrorInfo.from_json({k: v for k, v in e.model_dump().items() if k != "message"}) for e in state.errors
+    ]
     warnings = [
-        ErrorInfo.from_json({k: v for k, v in e.model_dump().items() if k != "message"}) for e in state.warnings
+        ErrorInfo.from_json({k: v for k, v in e.model_dump().items() if k != "message"})
+        for e in state.warnings
     ]
     lines += [escape(problem.text(tr)) for problem in (*errors, *warnings)]
     lines += [escape(text) for text in _problems(scene, item.node)]

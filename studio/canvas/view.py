@@ -66,7 +66,7 @@ class GraphView(QGraphicsView):
     def document(self) -> GraphDocument:
         return self.graph_scene.document
 
-    # --- the eye -----------------------------------------------------------------------------------------------
+    # --- the eye ---------------------------------------------------------------------------------------
 
     @property
     def zoom(self) -> float:
@@ -137,7 +137,7 @@ class GraphView(QGraphicsView):
             self.graph_scene.select([best[1]])
             self.reveal(best[1])
 
-    # --- mouse -------------------------------------------------------------------------------------------------
+    # --- mouse -----------------------------------------------------------------------------------------
 
     def press_at(self, view_at: QPoint, button: Qt.MouseButton, modifiers: Qt.KeyboardModifier) -> Press:
         """What is under a point of the view."""
@@ -183,7 +183,11 @@ class GraphView(QGraphicsView):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         press = self.press_at(event.position().toPoint(), event.button(), event.modifiers())
-        if press.button != Qt.MouseButton.LeftButton or press.port is not None or self.interaction is not None:
+        if (
+            press.button != Qt.MouseButton.LeftButton
+            or press.port is not None
+            or self.interaction is not None
+        ):
             self.mousePressEvent(event)
             return
         if press.node is not None:
@@ -244,9 +248,7 @@ class GraphView(QGraphicsView):
             found.set_look(hovered=True)
         if not self._space:
             over = press.port is not None
-            self.viewport().setCursor(
-                Qt.CursorShape.CrossCursor if over else Qt.CursorShape.ArrowCursor
-            )
+            self.viewport().setCursor(Qt.CursorShape.CrossCursor if over else Qt.CursorShape.ArrowCursor)
 
     def _unhover(self) -> None:
         if isinstance(self._hovered, NodeItem):
@@ -263,7 +265,7 @@ class GraphView(QGraphicsView):
         self._unhover()
         super().leaveEvent(event)
 
-    # --- keys --------------------------------------------------------------------------------------------------
+    # --- keys ------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
@@ -302,7 +304,7 @@ class GraphView(QGraphicsView):
             self._show_cursor()
         super().focusOutEvent(event)
 
-    # --- the rest ----------------------------------------------------------------------------------------------
+    # --- the rest --------------------------------------------------------------------------------------
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):

@@ -120,7 +120,7 @@ class GraphWorkspace(QWidget):
         self._show_problems()
         self._place_floating()
 
-    # --- commands ----------------------------------------------------------------------------------------------
+    # --- commands --------------------------------------------------------------------------------------
 
     def commands(self) -> tuple[CanvasCommand, ...]:
         """Everything that can be done here, for the window's command table."""
@@ -161,7 +161,7 @@ class GraphWorkspace(QWidget):
         base = str(path.parent) if path is not None else ""
         return self.bridge.submit(self.document.graph, targets, self.document.title, base)
 
-    # --- palette -----------------------------------------------------------------------------------------------
+    # --- palette ---------------------------------------------------------------------------------------
 
     @Slot(object, object)
     def open_palette(self, at: QPointF, anchor: PortFace | None) -> None:
@@ -194,7 +194,7 @@ class GraphWorkspace(QWidget):
         self.view.setFocus()
         self.view.reveal(node)
 
-    # --- notices and the menu ----------------------------------------------------------------------------------
+    # --- notices and the menu --------------------------------------------------------------------------
 
     @Slot(object)
     def show_notice(self, error: ErrorInfo) -> None:
@@ -229,7 +229,7 @@ class GraphWorkspace(QWidget):
             action.triggered.connect(lambda _=False, run=command.callback: run())
         return menu
 
-    # --- following ---------------------------------------------------------------------------------------------
+    # --- following -------------------------------------------------------------------------------------
 
     @Slot()
     def _document_changed(self) -> None:
@@ -266,7 +266,10 @@ class GraphWorkspace(QWidget):
         self.scene.show_problems(problems)
         graph, registry = self.document.graph, self.document.registry
         self.bar.show_problems(
-            [(title_of(graph, registry, problem.node) if problem.node else "", problem) for problem in problems]
+            [
+                (title_of(graph, registry, problem.node) if problem.node else "", problem)
+                for problem in problems
+            ]
         )
 
     @Slot(str)
@@ -309,7 +312,7 @@ class GraphWorkspace(QWidget):
         self.view.resetCachedContent()
         self.view.viewport().update()
 
-    # --- events ------------------------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.view and isinstance(event, QKeyEvent):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,13 @@ from pipelines.graph.values import Image, ListValue
 
 RUNS: Counter[str] = Counter()
 """How often each node type ran; the ``runs`` fixture empties it."""
+_LOCK = threading.Lock()
+
+
+def count(node: Node) -> None:
+    """Note one run; lanes run nodes at the same time."""
+    with _LOCK:
+        RUNS[node.id] += 1
 
 
 class Constant(Node):
@@ -36,7 +43,7 @@ class Constant(Node):
         value: Any = Param(0, "Value")
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         return {"value": params.value}
 
 
@@ -48,7 +55,7 @@ class Add(Node):
     outputs = (Output("value", types.Number),)
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         return {"value": inputs["a"] + inputs["b"]}
 
 
@@ -60,7 +67,7 @@ class Fail(Node):
     outputs = (Output("value", types.Any),)
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         raise ArithmeticFailed(left=1, operation="/", right=0)
 
 
@@ -89,7 +96,7 @@ class Switch(Node):
         return frozenset({"on" if params["use_on"] else "off"})
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         return {"value": inputs["on" if params.use_on else "off"]}
 
 
@@ -103,7 +110,7 @@ class Items(Node):
         items: list[Any] = Param([], "Items")
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         return {"items": ListValue(params.items)}
 
 
@@ -115,7 +122,7 @@ class Seeded(Node):
     outputs = (Output("text", types.Text),)
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         return {"text": f"{inputs['text']}:{inputs['seed']}"}
 
 
@@ -129,7 +136,7 @@ class Picture(Node):
         size: int = Param(4, "Size", ge=1, le=64)
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         return {"image": Image(np.zeros((params.size, params.size, 3), np.uint8))}
 
 
@@ -155,7 +162,7 @@ class Slow(Node):
         steps: int = Param(1000, "Steps")
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         for step in range(params.steps):
             context.cancel.check()
             context.progress(step + 1, params.steps)
@@ -177,7 +184,7 @@ class Read(Node):
         return file_fingerprint(resources.path(params["path"]))
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         path = context.path(params.path)
         if not path.exists():
             raise FileMissing(path=str(path))
@@ -192,14 +199,183 @@ class Save(Node):
     outputs = (Output("path", types.Text),)
 
     def run(self, inputs, params, context):
-        RUNS[self.id] += 1
+        count(self)
         path = context.output_dir / "saved.txt"
         path.write_text(inputs["text"])
         return {"path": str(path)}
 
 
+class Sampler(Node):
+    """Params with ranges, a choice and a seed; ``batch`` > 1 gives a list."""
+
+    id, title, version = "stub.sampler", "Sampler", 2
+    outputs = (Output("image", types.Image),)
+
+    class Params(NodeParams):
+        steps: int = Param(16, "Steps", ge=1, le=1000)
+        strength: float = Param(0.5, "Strength", gt=0, le=1)
+        method: Literal["euler", "heun"] = Param("euler", "Method")
+        seed: int | None = Param(None, "Seed", widget="seed", ge=0, le=2**64 - 1)
+        batch: int = Param(1, "Batch", ge=1, le=8)
+
+    @classmethod
+    def output_ports(cls, params):
+        many = params.get("batch", 1) > 1
+        return (Output("image", types.list_of(types.Image) if many else types.Image),)
+
+    def run(self, inputs, params, context):
+        count(self)
+        seeds = [(params.seed or 0) + index for index in range(params.batch)]
+        made = ListValue(Image(np.full((2, 2, 3), seed % 256, np.uint8), {"seed": seed}) for seed in seeds)
+        return {"image": made if params.batch > 1 else made[0]}
+
+
+class Slots(Node):
+    """A template whose slots are ports."""
+
+    id, title = "stub.slots", "Slots"
+    outputs = (Output("text", types.Text),)
+
+    class Params(NodeParams):
+        template: str = Param("", "Template")
+
+    @classmethod
+    def input_ports(cls, params):
+        return tuple(Input(name, types.Text) for name in dict.fromkeys(params["template"].split()))
+
+    def run(self, inputs, params, context):
+        count(self)
+        return {"text": " ".join(str(inputs[name]) for name in params.template.split())}
+
+
+class Typed(Node):
+    """One input of each type that has a literal or a conversion; gives back what it got, by class and text."""
+
+    id, title = "stub.typed", "Typed"
+    inputs = tuple(
+        Input(kind.name.lower(), kind, default=None)
+        for kind in (
+            types.Text, types.Number, types.Integer, types.Boolean, types.Choice, types.Seed, types.Size,
+            types.Json, types.Image, types.Mask,
+        )
+    )  # fmt: skip
+    outputs = (Output("got", types.Json),)
+
+    def run(self, inputs, params, context):
+        count(self)
+        return {"got": {name: value for name, value in inputs.items() if value is not None}}
+
+
+class Gather(Node):
+    """Takes a list whole."""
+
+    id, title = "stub.gather", "Gather"
+    inputs = (Input("items", types.list_of(types.Text)), Input("joint", types.Text, default=","))
+    outputs = (Output("text", types.Text), Output("length", types.Integer))
+
+    def run(self, inputs, params, context):
+        count(self)
+        return {"text": inputs["joint"].join(inputs["items"]), "length": len(inputs["items"])}
+
+
+class Split(Node):
+    """Makes a list of each text."""
+
+    id, title = "stub.split", "Split"
+    inputs = (Input("text", types.Text),)
+    outputs = (Output("items", types.list_of(types.Text)),)
+
+    def run(self, inputs, params, context):
+        count(self)
+        return {"items": ListValue(inputs["text"].split())}
+
+
+class Join(Node):
+    """a then b."""
+
+    id, title = "stub.join", "Join"
+    inputs = (Input("b", types.Text), Input("a", types.Text))
+    outputs = (Output("text", types.Text),)
+
+    class Params(NodeParams):
+        separator: str = Param("+", "Separator")
+
+    def run(self, inputs, params, context):
+        count(self)
+        return {"text": f"{inputs['a']}{params.separator}{inputs['b']}"}
+
+
+class Tamper(Node):
+    """Changes the JSON it is given, input and param."""
+
+    id, title = "stub.tamper", "Tamper"
+    inputs = (Input("data", types.Json),)
+    outputs = (Output("data", types.Json),)
+
+    class Params(NodeParams):
+        extra: Any = Param([], "Extra")
+
+    def run(self, inputs, params, context):
+        inputs["data"]["list"].append("tampered")
+        params.extra.append("tampered")
+        return {"data": inputs["data"]}
+
+
+class Meet(Node):
+    """Waits until another one waits too: only two lanes' threads at once can end it."""
+
+    id, title = "stub.meet", "Meet"
+    inputs = (Input("after", types.Any, default=None),)
+    outputs = (Output("value", types.Text),)
+    barrier = threading.Barrier(2)
+
+    class Params(NodeParams):
+        name: str = Param("", "Name")
+
+    def run(self, inputs, params, context):
+        self.barrier.wait(20)
+        return {"value": params.name}
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named like that of a library that must not be imported here."""
+
+
+class Greedy(Node):
+    """Runs out of memory."""
+
+    id, title = "stub.greedy", "Greedy"
+    outputs = (Output("value", types.Any),)
+
+    class Params(NodeParams):
+        device: bool = Param(False, "Device")
+
+    def run(self, inputs, params, context):
+        if params.device:
+            raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        raise MemoryError
+
+
+class Careless(Node):
+    """Raises where it says what it reads, or returns what it didn't declare."""
+
+    id, title = "stub.careless", "Careless"
+    outputs = (Output("value", types.Any),)
+
+    class Params(NodeParams):
+        path: str = Param("", "Path")
+
+    @classmethod
+    def fingerprint(cls, params, resources):
+        return {}[params["path"]] if params["path"] else ""
+
+    def run(self, inputs, params, context):
+        return {"surprise": 1}
+
+
 REGISTRY = Registry(
-    Constant, Add, Fail, Crash, Switch, Items, Seeded, Picture, Scribble, Slow, Read, Save
+    Constant, Add, Fail, Crash, Switch, Items, Seeded, Picture, Scribble, Slow, Read, Save, Sampler, Slots, Typed,
+    Gather, Split, Join, Tamper, Meet, Greedy, Careless,
 )  # fmt: skip
 
 
@@ -267,7 +443,9 @@ class Bench:
     def path(self, text: str) -> Path:
         return self.folder / text
 
-    def run(self, graph: Graph, targets: list[str] | None = None, registry: Registry = REGISTRY, salt: str = ""):
+    def run(
+        self, graph: Graph, targets: list[str] | None = None, registry: Registry = REGISTRY, salt: str = ""
+    ):
         self.started.clear()
         return execute(
             plan(graph, registry, targets), cache=self.cache, lanes=self.lanes, cancel=self.cancel, listener=self,

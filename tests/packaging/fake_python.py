@@ -1,7 +1,7 @@
-"""Plays the environment's Python in tests: pip that installs empty packages, ``venv``, and Diptych that echoes.
+"""Plays the environment's Python in tests: a pip that installs empty packages, ``venv``, an echoing Diptych.
 
-It notes every call in ``calls.jsonl`` beside the environment. The file ``plan.json`` there names what goes wrong:
-a list of ``{"when": word, "do": action, "times": n}``, where ``when`` must be among the arguments.
+It notes every call in ``calls.jsonl`` beside the environment. The file ``plan.json`` there names what goes
+wrong: a list of ``{"when": word, "do": action, "times": n}``; ``when`` must be among the arguments.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def planned(root: Path, arguments: list[str]) -> str:
     file = root / "plan.json"
     plan = json.loads(file.read_text()) if file.exists() else []
     for fault in plan:
-        if fault["times"] > 0 and any(fault["when"] in argument for argument in arguments):
+        if fault["times"] > 0 and fault["when"] in arguments:
             fault["times"] -= 1
             file.write_text(json.dumps(plan))
             return str(fault["do"])
@@ -78,7 +78,9 @@ def make_environment(root: Path) -> None:
     environment = root / ".venv"
     (environment / "bin").mkdir(parents=True, exist_ok=True)
     python = environment / "bin" / "python"
-    python.write_text(f"#!{sys.executable} -SE\nimport sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n")
+    python.write_text(
+        f"#!{sys.executable} -SE\nimport sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    )
     with python.open("a") as file:
         file.write("from pathlib import Path\nfrom fake_python import main\n")
         file.write(f"sys.exit(main(Path({str(root)!r}), sys.argv[1:]))\n")
@@ -95,7 +97,9 @@ def pip(root: Path, arguments: list[str]) -> int:
             print("pip 26.3 from nowhere (python 3.11)")
         case "download":
             wheel = root / "wheel.whl"
-            shutil.copyfile(wheel, Path(arguments[arguments.index("--dest") + 1]) / "some_model-1.0-py3-none-any.whl")
+            shutil.copyfile(
+                wheel, Path(arguments[arguments.index("--dest") + 1]) / "some_model-1.0-py3-none-any.whl"
+            )
         case "uninstall":
             for entry in packages.iterdir():
                 name = entry.name.partition("-")[0].replace("_", "-")

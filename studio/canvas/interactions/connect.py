@@ -47,7 +47,7 @@ class Connect(Interaction):
         """The graph that the new wire is checked against."""
         return self.document.graph
 
-    # --- dragging ----------------------------------------------------------------------------------------------
+    # --- dragging --------------------------------------------------------------------------------------
 
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         if self._draft is None:
@@ -110,7 +110,7 @@ class Connect(Interaction):
                 if not fits:
                     refused.add((port.is_output, port.name))
                     self._refused.add(self._key(port))
-            item.set_marks(refused=frozenset(refused))
+            item.set_marks(refused=frozenset(refused), drawing=True)
 
     def _fits(self, kind: PortType) -> bool:
         if self.anchor.is_output:
@@ -133,7 +133,7 @@ class Connect(Interaction):
         if port is not None:
             self.scene.nodes[port.node].set_marks(lit_port=(port.is_output, port.name))
 
-    # --- the end -----------------------------------------------------------------------------------------------
+    # --- the end ---------------------------------------------------------------------------------------
 
     def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         dragged, port = self.dragging, self._port_near(at) if self.dragging else None
@@ -144,9 +144,7 @@ class Connect(Interaction):
         if port is None:
             if self.scene.node_at(at) is None:
                 self.dropped_on_canvas(at, view_at)
-        elif not refused:
-            self._try(port)
-        elif port != self.anchor and port.node != self.anchor.node:
+        elif not refused or (port != self.anchor and port.node != self.anchor.node):
             self._try(port)
 
     def _try(self, port: PortFace) -> None:
@@ -172,7 +170,7 @@ class Connect(Interaction):
             self.scene.removeItem(self._draft)
             self._draft = None
         for item in self.scene.nodes.values():
-            item.set_marks(refused=frozenset())
+            item.set_marks(refused=frozenset(), drawing=False)
         QToolTip.hideText()
 
 

@@ -81,7 +81,7 @@ class NodeItem(QGraphicsItem):
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
         paint_node(painter, self.face, self.state, self.marks, self.style, self._height, zoom)
 
-    # --- asking ------------------------------------------------------------------------------------------------
+    # --- asking ----------------------------------------------------------------------------------------
 
     def port_at(self, at: QPointF, reach: float) -> PortFace | None:
         """The port nearest to a point of the scene, if it is within ``reach``."""

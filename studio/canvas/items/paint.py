@@ -30,6 +30,8 @@ class Marks:
     lit_port: tuple[bool, str] | None = None
     refused: frozenset[tuple[bool, str]] = frozenset()
     """Ports that can't take the wire being drawn."""
+    drawing: bool = False
+    """A wire is being drawn."""
     problems: dict[str, str] = field(default_factory=dict)
     """Port or param name (empty: the node itself) -> text."""
     problem_count: int = 0
@@ -58,7 +60,13 @@ def picture_size(face: NodeFace, state: NodeState, style: CanvasStyle) -> QRectF
 
 
 def paint_node(
-    painter: QPainter, face: NodeFace, state: NodeState, marks: Marks, style: CanvasStyle, height: float, zoom: float
+    painter: QPainter,
+    face: NodeFace,
+    state: NodeState,
+    marks: Marks,
+    style: CanvasStyle,
+    height: float,
+    zoom: float,
 ) -> None:
     """Paint a node with its top left corner at (0, 0)."""
     body = QRectF(0, 0, face.width, height)
@@ -133,7 +141,9 @@ def _title(
     painter.setPen(style.colour("text"))
     room = right - left - 6
     name = style.title_metrics.elidedText(face.title, Qt.TextElideMode.ElideRight, room)
-    painter.drawText(QRectF(left, 0, room, m.title), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+    painter.drawText(
+        QRectF(left, 0, room, m.title), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name
+    )
 
 
 def _title_right(
@@ -297,7 +307,9 @@ def _border(
         dashed = style.hairline(style.colour("text3"))
         dashed.setDashPattern([4, 3])
         painter.setPen(dashed)
-        painter.drawRoundedRect(body.adjusted(3, 3, -3, -3), style.metrics.radius - 3, style.metrics.radius - 3)
+        painter.drawRoundedRect(
+            body.adjusted(3, 3, -3, -3), style.metrics.radius - 3, style.metrics.radius - 3
+        )
 
 
 def _port(painter: QPainter, port: PortFace, marks: Marks, style: CanvasStyle, full: bool) -> None:
@@ -305,6 +317,8 @@ def _port(painter: QPainter, port: PortFace, marks: Marks, style: CanvasStyle, f
     opacity = painter.opacity()
     if key in marks.refused:
         painter.setOpacity(opacity * 0.22)
+    elif port.quiet and not (marks.hovered or marks.lit_port == key or marks.drawing):
+        painter.setOpacity(opacity * 0.4)
     if full:
         style.paint_port(painter, port.at, port.type, linked=port.linked, lit=marks.lit_port == key)
     else:

@@ -1,0 +1,252 @@
+"""Every action, in one table: id, title, shortcut, menu, when it can be used, and what it calls.
+
+Menus, tool buttons, shortcuts, the command palette and the keyboard table of the README are made from it; nothing
+else defines an action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+from studio.theme import current_theme
+from studio.translate import tr
+
+
+class Studio(Protocol):
+    """What commands may ask and call; :class:`studio.actions.Actions` is the one that does it."""
+
+    def in_create(self) -> bool: ...
+    def in_graph(self) -> bool: ...
+    def has_result(self) -> bool: ...
+    def has_saved_result(self) -> bool: ...
+    def is_running(self) -> bool: ...
+    def can_run(self) -> bool: ...
+    def can_undo(self) -> bool: ...
+    def can_redo(self) -> bool: ...
+    def new(self) -> None: ...
+    def open(self) -> None: ...
+    def save(self) -> None: ...
+    def save_as(self) -> None: ...
+    def open_template(self, name: str) -> None: ...
+    def preferences(self) -> None: ...
+    def quit(self) -> None: ...
+    def undo(self) -> None: ...
+    def redo(self) -> None: ...
+    def paste_picture(self) -> None: ...
+    def copy_picture(self) -> None: ...
+    def save_picture_as(self) -> None: ...
+    def open_folder(self) -> None: ...
+    def use_settings(self) -> None: ...
+    def use_seed(self) -> None: ...
+    def open_result_graph(self) -> None: ...
+    def delete_picture(self) -> None: ...
+    def step_picture(self, by: int) -> None: ...
+    def generate(self) -> None: ...
+    def generate_new_seed(self) -> None: ...
+    def cancel(self) -> None: ...
+    def rescan_models(self) -> None: ...
+    def own_model(self) -> None: ...
+    def show_workspace(self, name: str) -> None: ...
+    def show_panel(self, name: str) -> None: ...
+    def toggle_panel(self) -> None: ...
+    def focus_prompt(self) -> None: ...
+    def zoom(self, how: str) -> None: ...
+    def open_palette(self) -> None: ...
+    def next_theme(self) -> None: ...
+    def scale_text(self, by: float) -> None: ...
+    def full_screen(self) -> None: ...
+    def show_keyboard(self) -> None: ...
+    def show_problems(self) -> None: ...
+    def copy_diagnostics(self) -> None: ...
+    def about(self) -> None: ...
+
+
+def always(studio: Studio) -> bool:
+    """The command can be used at any time."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One action. ``title`` is a source text; ``shortcut`` in Qt's portable notation; ``also`` are further keys."""
+
+    id: str
+    title: str
+    shortcut: str
+    menu: str
+    callback: Callable[[Studio], None]
+    when: Callable[[Studio], bool] = always
+    icon: str = ""
+    also: tuple[str, ...] = ()
+    break_before: bool = False
+    in_palette: bool = True
+
+
+MENUS: Final = ("File", "Edit", "Picture", "Run", "View", "Help")
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command("file.new", "Start page", "Ctrl+N", "File", lambda s: s.new(), icon="new"),
+    Command("file.prompt_to_image", "New: prompt to image", "Ctrl+Alt+1", "File",
+            lambda s: s.open_template("prompt_to_image"), icon="image"),
+    Command("file.text_model_writes", "New: let the text model write the prompt", "Ctrl+Alt+2", "File",
+            lambda s: s.open_template("text_model_writes"), icon="language"),
+    Command("file.variations", "New: variations", "Ctrl+Alt+3", "File",
+            lambda s: s.open_template("variations"), icon="variations"),
+    Command("file.open", "Open…", "Ctrl+O", "File", lambda s: s.open(), icon="open", break_before=True),
+    Command("file.save", "Save the graph", "Ctrl+S", "File", lambda s: s.save(), icon="save"),
+    Command("file.save_as", "Save the graph as…", "Ctrl+Shift+S", "File", lambda s: s.save_as(), icon="save_as"),
+    Command("file.preferences", "Settings…", "Ctrl+,", "File", lambda s: s.preferences(), icon="settings",
+            break_before=True),
+    Command("file.quit", "Quit", "Ctrl+Q", "File", lambda s: s.quit(), icon="close", break_before=True),
+    Command("edit.undo", "Undo", "Ctrl+Z", "Edit", lambda s: s.undo(), lambda s: s.can_undo(), "undo"),
+    Command("edit.redo", "Redo", "Ctrl+Shift+Z", "Edit", lambda s: s.redo(), lambda s: s.can_redo(), "redo",
+            ("Ctrl+Y",)),
+    Command("edit.paste_picture", "Paste a picture", "Ctrl+Shift+V", "Edit", lambda s: s.paste_picture(),
+            icon="paste", break_before=True),
+    Command("edit.focus_prompt", "Go to the prompt", "Ctrl+L", "Edit", lambda s: s.focus_prompt(), icon="text"),
+    Command("picture.copy", "Copy the picture", "Ctrl+Shift+C", "Picture", lambda s: s.copy_picture(),
+            lambda s: s.has_result(), "copy"),
+    Command("picture.save_as", "Save the picture as…", "Ctrl+E", "Picture", lambda s: s.save_picture_as(),
+            lambda s: s.has_result(), "save_as"),
+    Command("picture.open_folder", "Open its folder", "Ctrl+Shift+O", "Picture", lambda s: s.open_folder(),
+            lambda s: s.has_saved_result(), "folder"),
+    Command("picture.use_settings", "Use these settings", "Ctrl+Shift+U", "Picture", lambda s: s.use_settings(),
+            lambda s: s.has_result(), "reuse", break_before=True),
+    Command("picture.use_seed", "Use this seed", "Ctrl+Shift+E", "Picture", lambda s: s.use_seed(),
+            lambda s: s.has_result(), "seed"),
+    Command("picture.open_graph", "Open the graph that made it", "Ctrl+Shift+G", "Picture",
+            lambda s: s.open_result_graph(), lambda s: s.has_saved_result(), "graph"),
+    Command("picture.previous", "Previous picture", "Alt+Left", "Picture", lambda s: s.step_picture(-1),
+            lambda s: s.has_result(), "chevron_left", break_before=True),
+    Command("picture.next", "Next picture", "Alt+Right", "Picture", lambda s: s.step_picture(1),
+            lambda s: s.has_result(), "chevron_right"),
+    Command("picture.delete", "Move to the bin…", "Ctrl+Delete", "Picture", lambda s: s.delete_picture(),
+            lambda s: s.has_result(), "trash", break_before=True),
+    Command("run.generate", "Generate", "Ctrl+Return", "Run", lambda s: s.generate(), lambda s: s.can_run(),
+            "play", ("Ctrl+Enter",)),
+    Command("run.new_seed", "Generate with a new seed", "Ctrl+Shift+Return", "Run",
+            lambda s: s.generate_new_seed(), lambda s: s.can_run(), "dice", ("Ctrl+Shift+Enter",)),
+    Command("run.cancel", "Cancel the run", "Ctrl+.", "Run", lambda s: s.cancel(), lambda s: s.is_running(), "stop"),
+    Command("run.own_model", "Use a model of my own…", "Ctrl+M", "Run", lambda s: s.own_model(), icon="model",
+            break_before=True),
+    Command("run.rescan_models", "Look for models again", "F5", "Run", lambda s: s.rescan_models(), icon="reset"),
+    Command("view.create", "Create", "Ctrl+1", "View", lambda s: s.show_workspace("create"), icon="create"),
+    Command("view.graph", "Graph", "Ctrl+2", "View", lambda s: s.show_workspace("graph"), icon="graph"),
+    Command("view.panel", "Show or hide the side panel", "F9", "View", lambda s: s.toggle_panel(),
+            icon="panel_right", break_before=True),
+    Command("view.inspector", "Inspector", "Ctrl+Shift+I", "View", lambda s: s.show_panel("inspector"),
+            icon="inspector"),
+    Command("view.queue", "Queue", "Ctrl+Shift+Q", "View", lambda s: s.show_panel("queue"), icon="queue"),
+    Command("view.log", "Log", "Ctrl+Shift+J", "View", lambda s: s.show_panel("log"), icon="log"),
+    Command("view.zoom_in", "Zoom in", "Ctrl++", "View", lambda s: s.zoom("in"), icon="zoom_in",
+            also=("Ctrl+=",), break_before=True),
+    Command("view.zoom_out", "Zoom out", "Ctrl+-", "View", lambda s: s.zoom("out"), icon="zoom_out"),
+    Command("view.fit", "Fit into the view", "Ctrl+0", "View", lambda s: s.zoom("fit"), icon="fit"),
+    Command("view.actual", "100 %", "Ctrl+Alt+0", "View", lambda s: s.zoom("actual"), icon="actual"),
+    Command("view.theme", "Switch between dark and light", "Ctrl+Shift+L", "View", lambda s: s.next_theme(),
+            icon="theme", break_before=True),
+    Command("view.text_larger", "Larger text", "Ctrl+Alt++", "View", lambda s: s.scale_text(0.1), icon="plus",
+            also=("Ctrl+Alt+=",)),
+    Command("view.text_smaller", "Smaller text", "Ctrl+Alt+-", "View", lambda s: s.scale_text(-0.1), icon="minus"),
+    Command("view.full_screen", "Full screen", "F11", "View", lambda s: s.full_screen(), icon="actual"),
+    Command("help.palette", "Find a command…", "Ctrl+Shift+P", "Help", lambda s: s.open_palette(), icon="search",
+            in_palette=False),
+    Command("help.keyboard", "Keyboard", "F1", "Help", lambda s: s.show_keyboard(), icon="keyboard"),
+    Command("help.problems", "Problems", "F8", "Help", lambda s: s.show_problems(), icon="warning"),
+    Command("help.diagnostics", "Copy diagnostics", "Ctrl+Shift+F1", "Help", lambda s: s.copy_diagnostics(),
+            icon="copy", break_before=True),
+    Command("help.about", "About Diptych", "Shift+F1", "Help", lambda s: s.about(), icon="info"),
+)  # fmt: skip
+
+
+def native(shortcut: str) -> str:
+    """A shortcut as this system writes it."""
+    return QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def keyboard_table(extra: Iterable[tuple[str, str, str]] = ()) -> str:
+    """The keyboard table as Markdown, menu by menu. ``extra`` rows are (menu, title, shortcut)."""
+    rows = [(command.menu, command.title.rstrip("…"), command.shortcut) for command in COMMANDS]
+    lines = ["| Menu | Action | Keys |", "|---|---|---|"]
+    for menu, title, shortcut in [*rows, *extra]:
+        keys = shortcut.replace("Return", "Enter").replace("Ctrl++", "Ctrl+Plus").replace("Ctrl+Alt++", "Ctrl+Alt+Plus")
+        lines.append(f"| {menu} | {title} | `{keys}` |")
+    return "\n".join(lines) + "\n"
+
+
+class CommandTable(QObject):
+    """The commands as :class:`QAction` s of one window."""
+
+    def __init__(self, studio: Studio, window: QWidget, commands: Iterable[Command] = COMMANDS) -> None:
+        super().__init__(window)
+        self._studio, self._window = studio, window
+        self._commands: dict[str, Command] = {}
+        self._actions: dict[str, QAction] = {}
+        for command in commands:
+            self.add(command)
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self._commands.values())
+
+    def add(self, command: Command) -> QAction:
+        """One more. Ids and shortcuts can be given once only."""
+        if command.id in self._commands:
+            raise ValueError(f"command {command.id} is there twice")
+        action = QAction(tr(command.title), self)
+        action.setObjectName(command.id)
+        action.setShortcuts([QKeySequence(key) for key in (command.shortcut, *command.also) if key])
+        action.setAutoRepeat(False)
+        if command.icon:
+            action.setIcon(current_theme().icon(command.icon))
+        keys = native(command.shortcut)
+        action.setToolTip(f"{tr(command.title).rstrip('…')} ({keys})" if keys else tr(command.title))
+        action.triggered.connect(lambda: self.run(command.id))
+        self._commands[command.id] = command
+        self._actions[command.id] = action
+        self._window.addAction(action)
+        return action
+
+    def action(self, command: str) -> QAction:
+        """The action of a command, for a menu or a button."""
+        return self._actions[command]
+
+    def command(self, command: str) -> Command:
+        """The command itself."""
+        return self._commands[command]
+
+    def available(self) -> list[Command]:
+        """All that can be used now (for the palette)."""
+        return [item for item in self._commands.values() if item.in_palette and item.when(self._studio)]
+
+    def run(self, command: str) -> None:
+        """Do it, if it can be done now."""
+        found = self._commands[command]
+        if found.when(self._studio):
+            found.callback(self._studio)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Grey out what can't be used now."""
+        for name, action in self._actions.items():
+            action.setEnabled(self._commands[name].when(self._studio))
+
+    def fill(self, bar: QMenuBar) -> dict[str, QMenu]:
+        """The menus, in the order of :data:`MENUS`."""
+        menus = {}
+        for title in MENUS:
+            menu = QMenu(tr(title), bar)
+            bar.addMenu(menu)
+            for command in self._commands.values():
+                if command.menu == title:
+                    if command.break_before:
+                        menu.addSeparator()
+                    menu.addAction(self._actions[command.id])
+            menu.aboutToShow.connect(self.refresh)
+            menus[title] = menu
+        return menus

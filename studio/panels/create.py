@@ -1,0 +1,229 @@
+"""The Create workspace: the form on the left, the picture and the strip of pictures on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QDrag, QImage
+from PySide6.QtWidgets import QFrame, QMenu, QSplitter, QVBoxLayout, QWidget
+
+from pipelines.errors import ErrorInfo
+from studio.commands import CommandTable
+from studio.panels.binding import Binding
+from studio.panels.create_form import CreateForm
+from studio.panels.model_choices import ModelChoices
+from studio.panels.result import ResultPanel
+from studio.results import Result, mime_of
+from studio.runs import RunRecord, RunTracker
+from studio.settings import SettingsStore
+from studio.translate import tr
+from studio.widgets.filmstrip import Filmstrip
+
+_PICTURE_TOOLS = ("view.fit", "picture.use_settings", "picture.copy", "picture.save_as", "picture.open_folder")
+_MENU = (
+    "picture.use_settings", "picture.use_seed", "picture.open_graph", "",
+    "picture.copy", "picture.save_as", "picture.open_folder", "", "picture.delete",
+)  # fmt: skip
+_FIELD_OF = {"PromptTooLong": "prompt"}
+"""Errors that concern a field although they name no port."""
+
+
+class CreateWorkspace(QWidget):
+    """``run_requested`` comes from the form; ``new_seed_requested`` and ``save_elsewhere`` from a message."""
+
+    run_requested = Signal()
+    cancel_requested = Signal()
+    new_seed_requested = Signal()
+    example_requested = Signal()
+    save_elsewhere = Signal(object)
+    diagnostics_requested = Signal(str)
+
+    def __init__(
+        self,
+        binding: Binding,
+        models: ModelChoices,
+        tracker: RunTracker,
+        settings: SettingsStore,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._tracker, self._settings, self._binding = tracker, settings, binding
+        self.form = CreateForm(binding, models, settings)
+        self.result = ResultPanel()
+        self.strip = Filmstrip(tracker.results)
+        self._menu: QMenu | None = None
+        self._lay_out()
+        self.form.run_requested.connect(self.run_requested)
+        self.form.cancel_requested.connect(self.cancel_requested)
+        self.result.example_requested.connect(self.example_requested)
+        self.result.view.drag_requested.connect(self._drag)
+        self.result.banner.diagnostics_requested.connect(self.diagnostics_requested)
+        self.strip.result_selected.connect(self._selected)
+        tracker.changed.connect(self._run_changed)
+        tracker.preview_arrived.connect(self.result.show_preview)
+        tracker.text_arrived.connect(self.result.show_text)
+        tracker.result_added.connect(self._result_added)
+        tracker.already_made.connect(self._already_made)
+        tracker.run_failed.connect(self._failed)
+        tracker.warned.connect(self._warned)
+        tracker.run_ended.connect(self._ended)
+        tracker.results.rowsInserted.connect(self._show_strip)
+        tracker.results.rowsRemoved.connect(self._show_strip)
+        tracker.results.modelReset.connect(self._show_strip)
+        self._show_strip()
+
+    def _lay_out(self) -> None:
+        left = QFrame()
+        left.setProperty("role", "panel")
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.form)
+        right = QFrame()
+        right.setProperty("role", "stage")
+        stage = QVBoxLayout(right)
+        stage.setContentsMargins(0, 0, 0, 0)
+        stage.setSpacing(0)
+        rule = QFrame()
+        rule.setProperty("role", "rule")
+        self._strip_box = QFrame()
+        self._strip_box.setProperty("role", "panel")
+        box = QVBoxLayout(self._strip_box)
+        box.setContentsMargins(8, 4, 8, 4)
+        box.addWidget(self.strip)
+        stage.addWidget(self.result, 1)
+        stage.addWidget(rule)
+        stage.addWidget(self._strip_box)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
+        self.splitter.addWidget(left)
+        self.splitter.addWidget(right)
+        self.splitter.setStretchFactor(0, 0)
+        self.splitter.setStretchFactor(1, 1)
+        left.setMinimumWidth(260)
+        right.setMinimumWidth(320)
+        width = self._settings.values.form_width
+        self.splitter.setSizes([width, 10_000])
+        self.splitter.splitterMoved.connect(self._moved)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.splitter)
+
+    def connect_commands(self, commands: CommandTable) -> None:
+        """Tool buttons and the context menu are made from the command table."""
+        self.result.add_tools([commands.action(name) for name in _PICTURE_TOOLS])
+        self._menu = QMenu(self)
+        for name in _MENU:
+            if name:
+                self._menu.addAction(commands.action(name))
+            else:
+                self._menu.addSeparator()
+        self._menu.aboutToShow.connect(commands.refresh)
+        self.strip.menu_requested.connect(self._open_menu)
+        self.result.view.menu_requested.connect(self._open_menu)
+
+    @Slot(object)
+    def _open_menu(self, at: QPoint) -> None:
+        if self._menu is not None and self.current is not None:
+            self._menu.popup(at)
+
+    @Slot(int, int)
+    def _moved(self, position: int, index: int) -> None:
+        self._settings.change(form_width=min(max(position, 240), 800))
+
+    # --- pictures ----------------------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> Result | None:
+        """The picture on show."""
+        return self.result.result
+
+    @Slot()
+    def _show_strip(self) -> None:
+        self._strip_box.setVisible(self._tracker.results.rowCount() > 0)
+
+    @Slot(int)
+    def _selected(self, row: int) -> None:
+        result = self._tracker.results.result(row)
+        if result is not self.current:
+            self.result.show_result(result)
+        if result is not None:
+            self.form.show_drawn_seed(result.seed)
+
+    @Slot(int)
+    def _result_added(self, row: int) -> None:
+        result = self._tracker.results.result(row)
+        if result is None:
+            return
+        image = self._tracker.results.index(row).data(Qt.ItemDataRole.UserRole + 1)
+        full = image if isinstance(image, QImage) and _is_whole(image, result) else None
+        self.result.show_result(result, full)
+        self.strip.select(row)
+        self.form.show_drawn_seed(result.seed)
+
+    def select_last(self, row: int = -1) -> None:
+        """Show a picture of last time (the newest)."""
+        count = self._tracker.results.rowCount()
+        if count:
+            self.strip.select(row if 0 <= row < count else count - 1)
+
+    @Slot()
+    def _drag(self) -> None:
+        if self.current is not None and self.current.path:
+            drag = QDrag(self)
+            drag.setMimeData(mime_of([self.current]))
+            drag.exec(Qt.DropAction.CopyAction)
+
+    # --- runs --------------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _run_changed(self) -> None:
+        self.form.set_running(self._tracker.current is not None, self._tracker.waiting)
+
+    def begin(self) -> None:
+        """A run was asked for: messages of the one before are out of date."""
+        self.form.clear_messages()
+        self.result.banner.hide()
+
+    @Slot(object)
+    def _ended(self, run: RunRecord) -> None:
+        if not run.rows:
+            self.result.end_preview()
+
+    @Slot(object)
+    def _already_made(self, run: RunRecord) -> None:
+        self.result.banner.show_text(
+            tr("This picture is already made."),
+            tr("Nothing changed since it was drawn, so it is shown again."),
+            "info",
+            ((tr("Draw with a new seed"), self.new_seed_requested.emit),),
+        )
+
+    @Slot(object, object)
+    def _failed(self, error: ErrorInfo, run: RunRecord) -> None:
+        name = self._binding.name_at(error.node, error.port)
+        if name is not None:
+            self.form.show_message(name, error.text(tr), "error")
+        actions: tuple[tuple[str, Callable[[], object]], ...] = ()
+        unsaved = [row for row in run.rows if (item := self._tracker.results.result(row)) is not None and not item.path]
+        if unsaved:
+            actions = ((tr("Save elsewhere…"), lambda: self.save_elsewhere.emit(unsaved)),)
+        self.result.banner.show_error(error, actions)
+
+    @Slot(object, object)
+    def _warned(self, warning: ErrorInfo, run: RunRecord) -> None:
+        name = self._binding.name_at(warning.node, warning.port)
+        if name is None and warning.code in _FIELD_OF:
+            name = _FIELD_OF[warning.code]
+        if name is None or not self.form.show_message(name, warning.text(tr), "warning"):
+            what, why, remedy = warning.sentences(tr)
+            self.result.banner.show_text(what, " ".join(part for part in (why, remedy) if part), "warning")
+
+    def sizeHint(self) -> QSize:
+        return QSize(1100, 700)
+
+
+def _is_whole(image: QImage, result: Result) -> bool:
+    """Whether a picture of a message is the finished picture itself, not a thumbnail of it."""
+    return not result.path or max(image.width(), image.height()) > 256 or bool(result.job)

@@ -1,0 +1,201 @@
+"""The first page: three templates as cards, and what was opened lately."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from studio.theme import current_theme, icons
+from studio.translate import tr
+
+RECENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template of ``resources/templates``, with its words and picture."""
+
+    name: str
+    title: str
+    text: str
+
+    @property
+    def art(self) -> str:
+        """The icon that illustrates it."""
+        return f"art_{self.name}"
+
+
+TEMPLATES: Final = (
+    Template("prompt_to_image", "Prompt to image", "Type what you want to see, and watch it form."),
+    Template(
+        "text_model_writes",
+        "Let the text model write the prompt",
+        "Give an idea of a few words. A text model turns it into a prompt, an image model draws it.",
+    ),
+    Template("variations", "Variations", "One prompt, four seeds, four pictures to choose from."),
+)
+
+
+class TemplateCard(QFrame):
+    """A card to press; works by mouse, Enter and Space."""
+
+    pressed = Signal(str)
+
+    def __init__(self, template: Template, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.template = template
+        self.setObjectName("card")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(tr(template.title))
+        self.setAccessibleDescription(tr(template.text))
+        self.art = QLabel()
+        self.art.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.art.setObjectName("art")
+        title = QLabel(tr(template.title))
+        title.setProperty("role", "heading")
+        title.setWordWrap(True)
+        text = QLabel(tr(template.text))
+        text.setProperty("role", "body2")
+        text.setWordWrap(True)
+        words = QVBoxLayout()
+        words.setContentsMargins(16, 12, 16, 16)
+        words.setSpacing(6)
+        words.addWidget(title)
+        words.addWidget(text)
+        words.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setSpacing(0)
+        layout.addWidget(self.art)
+        layout.addLayout(words, 1)
+        self.setFixedWidth(current_theme().px(272))
+        self._recolour()
+        current_theme().changed.connect(self._recolour)
+
+    @Slot()
+    def _recolour(self) -> None:
+        theme, ratio = current_theme(), self.devicePixelRatioF()
+        self.art.setPixmap(icons.pixmap(self.template.art, theme.tokens, "text2", QSize(240, 120), ratio))
+        self._frame()
+
+    def _frame(self) -> None:
+        tokens = current_theme().tokens
+        active = self.hasFocus()
+        hover = self.underMouse()
+        line = tokens.brass if active else tokens.text3 if hover else tokens.line
+        self.setStyleSheet(
+            f"#card {{ background: {tokens.bg2 if hover else tokens.bg1}; border: {2 if active else 1}px solid {line};"
+            f" border-radius: 8px; }} #art {{ background: {tokens.bg0}; border-top-left-radius: 7px;"
+            " border-top-right-radius: 7px; padding: 10px 0; }"
+        )
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self._frame()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._frame()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self._frame()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._frame()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.pressed.emit(self.template.name)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.pressed.emit(self.template.name)
+        else:
+            super().keyPressEvent(event)
+
+
+class StartPage(QScrollArea):
+    """``template_chosen`` carries a template's name, ``file_chosen`` a path, ``open_requested`` asks for one."""
+
+    template_chosen = Signal(str)
+    file_chosen = Signal(str)
+    open_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        page = QWidget()
+        page.setProperty("role", "stage")
+        self.cards = [TemplateCard(template) for template in TEMPLATES]
+        column = QVBoxLayout()
+        column.setSpacing(16)
+        column.addStretch(2)
+        column.addLayout(self._head())
+        row = QHBoxLayout()
+        row.setSpacing(16)
+        for card in self.cards:
+            card.pressed.connect(self.template_chosen)
+            row.addWidget(card)
+        column.addSpacing(8)
+        column.addLayout(row)
+        column.addLayout(self._foot())
+        column.addStretch(3)
+        across = QHBoxLayout(page)
+        across.setContentsMargins(32, 24, 32, 24)
+        across.addStretch(1)
+        across.addLayout(column)
+        across.addStretch(1)
+        self.setWidget(page)
+        self.setFocusProxy(self.cards[0])
+
+    def _head(self) -> QVBoxLayout:
+        title = QLabel(tr("What would you like to make?"))
+        title.setProperty("role", "title")
+        text = QLabel(tr("Everything runs on this computer. Each of these works at once with the starter models."))
+        text.setProperty("role", "body2")
+        head = QVBoxLayout()
+        head.setSpacing(6)
+        head.addWidget(title)
+        head.addWidget(text)
+        return head
+
+    def _foot(self) -> QVBoxLayout:
+        foot = QVBoxLayout()
+        foot.setSpacing(4)
+        self.open_button = QPushButton(tr("Open a graph or a picture…"))
+        self.open_button.clicked.connect(self.open_requested)
+        line = QHBoxLayout()
+        line.setSpacing(12)
+        line.addWidget(self.open_button)
+        hint = QLabel(tr("or drop a picture made by Diptych here: its graph opens"))
+        hint.setProperty("role", "body2")
+        line.addWidget(hint)
+        line.addStretch(1)
+        foot.addSpacing(8)
+        foot.addLayout(line)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(0)
+        foot.addLayout(self._recent)
+        return foot
+
+    def set_recent(self, paths: tuple[str, ...]) -> None:
+        """Files opened lately, newest first; those that are gone are left out."""
+        while (item := self._recent.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for path in paths[:RECENT]:
+            button = QPushButton(Path(path).name)
+            button.setProperty("role", "link")
+            button.setToolTip(path)
+            button.clicked.connect(lambda _=False, path=path: self.file_chosen.emit(path))
+            self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
