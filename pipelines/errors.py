@@ -231,7 +231,7 @@ class UnknownTarget(DiptychError):
 
 
 class BadNodeId(DiptychError):
-    what = "{node} is not a usable node id."
+    what = "{id} is not a usable node id."
     why = "Ids have 1 to 64 letters, digits, underscores, colons or hyphens."
     remedy = "Rename the node in the file."
 

@@ -86,9 +86,11 @@ class Command:
     also: tuple[str, ...] = ()
     break_before: bool = False
     in_palette: bool = True
+    scoped: bool = False
+    """Its keys belong to the view that has the focus, which handles them itself; they are only shown."""
 
 
-MENUS: Final = ("File", "Edit", "Picture", "Run", "View", "Help")
+MENUS: Final = ("File", "Edit", "Picture", "Graph", "Run", "View", "Help")
 
 COMMANDS: Final[tuple[Command, ...]] = (
     Command("file.new", "Start page", "Ctrl+N", "File", lambda s: s.new(), icon="new"),
@@ -116,7 +118,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             lambda s: s.has_result(), "save_as"),
     Command("picture.open_folder", "Open its folder", "Ctrl+Shift+O", "Picture", lambda s: s.open_folder(),
             lambda s: s.has_saved_result(), "folder"),
-    Command("picture.use_settings", "Use these settings", "Ctrl+Shift+U", "Picture", lambda s: s.use_settings(),
+    Command("picture.use_settings", "Use these settings", "Ctrl+U", "Picture", lambda s: s.use_settings(),
             lambda s: s.has_result(), "reuse", break_before=True),
     Command("picture.use_seed", "Use this seed", "Ctrl+Shift+E", "Picture", lambda s: s.use_seed(),
             lambda s: s.has_result(), "seed"),
@@ -133,7 +135,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("run.new_seed", "Generate with a new seed", "Ctrl+Shift+Return", "Run",
             lambda s: s.generate_new_seed(), lambda s: s.can_run(), "dice", ("Ctrl+Shift+Enter",)),
     Command("run.cancel", "Cancel the run", "Ctrl+.", "Run", lambda s: s.cancel(), lambda s: s.is_running(), "stop"),
-    Command("run.own_model", "Use a model of my own…", "Ctrl+M", "Run", lambda s: s.own_model(), icon="model",
+    Command("run.own_model", "Use a model of my own…", "Ctrl+Shift+M", "Run", lambda s: s.own_model(), icon="model",
             break_before=True),
     Command("run.rescan_models", "Look for models again", "F5", "Run", lambda s: s.rescan_models(), icon="reset"),
     Command("view.create", "Create", "Ctrl+1", "View", lambda s: s.show_workspace("create"), icon="create"),
@@ -175,7 +177,11 @@ def keyboard_table(extra: Iterable[tuple[str, str, str]] = ()) -> str:
     rows = [(command.menu, command.title.rstrip("…"), command.shortcut) for command in COMMANDS]
     lines = ["| Menu | Action | Keys |", "|---|---|---|"]
     for menu, title, shortcut in [*rows, *extra]:
-        keys = shortcut.replace("Return", "Enter").replace("Ctrl++", "Ctrl+Plus").replace("Ctrl+Alt++", "Ctrl+Alt+Plus")
+        keys = (
+            shortcut.replace("Return", "Enter")
+            .replace("Ctrl++", "Ctrl+Plus")
+            .replace("Ctrl+Alt++", "Ctrl+Alt+Plus")
+        )
         lines.append(f"| {menu} | {title} | `{keys}` |")
     return "\n".join(lines) + "\n"
 
@@ -200,7 +206,10 @@ class CommandTable(QObject):
             raise ValueError(f"command {command.id} is there twice")
         action = QAction(tr(command.title), self)
         action.setObjectName(command.id)
-        action.setShortcuts([QKeySequence(key) for key in (command.shortcut, *command.also) if key])
+        if command.scoped:
+            action.setText(f"{tr(command.title)}\t{native(command.shortcut)}")
+        else:
+            action.setShortcuts([QKeySequence(key) for key in (command.shortcut, *command.also) if key])
         action.setAutoRepeat(False)
         if command.icon:
             action.setIcon(current_theme().icon(command.icon))
@@ -248,5 +257,6 @@ class CommandTable(QObject):
                         menu.addSeparator()
                     menu.addAction(self._actions[command.id])
             menu.aboutToShow.connect(self.refresh)
+            menu.menuAction().setVisible(not menu.isEmpty())
             menus[title] = menu
         return menus

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.errors import CycleFound, DiptychError, IncompatibleLink, UnknownInput, UnknownOutput
+from pipelines.graph.check import defaults
 from pipelines.graph.document import FORMAT, Graph, Link, NodeRecord, drop, put
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, Registry
@@ -21,9 +22,9 @@ PORT_FAULTS = (TypeError, ValueError, KeyError, AttributeError)
 
 
 def inputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Input, ...]:
-    """The declared input ports of a node with these params."""
+    """The declared input ports of a node with these params (defaults where the file has none)."""
     try:
-        return schema.inputs(record.params)
+        return schema.inputs({**defaults(schema), **record.params})
     except PORT_FAULTS:
         return schema.node.inputs
 
@@ -31,9 +32,15 @@ def inputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Input, ...]:
 def outputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Output, ...]:
     """The output ports of a node with these params."""
     try:
-        return schema.outputs(record.params)
+        return schema.outputs({**defaults(schema), **record.params})
     except PORT_FAULTS:
         return schema.node.outputs
+
+
+def new_ports(schema: NodeSchema) -> tuple[tuple[Input, ...], tuple[Output, ...]]:
+    """The ports of a node of this type before anything is set."""
+    record = NodeRecord.new(schema.id, schema.node.version)
+    return inputs_of(schema, record), outputs_of(schema, record)
 
 
 def input_port(graph: Graph, registry: Registry, node: str, name: str) -> Input | None:

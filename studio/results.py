@@ -104,6 +104,7 @@ class ResultList(QAbstractListModel):
         super().__init__(parent)
         self._results: list[Result] = []
         self._thumbnails: dict[int, QImage | None] = {}
+        self._unsaved: dict[int, QImage] = {}
         self._keys: list[int] = []
         self._count = itertools.count()
 
@@ -116,8 +117,11 @@ class ResultList(QAbstractListModel):
         """The result of a row."""
         return self._results[row] if 0 <= row < len(self._results) else None
 
-    def add(self, result: Result, thumbnail: QImage | None = None) -> int:
-        """Append a result and give its row; the oldest goes (from the list, not the disk) beyond :data:`KEPT`."""
+    def add(self, result: Result, image: QImage | None = None) -> int:
+        """Append a result and give its row; the oldest goes (from the list, not the disk) beyond :data:`KEPT`.
+
+        A picture that wasn't saved is kept in memory until it is.
+        """
         if len(self._results) >= KEPT:
             self.remove(0)
         row = len(self._results)
@@ -125,30 +129,55 @@ class ResultList(QAbstractListModel):
         key = next(self._count)
         self._results.append(result)
         self._keys.append(key)
-        if thumbnail is not None:
-            self._thumbnails[key] = thumbnail
+        if image is not None and not image.isNull():
+            self._keep(key, result, image)
         self.endInsertRows()
         return row
+
+    def _keep(self, key: int, result: Result, image: QImage) -> None:
+        small = max(image.width(), image.height()) <= THUMBNAIL
+        if not result.path:
+            self._unsaved[key] = image
+        if small:
+            self._thumbnails[key] = image
+        elif not result.path:
+            self._thumbnails[key] = image.scaled(
+                THUMBNAIL,
+                THUMBNAIL,
+                Qt.AspectRatioMode.KeepAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+
+    def unsaved_image(self, row: int) -> QImage | None:
+        """The picture of a result that has no file yet."""
+        return self._unsaved.get(self._keys[row]) if 0 <= row < len(self._keys) else None
+
+    def row_of(self, path: str) -> int | None:
+        """The row of a file."""
+        return next((row for row, item in enumerate(self._results) if path and item.path == path), None)
 
     def set_results(self, results: list[Result]) -> None:
         """Show others (the session of last time)."""
         self.beginResetModel()
         self._results = results[-KEPT:]
         self._keys = [next(self._count) for _ in self._results]
-        self._thumbnails = {}
+        self._thumbnails, self._unsaved = {}, {}
         self.endResetModel()
 
     def replace(self, row: int, result: Result) -> None:
         """Change a record (it was saved elsewhere)."""
         self._results[row] = result
         self._thumbnails.pop(self._keys[row], None)
+        self._unsaved.pop(self._keys[row], None)
         self.dataChanged.emit(self.index(row), self.index(row))
 
     def remove(self, row: int) -> None:
         """Take a result off the list; its file stays."""
         self.beginRemoveRows(QModelIndex(), row, row)
         self._results.pop(row)
-        self._thumbnails.pop(self._keys.pop(row), None)
+        key = self._keys.pop(row)
+        self._thumbnails.pop(key, None)
+        self._unsaved.pop(key, None)
         self.endRemoveRows()
 
     # --- for the view ------------------------------------------------------------------------------------------------

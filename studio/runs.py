@@ -99,14 +99,15 @@ def exposed_values(graph: Graph) -> dict[str, Any]:
 class RunTracker(QObject):
     """Keeps the records and puts finished pictures into the list of results.
 
-    ``changed`` after anything; ``preview_arrived`` (picture, size it will have), ``result_added`` (row),
+    ``changed`` after anything; ``preview_arrived`` (picture, size it will have), ``result_added`` (row, the whole
+    picture),
     ``already_made`` (record) for a run that executed nothing, ``run_failed`` and ``warned`` (error, record),
     ``text_arrived`` (text so far), ``run_ended`` (record).
     """
 
     changed = Signal()
     preview_arrived = Signal(object, object)
-    result_added = Signal(int)
+    result_added = Signal(int, object)
     already_made = Signal(object)
     run_failed = Signal(object, object)
     warned = Signal(object, object)
@@ -296,10 +297,10 @@ class RunTracker(QObject):
             seed = info.get("seed", run.settings.get("seed"))
             settings = {**run.settings, **({"seed": seed} if "seed" in run.graph.exposed else {})}
             result = Result(path, settings, info, run.job, event.node, index)
-            known = self.results.add(result, None if image.isNull() else image)
+            known = self.results.add(result, image)
         run.rows.append(known)
         run.pictures += 1
-        self.result_added.emit(known)
+        self.result_added.emit(known, image)
 
     def _final_size(self, run: RunRecord, preview: QImage) -> QSize:
         """The size the picture will have, so that the preview stands where the picture will.

@@ -151,8 +151,12 @@ class StatusBar(QFrame):
                 part
                 for part in (
                     device.name,
-                    tr("{memory} in all", memory=memory_text(device.total_bytes)) if device.total_bytes else "",
-                    tr("{memory} used by Diptych", memory=memory_text(device.used_bytes)) if device.used_bytes else "",
+                    tr("{memory} in all", memory=memory_text(device.total_bytes))
+                    if device.total_bytes
+                    else "",
+                    tr("{memory} used by Diptych", memory=memory_text(device.used_bytes))
+                    if device.used_bytes
+                    else "",
                 )
                 if part
             )

@@ -58,7 +58,7 @@ class Arguments:
     @property
     def studio(self) -> bool:
         """Whether a window will open."""
-        return self.start and not self.words
+        return self.start and self.words[:1] in ((), ("studio",))
 
 
 def parse(arguments: Sequence[str]) -> Arguments:

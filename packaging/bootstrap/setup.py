@@ -93,9 +93,9 @@ class Setup:
     def _announce_torch(self, choice: device.Choice, found: device.Detected, new: bool) -> None:
         title = found.title if choice.device == found.device else choice.device
         self.console.step(f"Installing torch for {title}")
-        for note in choice.notes:
-            self.console.note(note)
         if new:
+            for note in choice.notes:
+                self.console.note(note)
             down, disk = torch_build.expected(choice.device, bool(self.index))
             self.console.note(f"about {size(down)} to download, {size(disk)} on the disk")
             self._space(disk + torch_build.OTHERS[1], down + torch_build.OTHERS[0])

@@ -45,7 +45,12 @@ def serve_lines(options: argparse.Namespace) -> int:
                 send(Failure(error=error_data(error.info())))
 
     try:
-        serve(requests(), send, Hello(run_dir=str(run_dir), settings=default_settings(preview=False)))
+        serve(
+            requests(),
+            send,
+            Hello(run_dir=str(run_dir), settings=default_settings(preview=False)),
+            drain=True,
+        )
     except BrokenPipeError:
         return 1
     finally:

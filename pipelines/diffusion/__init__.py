@@ -1,4 +1,4 @@
-"""What the diffusion nodes call: samplers and schedules, noise, prompt encoding, denoising, previews, decoding.
+"""What the diffusion nodes call: samplers and schedules, noise, prompts, denoising, previews, decoding.
 
 Importing this package (and :mod:`.samplers`, the table) imports no torch, so that forms can be made from it.
 """

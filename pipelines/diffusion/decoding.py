@@ -1,4 +1,4 @@
-"""Latents -> pictures: the VAE's decoder, with an answer to numbers that overflow and memory that runs out."""
+"""Latents -> pictures: the VAE's decoder, with answers to overflow and to memory that runs out."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _decode_one(loaded: LoadedDiffusion, latents: torch.Tensor) -> torch.Tensor:
 
 
 def _with_less_memory(loaded: LoadedDiffusion, latents: torch.Tensor) -> torch.Tensor:
-    """Decode; where memory runs out free the cache, then go tile by tile, then give up with a clear message."""
+    """Decode; where memory runs out, free the cache, then go tile by tile, then give up clearly."""
     vae, device = loaded.pipeline.vae, str(loaded.device)
     tiled = getattr(vae, "use_tiling", False)
     try:
@@ -85,7 +85,7 @@ def _run(vae: Any, latents: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 @contextmanager
 def _in_full_precision(vae: Any) -> Iterator[None]:
-    """The VAE in float32 while the block runs. Back and forth is exact: float32 holds every half-precision number."""
+    """The VAE in float32 while the block runs. Exact there and back: float32 holds every half number."""
     import torch
 
     dtype = vae.dtype

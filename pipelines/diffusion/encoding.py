@@ -1,16 +1,18 @@
 """Prompts -> conditioning, through each family's own ``encode_prompt``; cached by model, precision and text.
 
-One text at a time, so that a changed negative prompt doesn't encode the prompt again. Truncation is reported with the
-number of tokens and the words that were not read.
+One text at a time, so that a changed negative prompt doesn't encode the prompt again. Truncation is reported
+with the number of tokens and the words that were not read.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pipelines.diffusion.memory import retried
 from pipelines.errors import InvalidParameter, PromptTooLong, SettingIgnored
 from pipelines.graph.values import Conditioning
 
@@ -24,12 +26,12 @@ REST_LENGTH = 60
 """How much of the unread text is quoted, in characters."""
 
 _MARGIN = 200
-"""Characters kept behind the last token that is read, at most: a cut inside a word could change its tokens."""
+"""Characters kept behind the last token read, at most: a cut inside a word could change its tokens."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Truncation:
-    """``used`` of ``total`` tokens were read (without start and end marks); ``rest`` is where the unread text begins."""
+    """``used`` of ``total`` tokens (start and end marks not counted) were read; ``rest`` was not."""
 
     used: int
     total: int
@@ -49,8 +51,8 @@ def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context)
         clip_skip: counted as A1111 does: 1 uses the text encoder's last layer, 2 the one before it.
 
     Returns:
-        Tensors under the names that the pipeline's call takes (``prompt_embeds``, ``pooled_prompt_embeds``, …). Empty
-        for a family whose embeddings can't be handed back: its pipeline encodes the text itself.
+        Tensors under the names that the pipeline's call takes (``prompt_embeds``, ``pooled_prompt_embeds``…).
+        Empty for a family whose embeddings can't be handed back: its pipeline encodes the text itself.
 
     Raises:
         InvalidParameter: the text encoder has not that many layers.
@@ -71,8 +73,8 @@ def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context)
 def truncation(pipeline: Any, text: str) -> tuple[str, Truncation | None]:
     """What is to be encoded of ``text``, and what is not read.
 
-    The text encoder that reads the most decides. The first item is ``text`` without most of what no encoder reads, so
-    that a very long text is tokenized only once.
+    The text encoder that reads the most decides. The first item is ``text`` without most of what no encoder
+    reads, so that a very long text is tokenized only once.
     """
     tokenizer, limit = _longest_tokenizer(pipeline)
     if tokenizer is None or len(text) < limit:  # no token is shorter than a character
@@ -95,7 +97,7 @@ def truncation(pipeline: Any, text: str) -> tuple[str, Truncation | None]:
 def clip_layers(pipeline: Any) -> int:
     """Layers of the CLIP text encoder; 0 if the text encoder is none, and CLIP skip means nothing."""
     encoder = getattr(pipeline, "text_encoder", None)
-    config = getattr(encoder, "config", None)
+    config: Any = getattr(encoder, "config", None)
     if getattr(config, "model_type", "") not in ("clip_text_model", "clip"):
         return 0
     return int(config.num_hidden_layers) if "clip_skip" in parameters(pipeline.encode_prompt) else 0
@@ -119,12 +121,34 @@ def _clip_skip(loaded: LoadedDiffusion, clip_skip: int, context: Context) -> int
     return skip
 
 
+class _ClipLayers:
+    """A CLIP text encoder with the ``text_model`` that diffusers looks for and transformers 5 dropped."""
+
+    def __init__(self, encoder: Any) -> None:
+        self._encoder = self.text_model = encoder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._encoder(*arguments, **named)
+
+
+def _with_text_model(pipeline: Any) -> Any:
+    shallow = copy.copy(pipeline)
+    # Past the pipeline's own __setattr__, which would look for the library this class comes from.
+    vars(shallow)["text_encoder"] = _ClipLayers(pipeline.text_encoder)
+    return shallow
+
+
 def _encode(loaded: LoadedDiffusion, text: str, skip: int) -> Conditioning:
     import torch
 
     pipeline = loaded.pipeline
     read, cut = truncation(pipeline, text)
     info = {"prompt": text, "clip_skip": skip + 1, "truncation": cut, "width": 0}
+    if skip and not hasattr(pipeline.text_encoder, "text_model"):
+        pipeline = _with_text_model(pipeline)
     encode_prompt = getattr(pipeline, "encode_prompt", None)
     if encode_prompt is None:
         return Conditioning({}, info)
@@ -137,8 +161,13 @@ def _encode(loaded: LoadedDiffusion, text: str, skip: int) -> Conditioning:
         "clip_skip": skip or None,
         **{name: None for name in ("prompt_2", "prompt_3") if name in known},
     }
+    accepted = {name: value for name, value in arguments.items() if name in known}
     with torch.inference_mode():
-        result = encode_prompt(**{name: value for name, value in arguments.items() if name in known})
+        result = retried(
+            lambda: encode_prompt(**accepted),
+            str(loaded.device),
+            "Encoding the prompt needs more than is free.",
+        )
     tensors = _named(pipeline, result)
     if "prompt_embeds" in tensors:
         info["width"] = int(tensors["prompt_embeds"].shape[-1])
@@ -148,8 +177,8 @@ def _encode(loaded: LoadedDiffusion, text: str, skip: int) -> Conditioning:
 def _named(pipeline: Any, result: Any) -> dict[str, torch.Tensor]:
     """The tensors of ``encode_prompt``'s answer under the names of the pipeline's call; empty if unknown.
 
-    Families order them differently: (embeds, negative), (embeds, negative, pooled, negative pooled), (embeds, mask,
-    negative, negative mask), (embeds, pooled, positions), (embeds, mask).
+    Families order them differently: (embeds, negative), (embeds, negative, pooled, negative pooled),
+    (embeds, mask, negative, negative mask), (embeds, pooled, positions), (embeds, mask).
     """
     import torch
 

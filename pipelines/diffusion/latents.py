@@ -1,7 +1,7 @@
 """The shape of a model's latents, and the way into and out of its VAE's own scaling.
 
-Latents travel as N×C×h×w in the *model's* scaling: ``(z - shift) * scale``, or by channel where the VAE has a mean and
-a standard deviation per channel. Flux and its kin denoise them packed, 2×2 pixels to a token.
+Latents travel as N×C×h×w in the *model's* scaling: ``(z - shift) * scale``, or by channel where the VAE has a
+mean and a standard deviation per channel. Flux and its kin denoise them packed, 2×2 pixels to a token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LatentLayout:
-    """``channels`` of an unpacked latent; ``factor`` pixels of the picture are one of the latent; ``packed`` 2×2."""
+    """``channels`` of a latent, one pixel of which is ``factor`` of the picture's; ``packed``: 2×2."""
 
     channels: int
     factor: int
@@ -52,7 +52,7 @@ def layout(loaded: LoadedDiffusion) -> LatentLayout:
 
 
 def size_multiple(loaded: LoadedDiffusion) -> int:
-    """What both sides of a picture must be a multiple of: 8 for every pipeline, more where the latents need it."""
+    """What both sides of a picture must be a multiple of: 8, or more where the latents need it."""
     found = layout(loaded)
     needed = math.lcm(8, found.factor * (2 if found.packed else 1))
     return math.lcm(needed, int(loaded.card.get("size_multiple") or 1))
@@ -87,8 +87,9 @@ def unpack(
 
 def to_vae(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     """Latents in the model's scaling -> what ``vae.decode`` takes."""
-    mean, deviation = _statistics(vae, latents)
-    if mean is not None:
+    statistics = _statistics(vae, latents)
+    if statistics is not None:
+        mean, deviation = statistics
         return latents * deviation / float(vae.config.scaling_factor) + mean
     shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
     return latents / float(vae.config.scaling_factor) + shift
@@ -96,21 +97,22 @@ def to_vae(vae: Any, latents: torch.Tensor) -> torch.Tensor:
 
 def from_vae(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     """What ``vae.encode`` gives -> latents in the model's scaling."""
-    mean, deviation = _statistics(vae, latents)
-    if mean is not None:
+    statistics = _statistics(vae, latents)
+    if statistics is not None:
+        mean, deviation = statistics
         return (latents - mean) * float(vae.config.scaling_factor) / deviation
     shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
     return (latents - shift) * float(vae.config.scaling_factor)
 
 
-def _statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+def _statistics(vae: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Mean and standard deviation per channel, where the VAE has both."""
     import torch
 
     mean = getattr(vae.config, "latents_mean", None)
     deviation = getattr(vae.config, "latents_std", None)
     if mean is None or deviation is None:
-        return None, None
+        return None
     shape = (1, -1, 1, 1)
     return (
         torch.tensor(mean, dtype=like.dtype, device=like.device).view(shape),

@@ -1,8 +1,8 @@
 """The first noise of a picture, from its seed: the same on every device.
 
-``cpu`` draws from torch's CPU generator; ``philox`` computes, on the CPU, what the counter-based generator of graphics
-cards would draw (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3", Philox 4x32-10; normal numbers by
-Box and Muller 1958, as CUDA's library does).
+``cpu`` draws from torch's CPU generator; ``philox`` computes, on the CPU, what the counter-based generator of
+graphics cards would draw (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3", Philox 4x32-10;
+normal numbers by Box and Muller 1958, as CUDA's library does).
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def philox4x32(counter: Words, key: tuple[int, int]) -> Words:
 
 
 def philox_normal(seed: int, count: int, offset: int = 0) -> npt.NDArray[np.float32]:
-    """``count`` standard normal numbers, number i from the subsequence i of ``seed``, as ``torch.randn`` on CUDA draws.
+    """``count`` standard normal numbers as CUDA's ``torch.randn`` draws them, number i from subsequence i.
 
-    ``offset`` is how many numbers were drawn before. (Beyond some 10^5 numbers a card's own layout of threads shows;
-    the convention that every number has its own subsequence is A1111's, and the same for every card.)
+    ``offset`` is how many numbers were drawn before. (Beyond some 10^5 numbers a card's own layout of threads
+    shows; the convention that every number has its own subsequence is A1111's, and the same for every card.)
     """
     counter = np.zeros((4, count), dtype=np.uint32)
     counter[0] = offset
@@ -69,7 +69,7 @@ def philox_normal(seed: int, count: int, offset: int = 0) -> npt.NDArray[np.floa
 
 
 def slerp(low: torch.Tensor, high: torch.Tensor, weight: float) -> torch.Tensor:
-    """Spherical interpolation of two noises (Shoemake 1985), keeping the length that noise has; 0 gives ``low``."""
+    """Spherical interpolation of two noises (Shoemake 1985): it keeps their length; 0 gives ``low``."""
     import torch
 
     if weight <= 0 or weight >= 1:
@@ -105,7 +105,7 @@ def first_noise(
     Args:
         shape: of one picture's latent (C, h, w).
         source: which generator.
-        sources: one generator a picture, freshly seeded; the samplers' own noise goes on from it, from its next
+        sources: one generator a picture, freshly seeded; the samplers' own noise goes on from its next
             numbers. (That noise comes from the CPU generator whatever ``source`` is.)
         variation_seeds: one a picture.
         variation_strength: 0 is the seed's noise, 1 the variation seed's.

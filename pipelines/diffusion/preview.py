@@ -1,8 +1,8 @@
 """Previews while a picture forms: latents -> RGB by a linear map, fitted once per VAE.
 
-A VAE's latent is close to a linear function of the colours under it, so least squares on a few synthetic pictures gives
-a map that costs one small matrix product a step. Previews have the latents' own resolution (bounded); enlarging them is
-the view's job.
+A VAE's latent is close to a linear function of the colours under it, so least squares on a few synthetic
+pictures gives a map that costs one small matrix product a step. Previews have the latents' own resolution
+(bounded); enlarging them is the view's job.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SECONDS = 0.6
 
 
 def preview_matrix(loaded: LoadedDiffusion, cache_dir: Path) -> Matrix:
-    """The linear map of this model's VAE: from memory, from the cache folder, or fitted now (bounded in time)."""
+    """The linear map of this model's VAE: from memory, from the cache folder, or fitted now."""
     found: Matrix | None = loaded.memo.get(_MEMO)
     if found is None:
         path = _cache_file(loaded, cache_dir)
@@ -77,7 +77,7 @@ def _grid(pixels: Array) -> Array:
 
 
 def fit(loaded: LoadedDiffusion) -> Matrix:
-    """Fit the map: encode synthetic pictures, and solve for their colours from their latents (ridge regression).
+    """Fit the map: encode synthetic pictures, and solve for their colours (ridge regression).
 
     Goes on until it has seen enough pictures or its time is over; one picture is enough for a usable map.
     """
@@ -92,7 +92,7 @@ def fit(loaded: LoadedDiffusion) -> Matrix:
             picture = _synthetic(_LATENT_SIDE * factor, generator)
             encoded = _encode(vae, (picture * 2 - 1).to(device=loaded.device, dtype=vae.dtype))
             latent = from_vae(vae, encoded.float().cpu())
-            pooled = torch.nn.functional.adaptive_avg_pool2d(picture, latent.shape[-2:])
+            pooled = torch.nn.functional.adaptive_avg_pool2d(picture, (_LATENT_SIDE, _LATENT_SIDE))
             if torch.isfinite(latent).all():
                 inputs.append(latent.permute(0, 2, 3, 1).reshape(-1, latent.shape[1]))
                 targets.append(pooled.permute(0, 2, 3, 1).reshape(-1, 3))
@@ -113,7 +113,7 @@ def _least_squares(inputs: Array, targets: Array) -> Matrix:
 
 
 def _grey(channels: int) -> Matrix:
-    """Brightness from the mean of all channels, for a VAE that encodes to nothing usable in this precision."""
+    """Brightness from the mean of all channels, for a VAE that encodes nothing usable in this precision."""
     return np.concatenate([np.full((channels, 3), 0.2 / channels), np.full((1, 3), 0.5)]).astype(np.float32)
 
 

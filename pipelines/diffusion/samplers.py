@@ -1,8 +1,8 @@
 """The samplers and schedules there are, under the names users of A1111 and ComfyUI know: one table, no torch.
 
-A *sampler* is the recipe that removes the noise; a *schedule* says how much of it each step removes. Which pairs can be
-used with a model follows from the table and the model's own scheduler configuration; building them is
-:mod:`pipelines.diffusion.scheduling`.
+A *sampler* is the recipe that removes the noise; a *schedule* says how much of it each step removes. Which
+pairs can be used with a model follows from the table and the model's own scheduler configuration; building
+them is :mod:`pipelines.diffusion.scheduling`.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ SCHEDULE_TITLES: Final[Mapping[Schedule, str]] = {
 How = Literal["sigmas", "interleaved", "hook", "spacing", "own"]
 """How a scheduler is given a schedule.
 
-``sigmas``: ours replace its own, one a step; ``interleaved``: the same, each inner one twice (Heun evaluates twice a
-step); ``hook``: it asks a method of its own for the sigmas and derives midpoints from them; ``spacing``: it only knows
-which timesteps to visit, by a setting; ``own``: it has a schedule of its own and takes no other.
+``sigmas``: ours replace its own, one a step; ``interleaved``: the same, each inner one twice (Heun evaluates
+twice a step); ``hook``: it asks a method of its own for the sigmas and derives midpoints from them;
+``spacing``: it only knows which timesteps to visit, by a setting; ``own``: it has a schedule of its own and
+takes no other.
 """
 
 _ALL: Final = frozenset(Schedule)
@@ -86,8 +87,8 @@ _FLOW: Final = frozenset({Schedule.DEFAULT, Schedule.KARRAS, Schedule.EXPONENTIA
 class SamplerSpec:
     """One row: the diffusers class and arguments behind a name.
 
-    ``predictions`` are the prediction types its step knows; ``flow_class`` the class that serves flow-matching models,
-    empty if none does. ``stochastic``: it adds fresh noise on the way.
+    ``predictions`` are the prediction types its step knows; ``flow_class`` the class that serves
+    flow-matching models, empty if none does. ``stochastic``: it adds fresh noise on the way.
     """
 
     id: Sampler
@@ -101,9 +102,9 @@ class SamplerSpec:
     predictions: frozenset[str] = frozenset({"epsilon", "v_prediction", "sample"})
     stochastic: bool = False
     eta: float = 0.0
-    """How much fresh noise the step itself takes, for the classes that ask for it (TCD's gamma, DDIM's eta)."""
+    """How much fresh noise a step takes, for classes that ask for it (TCD's gamma, DDIM's eta)."""
     zero_snr: bool = True
-    """Whether it draws well from the pure noise (sigma 4096) that models with zero terminal SNR start from."""
+    """Whether it draws well from the pure noise (sigma 4096) that zero terminal SNR starts from."""
     ends_at_zero: bool = True
     """Whether its last noise level can be zero."""
 
@@ -200,7 +201,9 @@ def own_sampler(config: SchedulerConfig) -> SamplerSpec | None:
         if is_flow(config):
             if spec.flow_class == name and not spec.arguments:
                 return spec
-        elif spec.scheduler == name and all(config.get(key) == value for key, value in spec.arguments.items()):
+        elif spec.scheduler == name and all(
+            config.get(key) == value for key, value in spec.arguments.items()
+        ):
             return spec
     return None
 
@@ -211,7 +214,11 @@ def sampler_reason(sampler: Sampler, config: SchedulerConfig) -> str:
         return ""
     spec, name = SAMPLERS[sampler], str(config.get("_class_name", ""))
     if is_flow(config):
-        return "" if spec.flow_class else "The model was trained by flow matching, which this sampler doesn't know."
+        return (
+            ""
+            if spec.flow_class
+            else "The model was trained by flow matching, which this sampler doesn't know."
+        )
     if name and name not in _KNOWN_CLASSES:
         return f"The model needs the sampler it was made with ({name})."
     prediction = str(config.get("prediction_type", "epsilon"))
@@ -241,7 +248,7 @@ def schedule_reason(sampler: Sampler, schedule: Schedule, config: SchedulerConfi
 
 
 def schedule_note(sampler: Sampler, schedule: Schedule) -> str:
-    """One sentence for a tooltip where a schedule is not what its name means in A1111 and ComfyUI; else empty."""
+    """For a tooltip: where a schedule is not what its name means in A1111 and ComfyUI; else empty."""
     if sampler is Sampler.DEFAULT or schedule is Schedule.DEFAULT:
         return ""
     spec = SAMPLERS[sampler]
@@ -261,11 +268,13 @@ def availability(config: SchedulerConfig) -> dict[Sampler, str]:
 
 def schedule_availability(sampler: Sampler, config: SchedulerConfig) -> dict[Schedule, str]:
     """Each schedule that ``sampler`` can't take on such a model, and why."""
-    return {schedule: reason for schedule in Schedule if (reason := schedule_reason(sampler, schedule, config))}
+    return {
+        schedule: reason for schedule in Schedule if (reason := schedule_reason(sampler, schedule, config))
+    }
 
 
 def check(sampler: Sampler, schedule: Schedule, config: SchedulerConfig, model: str) -> None:
-    """Raise :class:`SamplerUnavailable` or :class:`ScheduleUnavailable` if the pair can't be used with the model."""
+    """Raise :class:`SamplerUnavailable` or :class:`ScheduleUnavailable` if the model can't take the pair."""
     if reason := sampler_reason(sampler, config):
         raise SamplerUnavailable(sampler=sampler_title(sampler), model=model, reason=reason)
     if reason := schedule_reason(sampler, schedule, config):

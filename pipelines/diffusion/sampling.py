@@ -1,7 +1,7 @@
 """Noise -> latents: diffusers' own pipeline call, with our scheduler, our noise, and an eye on every step.
 
-The shared pipeline is never changed: each run has a shallow copy with a scheduler of its own. Steps are observed, and
-cancelled, where every family has to pass: in that scheduler's ``step``.
+The shared pipeline is never changed: each run has a shallow copy with a scheduler of its own. Steps are
+observed, and cancelled, where every family has to pass: in that scheduler's ``step``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SamplingOptions:
-    """How to draw. Sizes are in pixels of the picture; ``guidance_rescale`` is 0..1 (Lin et al. 2023, section 3.4)."""
+    """How to draw. Sizes are in pixels; ``guidance_rescale`` is 0..1 (Lin et al. 2023, section 3.4)."""
 
     width: int = 512
     height: int = 512
@@ -42,6 +42,17 @@ class SamplingOptions:
     noise: NoiseSource = NoiseSource.CPU
     variation_seed: int = 0
     variation_strength: float = 0.0
+
+
+def check_options(loaded: LoadedDiffusion, options: SamplingOptions) -> None:
+    """What can be said before anything is computed.
+
+    Raises:
+        ModelUnsuitable, SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable: as their
+        texts say.
+    """
+    check_picture_size(loaded, options.width, options.height)
+    check(options.sampler, options.schedule, scheduler_config(loaded.pipeline), loaded.handle.id)
 
 
 def uses_negative(loaded: LoadedDiffusion, guidance_scale: float) -> bool:
@@ -60,19 +71,16 @@ def sample(
 ) -> list[torch.Tensor]:
     """Denoise one latent per seed.
 
-    A batch that doesn't fit into memory is drawn in halves: each picture depends on its own seed only.
+    A batch that doesn't fit into memory is drawn in halves: a picture depends on its own seed only.
 
     Returns:
         For each seed 1×C×h×w float32 on the CPU, in the model's scaling.
 
     Raises:
-        SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, ConditioningUnsuitable, OutOfMemory,
-        Cancelled: as their texts say.
+        SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, ConditioningUnsuitable,
+        OutOfMemory, Cancelled: as their texts say.
     """
-    import torch
-
-    check_picture_size(loaded, options.width, options.height)
-    check(options.sampler, options.schedule, scheduler_config(loaded.pipeline), loaded.handle.id)
+    check_options(loaded, options)
     takes = parameters(loaded.pipeline.__call__)
     if options.guidance_rescale > 0 and "guidance_rescale" not in takes:
         reason = "Its pipeline has no such correction."
@@ -84,26 +92,38 @@ def sample(
         negative = encode(loaded, "", int(positive.info.get("clip_skip", 1)), context)
     for conditioning in (positive, negative):
         _check_width(loaded, conditioning)
+    return _in_parts_that_fit(loaded, positive, negative, seeds, options, context)
+
+
+def _in_parts_that_fit(
+    loaded: LoadedDiffusion,
+    positive: Conditioning,
+    negative: Conditioning | None,
+    seeds: Sequence[int],
+    options: SamplingOptions,
+    context: Context,
+) -> list[torch.Tensor]:
+    """The whole batch at once; where memory runs out, free the cache, halve the batch, and go on."""
+    import torch
+
     drawn: list[torch.Tensor] = []
-    size = len(seeds)
+    size, freed = len(seeds), False
     with torch.inference_mode():
         while len(drawn) < len(seeds):
             context.cancel.check()
             part = range(len(drawn), min(len(drawn) + size, len(seeds)))
             try:
-                latents = _denoise(loaded, positive, negative, seeds, part, options, context)
+                drawn += list(_denoise(loaded, positive, negative, seeds, part, options, context).split(1))
+                continue
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if size == 1:
+                if size == 1 and freed:
                     reason = f"Drawing at {options.width} × {options.height} needs more than is free."
                     raise OutOfMemory(device=str(loaded.device), reason=reason) from error
-                latents = None
-            if latents is None:  # outside the handler, which would keep the failed attempt's tensors alive
-                free_cache(str(loaded.device))
-                size = max(1, size // 2)
-                continue
-            drawn += list(latents.split(1))
+            # Outside the handler: the exception keeps the failed attempt's tensors alive.
+            free_cache(str(loaded.device))
+            size, freed = max(1, size // 2), True
     return drawn
 
 
@@ -170,7 +190,7 @@ def _conditions(
         tensors = conditioning.tensors()
         if not tensors:
             arguments[f"{prefix}prompt"] = [str(conditioning.info.get("prompt", ""))] * count
-        # Stable Diffusion XL was trained with zeros for "nothing unwanted"; its pipeline does it for no text only.
+        # Stable Diffusion XL was trained with zeros for "nothing unwanted"; its pipeline knows it for None.
         zeros = prefix and not conditioning.info.get("prompt") and _zeros_for_nothing(loaded.pipeline)
         for name, tensor in tensors.items():
             tensor = tensor.zero_() if zeros else tensor

@@ -1,9 +1,10 @@
 """Noise levels (sigmas) of each schedule, computed from the published formulas, in float64.
 
-``sigma = sqrt((1 - ᾱ) / ᾱ)`` for the cumulative product ᾱ of a model's training schedule. Sources: Karras et al. 2022
-("Elucidating the Design Space of Diffusion-Based Generative Models"), eq. 5, rho = 7; the log-linear spacing known as
-exponential; Lee et al. 2024 ("Beta Sampling is All You Need"), alpha = beta = 0.6; Lin et al. 2023 ("Common Diffusion
-Noise Schedules and Sample Steps are Flawed"), algorithm 1 (zero terminal SNR) and table 2 (trailing).
+``sigma = sqrt((1 - ᾱ) / ᾱ)`` for the cumulative product ᾱ of a model's training schedule. Sources: Karras et
+al. 2022 ("Elucidating the Design Space of Diffusion-Based Generative Models"), eq. 5, rho = 7; the log-linear
+spacing known as exponential; Lee et al. 2024 ("Beta Sampling is All You Need"), alpha = beta = 0.6; Lin et
+al. 2023 ("Common Diffusion Noise Schedules and Sample Steps are Flawed"), algorithm 1 (zero terminal SNR) and
+table 2 (trailing).
 """
 
 from __future__ import annotations
@@ -26,19 +27,18 @@ SMALLEST_ALPHA_BAR = 2.0**-24
 
 
 def zero_terminal_snr(alpha_bar: Floats) -> Floats:
-    """Shift and scale sqrt(ᾱ) so that the last one is zero and the first is kept (Lin et al. 2023, algorithm 1).
+    """Shift and scale sqrt(ᾱ) so that the last is zero and the first is kept (Lin et al. 2023, algorithm 1).
 
     The last is set to :data:`SMALLEST_ALPHA_BAR` instead of zero.
     """
     root = np.sqrt(alpha_bar)
-    root = (root - root[-1]) * root[0] / (root[0] - root[-1])
-    rescaled: Floats = root**2
+    rescaled: Floats = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
     rescaled[-1] = SMALLEST_ALPHA_BAR
     return rescaled
 
 
 def training_betas(config: Mapping[str, Any]) -> Floats:
-    """The variance schedule a model was trained with, before any rescaling, as its scheduler configuration says.
+    """The variance schedule a model was trained with, before any rescaling, as its configuration says.
 
     Raises:
         ValueError: a schedule diffusers has no name for.
@@ -61,12 +61,12 @@ def training_betas(config: Mapping[str, Any]) -> Floats:
 
 def alphas_cumprod(config: Mapping[str, Any]) -> Floats:
     """ᾱ_0 … ᾱ_T of the model, rescaled to zero terminal SNR where its configuration asks for it."""
-    alpha_bar: Floats = np.cumprod(1 - training_betas(config))
+    alpha_bar = np.asarray(np.cumprod(1 - training_betas(config)), dtype=np.float64)
     return zero_terminal_snr(alpha_bar) if config.get("rescale_betas_zero_snr") else alpha_bar
 
 
 def betas_of(alpha_bar: Floats) -> Floats:
-    """The betas whose cumulative product is ``alpha_bar``: for schedulers that know no rescaling of their own."""
+    """The betas whose ᾱ is ``alpha_bar``: for schedulers that know no rescaling of their own."""
     return np.concatenate([[1 - alpha_bar[0]], 1 - alpha_bar[1:] / alpha_bar[:-1]])
 
 

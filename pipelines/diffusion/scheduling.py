@@ -1,7 +1,7 @@
-"""Building the scheduler of one run: a row of the sampler table, a schedule, and what the model itself demands.
+"""Building the scheduler of one run: a row of the table, a schedule, and what the model itself demands.
 
-A model's prediction type, zero terminal SNR and flow matching are kept whatever is chosen. Schedulers are made anew for
-every run and never shared, so a run can't disturb another one.
+A model's prediction type, zero terminal SNR and flow matching are kept whatever is chosen. Schedulers are
+made anew for every run and never shared, so a run can't disturb another one.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def build(
     return scheduler
 
 
-# --- models trained with noise added by a beta schedule ------------------------------------------------------------
+# --- models trained with noise added by a beta schedule -----------------------------------------------------
 
 
 class _QuickTimesteps:
-    """Finds the timesteps of midpoints a thousand times faster than the search that DPM2 comes with (75 ms a run)."""
+    """Finds the timesteps of midpoints much faster than the search DPM2 comes with (75 ms a run)."""
 
     def _sigma_to_t(self, sigma: Any, log_sigmas: Any) -> np.float32:
         known = np.asarray(log_sigmas, dtype=np.float64)
@@ -89,7 +89,7 @@ def _variance_preserving(spec: SamplerSpec, schedule: Schedule, own: Any, config
         arguments["clip_sample"] = False  # DDIM and DDPM would clip latents as if they were pixels
     if schedule is not Schedule.DEFAULT:
         arguments |= {**_PLAIN, "use_lu_lambdas": False, "final_sigmas_type": "zero"}
-        # Free noise levels start at the largest: init_noise_sigma must be that one, which "leading" spacing is not.
+        # init_noise_sigma must be the largest level, where ours start; with "leading" spacing it is not.
         arguments["timestep_spacing"] = _SPACING.get(schedule, "linspace")
         if spec.how == "hook":
             arguments["use_exponential_sigmas"] = True
@@ -102,8 +102,8 @@ def _variance_preserving(spec: SamplerSpec, schedule: Schedule, own: Any, config
 
 
 def _keep_zero_snr(scheduler_class: Any, own: Any, config: dict[str, Any], arguments: dict[str, Any]) -> Any:
-    """A scheduler of this class with zero terminal SNR if the model has it, even where the class drops it silently."""
-    # The registered config, not a plain dict: diffusers then knows which values were defaults of the model's class.
+    """A scheduler of this class, with the model's zero terminal SNR even where the class drops it."""
+    # Not a plain dict: diffusers then knows which values were only defaults of the model's own class.
     scheduler = scheduler_class.from_config(own.config, **_accepted(scheduler_class, arguments))
     if not config.get("rescale_betas_zero_snr") or _terminal_alpha_bar(scheduler) < ZERO_SNR:
         return scheduler
@@ -210,11 +210,11 @@ def _seed_brownian_tree(scheduler: Any, seeds: Sequence[int]) -> None:
     scheduler.step = step
 
 
-# --- models trained by flow matching -------------------------------------------------------------------------------
+# --- models trained by flow matching ------------------------------------------------------------------------
 
 
 def _flow(spec: SamplerSpec, schedule: Schedule, own: Any, config: dict[str, Any]) -> Any:
-    """A scheduler for a flow-matching model: the model's own spacing (shift, resolution), the solver asked for."""
+    """A scheduler for a flow-matching model: the solver asked for, on the model's own spacing."""
     import diffusers
 
     choice: dict[str, Any] = {}
@@ -246,7 +246,10 @@ def _follow(solver: Any, spacing: Any, *, interleaved: bool) -> None:
     original = solver.set_timesteps
 
     def set_timesteps(
-        num_inference_steps: int | None = None, device: Any = None, sigmas: Any = None, mu: float | None = None
+        num_inference_steps: int | None = None,
+        device: Any = None,
+        sigmas: Any = None,
+        mu: float | None = None,
     ) -> None:
         count = num_inference_steps if num_inference_steps is not None else len(sigmas)
         if sigmas is None and spacing.config.use_dynamic_shifting:

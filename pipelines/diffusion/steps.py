@@ -23,12 +23,13 @@ Unpack = Callable[["torch.Tensor"], "torch.Tensor"]
 class StepObserver:
     """Wraps the ``step`` of one run's scheduler.
 
-    Every pipeline of every family calls it after each evaluation of the denoiser, which its callbacks can't be relied
-    on for (some have none, some name theirs differently). The scheduler belongs to the run, so nothing shared changes.
+    Every pipeline of every family calls it after each evaluation of the denoiser, which its callbacks can't
+    be relied on for (some have none, some name theirs differently). The scheduler belongs to the run, so
+    nothing shared changes.
 
     Args:
         part: which pictures of the whole batch of ``count`` this run draws.
-        sources: the pictures' generators, for pipelines that would draw a sampler's noise from torch's global one.
+        sources: the pictures' generators, for pipelines that would draw a sampler's noise from torch's own.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class StepObserver:
     def _foreseen(
         self, output: torch.Tensor, timestep: Any, sample: torch.Tensor, result: Any, unpack: Unpack
     ) -> torch.Tensor:
-        """The finished latents as the denoiser foresees them now: clearer than the noisy ones, from the first step."""
+        """The finished latents as the denoiser foresees them: clearer than the noisy ones, from step 1."""
         output, sample = output.float(), sample.float()
         config = self._scheduler.config
         time = float(timestep.flatten()[0] if hasattr(timestep, "flatten") else timestep)

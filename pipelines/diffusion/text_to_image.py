@@ -15,7 +15,7 @@ from pipelines.diffusion.encoding import encode
 from pipelines.diffusion.noise import SEEDS, batch_seeds
 from pipelines.diffusion.preview import preview_matrix
 from pipelines.diffusion.samplers import sampler_title
-from pipelines.diffusion.sampling import SamplingOptions, sample, uses_negative
+from pipelines.diffusion.sampling import SamplingOptions, check_options, sample, uses_negative
 from pipelines.graph.values import Conditioning, Image, Latent
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def text_to_image(
         SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, InvalidParameter, OutOfMemory,
         DecodeFailed, Cancelled: as their texts say.
     """
+    check_options(loaded, options)
     positive = encode_text(loaded, prompt, clip_skip, options.steps, context)
     unwanted = None
     if uses_negative(loaded, options.guidance_scale):
@@ -64,12 +65,10 @@ def text_to_image(
 def encode_text(
     loaded: LoadedDiffusion, text: str, clip_skip: int, steps: int, context: Context
 ) -> Conditioning:
-    """:func:`encode`, with its phase reported; the preview's map is fitted here, so that step 1 needn't wait for it."""
+    """:func:`encode`, with its phase reported."""
     context.cancel.check()
     context.progress(0, steps, phase="encoding")
-    conditioning = encode(loaded, text, clip_skip, context)
-    preview_matrix(loaded, context.cache_dir)
-    return conditioning
+    return encode(loaded, text, clip_skip, context)
 
 
 def sample_latents(
@@ -89,6 +88,8 @@ def sample_latents(
     """
     drawn = secrets.randbelow(SEEDS) if seed is None else seed
     seeds = batch_seeds(drawn, batch)
+    check_options(loaded, options)
+    preview_matrix(loaded, context.cache_dir)  # fitted now, so that the first step needn't wait for it
     context.progress(0, options.steps, phase="denoising")
     latents = sample(loaded, positive, negative, seeds, options, context)
     history = _history(loaded, positive.info, negative.info if negative is not None else {}, options)

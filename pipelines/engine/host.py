@@ -59,8 +59,16 @@ def main() -> int:
     return 0
 
 
-def serve(requests: Iterator[Message], send: Callable[[Message], None], hello: Hello | None = None) -> None:
-    """Run an engine over any pair of streams. Without ``hello`` the first request must be one."""
+def serve(
+    requests: Iterator[Message],
+    send: Callable[[Message], None],
+    hello: Hello | None = None,
+    drain: bool = False,
+) -> None:
+    """Run an engine over any pair of streams. Without ``hello`` the first request must be one.
+
+    At the end of input what runs is cancelled, or finished first where ``drain`` says so.
+    """
     from pipelines.engine.protocol import PROTOCOL, Hello
     from pipelines.engine.service import Engine
     from pipelines.errors import ProtocolError
@@ -75,6 +83,9 @@ def serve(requests: Iterator[Message], send: Callable[[Message], None], hello: H
     for request in requests:
         if not engine.handle(request):
             break
+    else:
+        if drain:
+            engine.drain()
     engine.close()
 
 

@@ -31,6 +31,14 @@ class ThreadLanes:
                 )
         return pool.submit(work)
 
+    def finish(self) -> None:
+        """Wait for everything that was submitted."""
+        with self._lock:
+            pools = list(self._pools.values())
+            self._pools.clear()
+        for pool in pools:
+            pool.shutdown(wait=True)
+
     def close(self) -> None:
         """Let go of the threads without waiting for work that can't be stopped."""
         with self._lock:

@@ -123,6 +123,12 @@ class Engine:
                 return False
         return True
 
+    def drain(self) -> None:
+        """Wait until every job that was taken has ended and every question is answered."""
+        self._queue.put(None)
+        self._worker.join()
+        self._lanes.finish()
+
     def close(self, seconds: float = 1.0) -> None:
         """Cancel everything and wait at most ``seconds`` for the running job."""
         for job in list(self._jobs.values()):

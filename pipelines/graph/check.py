@@ -166,7 +166,7 @@ def literal_problem(port: Input, value: Any) -> str:
         case types.Text | types.Choice if not isinstance(value, str):
             return "It must be text."
         case types.Number if not number or not _is_double(value):
-            return "It must be a number of at most 308 digits." if number else "It must be a number."
+            return "It must be a finite number of at most 308 digits." if number else "It must be a number."
         case types.Integer if not whole:
             return "It must be a whole number."
         case types.Boolean if not isinstance(value, bool):

@@ -119,7 +119,7 @@ def _planned(node: str, flat: Flat, registry: Registry) -> PlannedNode:
     planned.problems += flat.problems.get(node, ())
     own = node.rsplit("/", 1)[-1] if node in flat.generated else node
     if not NODE_ID.fullmatch(own):
-        planned.problems.append(BadNodeId(node=node).info().at(node))
+        planned.problems.append(BadNodeId(id=node).info().at(node))
     if node in flat.bypassed:
         _offer_ports(planned, *flat.bypassed[node], registry)
     elif node not in flat.unexpanded:

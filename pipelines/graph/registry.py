@@ -64,6 +64,11 @@ class NodeSchema:
     def params_by_name(self) -> Mapping[str, ParamSchema]:
         return {param.name: param for param in self.params}
 
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The params' default values, as JSON."""
+        return {param.name: param.default for param in self.params}
+
     def inputs(self, params: Mapping[str, Any]) -> tuple[Input, ...]:
         """Declared input ports, without the params (which can be linked too: see :meth:`port`)."""
         return self.node.input_ports(params)
@@ -96,7 +101,7 @@ class NodeSchema:
             "id": self.id, "version": self.node.version, "title": self.title, "category": self.category,
             "description": self.description, "lane": self.node.lane,
             "inputs": [{**port(item), "required": item.required, "lazy": item.lazy} for item in
-            self.inputs({})], "outputs": [port(item) for item in self.outputs({})],
+            self.inputs({})], "outputs": [port(item) for item in self.outputs(self.defaults)],
             "params": self.node.Params.model_json_schema(),
         }  # fmt: skip
 

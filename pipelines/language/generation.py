@@ -1,7 +1,7 @@
 """Writing text with a causal language model, token by token, with the text so far after each.
 
-Our own loop over the model and its key-value cache rather than transformers' ``generate``: it is no slower, and a
-long prompt is read in pieces between which the user can cancel.
+Our own loop over the model and its key-value cache rather than transformers' ``generate``: it is no slower,
+and a long prompt is read in pieces between which the user can cancel.
 """
 
 from __future__ import annotations

@@ -150,24 +150,27 @@ def _read_model(file: Path, header: GgufHeader, name: str) -> Any:
     import torch
     import transformers
 
+    where = {"gguf_file": file.name, "local_files_only": True}
     config_class = getattr(transformers, "GgufConfig", None)  # older releases always dequantize
     options = {"quantization_config": config_class(dequantize=True)} if config_class else {}
     try:
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(
-            file.parent, gguf_file=file.name, dtype=torch.float32, local_files_only=True,
-            output_loading_info=True, **options,
-        )  # fmt: skip
+        config = transformers.AutoConfig.from_pretrained(file.parent, **where)
+        with torch.device("meta"):  # no memory: a setting may claim a model of any size
+            planned = transformers.AutoModelForCausalLM.from_config(config)
+        numbers = sum(parameter.numel() for parameter in planned.parameters())
+        if numbers != header.elements:
+            reason = f"It has {header.elements:,} numbers, the model it describes {numbers:,}."
+            raise ModelUnreadable(model=name, reason=reason)
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            file.parent, config=config, dtype=torch.float32, output_loading_info=True, **where, **options
+        )
     except (ValueError, KeyError, NotImplementedError) as error:
         raise ModelUnsuitable(model=name, reason=f"{str(error)[:300]}", task="writing text") from error
     except (RuntimeError, TypeError, IndexError) as error:
         raise ModelUnreadable(model=name, reason=f"Its weights don't fit ({str(error)[:300]}).") from error
-    missing = sorted(set(info["missing_keys"]) - {"lm_head.weight"})
+    missing = sorted(set(report["missing_keys"]) - {"lm_head.weight"})
     if missing:
         raise ModelUnreadable(model=name, reason=f"It lacks weights: {', '.join(missing[:3])}.")
-    found = sum(parameter.numel() for parameter in model.parameters())
-    if found != header.elements:
-        reason = f"It has {header.elements:,} numbers, the model {found:,}."
-        raise ModelUnreadable(model=name, reason=reason)
     return model
 
 

@@ -80,8 +80,7 @@ def png_with(data: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def png_text(key: str, text: str) -> tuple[bytes, bytes]:
-    """A text chunk: tEXt where Latin-1 suffices, else iTXt; never compressed, so that simple readers see
-    it."""
+    """A text chunk for simple readers: tEXt where Latin-1 suffices, else iTXt; never compressed."""
     try:
         return b"tEXt", key.encode("latin-1") + b"\0" + text.encode("latin-1")
     except UnicodeEncodeError:

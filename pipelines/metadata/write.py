@@ -21,7 +21,7 @@ from pipelines.files import atomic_write
 from pipelines.graph.values import Array, Image
 from pipelines.metadata import containers, exif, xmp
 from pipelines.metadata.parameters import format_parameters
-from pipelines.metadata.provenance import provenance_json, source_type
+from pipelines.metadata.provenance import provenance_json, source_type, without_home
 
 ImageFormat = Literal["png", "webp", "jpeg"]
 FORMATS: Final[tuple[ImageFormat, ...]] = get_args(ImageFormat)
@@ -86,7 +86,7 @@ def encode_image(
     tool = f"Diptych {version}".strip()
     kind = source_type(known, image.info)
     story = provenance_json(known, image.info)
-    settings = format_parameters(image.info, image.width, image.height, version)
+    settings = _writable(format_parameters(image.info, image.width, image.height, version))
     if format == "png":
         chunks = [
             (b"sRGB", b"\0"),
@@ -99,6 +99,11 @@ def encode_image(
         comment = exif.build_exif(_shortened(settings, _MAX_COMMENT))
         return _jpeg(image, quality, comment, xmp.jpeg_segments(story, kind, tool))
     return _webp(image, quality, exif.build_exif(settings), xmp.packet(story, kind, tool))
+
+
+def _writable(text: str) -> str:
+    """Text without what a file can't hold (half characters, NUL) or shouldn't (the home folder)."""
+    return without_home(text).encode("utf-8", "replace").decode().replace("\0", " ")
 
 
 def _shortened(text: str, limit: int) -> str:

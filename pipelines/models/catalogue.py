@@ -57,6 +57,10 @@ class Root:
     kind: Kind | None = None
 
 
+NOWHERE: Final = Root(Path())
+"""Root of what lies below none: such a model's id is its path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One model: what is told of it, what its tensors say, what to load, and why it can't be used if so."""
@@ -135,7 +139,7 @@ class Catalogue:
         path = Path(model).expanduser()
         if not path.is_absolute() or not path.exists():
             raise ModelMissing(model=model)
-        owner = next((root for root in roots if path.is_relative_to(root.path)), Root(path.parent))
+        owner = next((root for root in roots if path.is_relative_to(root.path)), NOWHERE)
         return self._examine(path, owner)
 
     def _first(self, kind: Kind) -> Entry:
@@ -237,7 +241,7 @@ def _inside(root: Root, model: str) -> Path | None:
     try:
         path = safe_join(root.path, rest)
     except PathNotAllowed:
-        # A link the user put there leads elsewhere: it counts if the search finds it, not if a name reaches it.
+        # A link the user put there: it counts if the search finds it, not because a name leads through it.
         below = _models_below(root.path)
         return next((path for path in below if path.relative_to(root.path).as_posix() == rest), None)
     return path if path != root.path and path.exists() else None

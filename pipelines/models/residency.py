@@ -159,14 +159,15 @@ class Residency:
                 slot = _Slot(key, handle.id, loaded, self._loader.size(loaded), device, device, users=1)
             else:
                 self._loader.move(slot.loaded, device)
-                slot.place = device
         except BaseException:
             if slot is not None:
                 with self._changed:
                     slot.users -= 1
             raise
         with self._changed:
+            self._coming[key] = (device, 0)  # it counts as a slot from here on
             self._slots[key] = slot
+            slot.place = device
             slot.users -= 1
             return self._taken(slot)
 

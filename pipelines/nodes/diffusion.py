@@ -1,4 +1,4 @@
-"""Nodes that draw: a prompt to a picture in one, or the same job in three parts. No torch import at module level."""
+"""Nodes that draw: a prompt to a picture, or the same in three parts. No torch import at module level."""
 
 from __future__ import annotations
 
@@ -50,18 +50,17 @@ class SamplingParams(NodeParams):
         ge=0, le=100, step=0.5, primary=True,
     )  # fmt: skip
     guidance_rescale: float = Param(
-        0.0, "Guidance rescale", "Takes back the overexposure that strong guidance brings; some models need it.",
+        0.0, "Guidance rescale", "Takes back the overexposure of strong guidance; some models need it.",
         ge=0, le=1, step=0.05, advanced=True,
     )  # fmt: skip
-    sampler: Sampler = Param(
-        Sampler.DEFAULT, "Sampler", "The recipe that removes the noise.", advanced=True
-    )
+    sampler: Sampler = Param(Sampler.DEFAULT, "Sampler", "The recipe that removes the noise.", advanced=True)
     schedule: Schedule = Param(
         Schedule.DEFAULT, "Schedule", "How much of the noise each step removes.", advanced=True
     )
     noise: NoiseSource = Param(
         NoiseSource.CPU, "Noise",
-        "Where the first noise comes from; “philox” is what graphics cards draw. Noise a sampler adds is always “cpu”.",
+        "Where the first noise comes from; “philox” is what graphics cards draw. "
+        "What a sampler adds on the way is always “cpu”.",
         advanced=True,
     )  # fmt: skip
     variation_seed: int = Param(
@@ -179,8 +178,8 @@ class SampleLatent(Node):
 
         with context.models.use(inputs["model"], context) as loaded:
             latents = sample_latents(
-                loaded, inputs["positive"], inputs.get("negative"), inputs.get("seed"), _options(params), context,
-                batch=params.batch,
+                loaded, inputs["positive"], inputs.get("negative"), inputs.get("seed"), _options(params),
+                context, batch=params.batch,
             )  # fmt: skip
         return {
             "latent": _one_or_list(latents),

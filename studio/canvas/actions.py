@@ -1,4 +1,4 @@
-"""What can be done on the canvas beside gestures: one small method each, run by commands, keys and the menu."""
+"""What can be done on the canvas beside gestures: one small method each, for commands, keys and the menu."""
 
 from __future__ import annotations
 

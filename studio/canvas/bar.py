@@ -18,9 +18,9 @@ MAX_LISTED = 30
 
 def keys_text(command: CanvasCommand) -> str:
     """The first shortcut of a command as the platform writes it."""
-    if not command.shortcuts:
+    if not command.keys:
         return ""
-    return QKeySequence(command.shortcuts[0]).toString(QKeySequence.SequenceFormat.NativeText)
+    return QKeySequence(command.keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 class GraphBar(QFrame):

@@ -1,4 +1,8 @@
-"""The canvas's commands: id, title, keys and callback, one table. The window's command table takes them over."""
+"""The canvas's commands: id, title, keys and callback, in one table; the window's table takes them over.
+
+Their keys (letters, arrows, Tab) mean something only while the canvas has the focus: the workspace handles
+them there, and gives the window the commands without shortcuts of the whole window.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from studio.commands import Command
+
 if TYPE_CHECKING:
     from studio.canvas.workspace import GraphWorkspace
+
+MENU = "Graph"
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class CanvasCommand:
-    """One thing to do. ``hidden`` commands are keys only (walking from node to node), not in menus."""
+    """One thing to do. ``hidden`` ones are keys only (walking between nodes), not in palette and menus."""
 
     id: str
     title: str
-    shortcuts: tuple[str, ...]
+    keys: tuple[str, ...]
     callback: Callable[[], object]
     icon: str = ""
-    enabled: Callable[[], bool] = lambda: True
+    enabled: Callable[[], bool] = _always
     hidden: bool = False
+
+    def for_window(self) -> Command:
+        """The same as an entry of the window's command table."""
+
+        def run(studio: object) -> None:
+            self.callback()
+
+        return Command(
+            self.id, self.title, "", MENU, run,
+            lambda studio: studio.in_graph() and self.enabled(), self.icon, in_palette=not self.hidden,
+        )  # fmt: skip
 
 
 def canvas_commands(workspace: GraphWorkspace) -> tuple[CanvasCommand, ...]:
@@ -42,42 +65,51 @@ def canvas_commands(workspace: GraphWorkspace) -> tuple[CanvasCommand, ...]:
     def runnable() -> bool:
         return bool(do.chosen) and workspace.bridge is not None
 
-    def command(
-        id: str, title: str, shortcuts: str, callback: Callable[[], object], icon: str = "",
-        enabled: Callable[[], bool] = lambda: True, *, hidden: bool = False,
+    def make(
+        id: str, title: str, keys: str, callback: Callable[[], object], icon: str = "",
+        enabled: Callable[[], bool] = _always,
     ) -> CanvasCommand:  # fmt: skip
-        keys = tuple(shortcuts.split()) if shortcuts else ()
-        return CanvasCommand(f"graph.{id}", title, keys, callback, icon, enabled, hidden)
+        return CanvasCommand(f"graph.{id}", title, tuple(keys.split()), callback, icon, enabled)
 
-    walks = (("Left", -1, 0), ("Right", 1, 0), ("Up", 0, -1), ("Down", 0, 1))
     return (
-        command("add", "Add a node", "Tab Shift+A Space", workspace.add_node, "node_add"),
-        command("run_to", "Run to selected node", "Ctrl+Shift+Return", workspace.run_to_selected, "play", runnable),
-        command("cut", "Cut nodes", "Ctrl+X", do.cut, "", nodes),
-        command("copy", "Copy nodes", "Ctrl+C", do.copy, "copy", nodes),
-        command("paste", "Paste nodes", "Ctrl+V", do.paste, "paste"),
-        command("duplicate", "Duplicate nodes", "Ctrl+D", do.duplicate, "", nodes),
-        command("delete", "Delete", "Delete Backspace", do.delete, "trash", anything),
-        command("rename", "Rename node", "F2", workspace.rename, "pen", one),
-        command("bypass", "Bypass", "M", do.bypass, "bypass", nodes),
-        command("mute", "Mute", "Ctrl+M", do.mute, "mute", nodes),
-        command("select_all", "Select all nodes", "Ctrl+A", do.select_all, "", some),
-        command("select_upstream", "Select what it needs", "Ctrl+Shift+U", do.select_upstream, "", nodes),
-        command("frame_selection", "Show selected nodes", "F", do.frame_selection, "frame", some),
-        command("frame_all", "Show the whole graph", "Home", do.frame_all, "fit", some),
-        command("zoom_in", "Zoom in on the graph", "Ctrl++ Ctrl+=", do.zoom_in, "zoom_in"),
-        command("zoom_out", "Zoom out of the graph", "Ctrl+-", do.zoom_out, "zoom_out"),
-        command("actual_size", "Graph at 100 %", "Ctrl+0", do.actual_size, "actual"),
-        command("arrange", "Arrange nodes", "L", do.arrange, "align", some),
-        *(
-            command(f"walk_{key.lower()}", f"Go to the node: {key.lower()}", key, do.walk(x, y), hidden=True)
-            for key, x, y in walks
+        make("add", "Add a node", "Tab Shift+A Space", workspace.add_node, "node_add"),
+        make(
+            "run_to", "Run to selected node", "Ctrl+Alt+Return", workspace.run_to_selected, "play", runnable
         ),
-        *(
-            command(
-                f"nudge_{key.lower()}", f"Move the node: {key.lower()}", f"Ctrl+{key}", do.nudge(x, y), "", nodes,
-                hidden=True,
-            )
-            for key, x, y in walks
-        ),
-    )  # fmt: skip
+        make("cut", "Cut nodes", "Ctrl+X", do.cut, "", nodes),
+        make("copy", "Copy nodes", "Ctrl+C", do.copy, "copy", nodes),
+        make("paste", "Paste nodes", "Ctrl+V", do.paste, "paste"),
+        make("duplicate", "Duplicate nodes", "Ctrl+D", do.duplicate, "", nodes),
+        make("delete", "Delete", "Delete Backspace", do.delete, "trash", anything),
+        make("rename", "Rename node", "F2", workspace.rename, "pen", one),
+        make("bypass", "Bypass", "M", do.bypass, "bypass", nodes),
+        make("mute", "Mute", "Ctrl+M", do.mute, "mute", nodes),
+        make("select_all", "Select all nodes", "Ctrl+A", do.select_all, "", some),
+        make("select_upstream", "Select also what it needs", "U", do.select_upstream, "", nodes),
+        make("frame_selection", "Show the selected nodes", "F", do.frame_selection, "frame", some),
+        make("frame_all", "Show the whole graph", "Home Ctrl+0", do.frame_all, "fit", some),
+        make("zoom_in", "Zoom in on the graph", "Ctrl++ Ctrl+=", do.zoom_in, "zoom_in"),
+        make("zoom_out", "Zoom out of the graph", "Ctrl+-", do.zoom_out, "zoom_out"),
+        make("actual_size", "Graph at 100 %", "Ctrl+Alt+0", do.actual_size, "actual"),
+        make("arrange", "Arrange nodes", "L", do.arrange, "align", some),
+        *_directions(workspace),
+    )
+
+
+def _directions(workspace: GraphWorkspace) -> list[CanvasCommand]:
+    """Arrows walk from node to node; with Ctrl they move the selected ones."""
+    do = workspace.actions_
+    texts = (
+        ("Left", -1, 0, "Node to the left", "Move nodes left"),
+        ("Right", 1, 0, "Node to the right", "Move nodes right"),
+        ("Up", 0, -1, "Node above", "Move nodes up"),
+        ("Down", 0, 1, "Node below", "Move nodes down"),
+    )
+    result = []
+    for key, x, y, walk, nudge in texts:
+        name = key.lower()
+        result.append(CanvasCommand(f"graph.walk_{name}", walk, (key,), do.walk(x, y), hidden=True))
+        result.append(
+            CanvasCommand(f"graph.nudge_{name}", nudge, (f"Ctrl+{key}",), do.nudge(x, y), hidden=True)
+        )
+    return result

@@ -1,4 +1,4 @@
-"""What a node shows: its title, ports and rows, worked out from the document and the node's schema, with geometry.
+"""What a node shows: title, ports and rows, from the document and the node's schema, with geometry.
 
 A :class:`NodeFace` is plain data: the item paints it, gestures ask it where ports are. No painting here.
 """
@@ -18,6 +18,7 @@ from pipelines.graph.types import PortType
 from studio.canvas.style import Metrics
 from studio.graph_edits import inputs_of, outputs_of
 from studio.translate import tr
+from studio.widgets.param_editors import choice_title
 
 MAX_PRIMARY: Final = 4
 TEXT_LINES: Final = 3
@@ -42,7 +43,7 @@ class PortFace:
 
 @dataclass(frozen=True, slots=True)
 class RowFace:
-    """One row: ports with labels, or a value. ``box`` is where a value is shown; ``lines`` > 1 wraps a text."""
+    """One row: ports with labels, or a value in its ``box``; with ``lines`` > 1 a wrapped text."""
 
     rect: QRectF
     label: str = ""
@@ -83,29 +84,26 @@ class NodeFace:
 def value_text(kind: PortType, value: Any, unit: str = "", *, dynamic: bool = False) -> str:
     """A literal as a node shows it, in one line."""
     if value is None:
-        return tr("Random") if kind == port_types.Seed else tr("None")
+        return tr("New every time") if kind == port_types.Seed else tr("None")
     if isinstance(value, bool):
         return tr("On") if value else tr("Off")
     if isinstance(value, float):
         text = f"{value:.4g}"
         value = text if "." in text or "e" in text or "n" in text else f"{text}.0"
     if dynamic and value == "":
-        return tr("Default")
+        return tr("Starter model")
     text = str(value)
     if kind == port_types.Choice:
-        text = choice_text(text)
-    return f"{text} {unit}".strip()
+        text = choice_title(text)
+    return f"{text} {tr(unit)}".strip() if unit else text
 
 
-def choice_text(value: str) -> str:
-    """A choice for people: a plain lower-case word gets a capital, names stay as they are."""
-    if value == "default":
-        return tr("Model default")
-    return (
-        value.replace("_", " ").capitalize()
-        if value.replace("_", "").isalpha() and value.islower()
-        else value
-    )
+def main_type(schema: NodeSchema, inputs: tuple[Input, ...], outputs: tuple[Output, ...]) -> PortType:
+    """The type that gives a node its hue: its first output's; what it writes, for one that saves."""
+    kinds = [port.type for port in outputs] + [port.type for port in inputs]
+    if schema.node.saves and inputs:
+        return inputs[0].type
+    return kinds[0] if kinds else port_types.Any
 
 
 class _Builder:
@@ -121,9 +119,10 @@ class _Builder:
         output = isinstance(port, Output)
         x = self.metrics.width if output else 0.0
         required = isinstance(port, Input) and port.required
+        at = QPointF(x, self.y + self.metrics.row / 2)
         face = PortFace(
-            self.node, port.name, tr(port.label), port.type, output, QPointF(x, self.y + self.metrics.row / 2),
-            linked, tr(port.description) if port.description else "", required,
+            self.node, port.name, tr(port.label), port.type, output, at, linked,
+            tr(port.description) if port.description else "", required,
             isinstance(port, Input) and port.takes_literal and not linked,
         )  # fmt: skip
         self.ports.append(face)
@@ -172,16 +171,16 @@ def build_face(
     else:
         inputs, outputs = inputs_of(schema, record), outputs_of(schema, record)
         _known_rows(builder, schema, inputs, outputs, used)
-        kinds = [port.type for port in outputs] or [port.type for port in inputs]
-        hue = kinds[0] if kinds else port_types.Any
+        hue = main_type(schema, inputs, outputs)
         title, category, preview = record.title or tr(schema.title), schema.category, schema.node.preview
     pictures = any(port.type.name in ("Image", "Mask") for port in outputs) or (
         not any(port.type.name == "Text" for port in outputs) and any(p.type.name == "Image" for p in inputs)
     )
+    streams = schema is not None and schema.node.lane == "gpu"
     return NodeFace(
         node, record.type, title, category, record.mode, metrics.width, builder.y + metrics.pad, hue,
         tuple(builder.rows), tuple(builder.ports), schema is not None, preview, pictures,
-        any(port.type.name == "Text" for port in outputs) and schema is not None and schema.node.lane == "gpu",
+        streams and any(port.type.name == "Text" for port in outputs),
         {(port.is_output, port.name): port for port in builder.ports},
     )  # fmt: skip
 

@@ -7,19 +7,21 @@ from collections.abc import Iterable
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema
 from pipelines.graph.types import PortType, connects
+from studio.graph_edits import new_ports
 
 
 def fitting_port(schema: NodeSchema, kind: PortType, *, from_output: bool) -> str | None:
-    """The port of a new node that a wire should end in: the same type before a converted one, ports before params.
+    """The port of a new node that a wire should end in; the same type before a converted one.
 
     Args:
         schema: the type of the new node.
         kind: the type of the port the wire starts from.
         from_output: the wire starts from an output, so that an input is wanted.
     """
+    inputs, outputs = new_ports(schema)
     if not from_output:
-        return _best(schema.outputs({}), kind, from_output=False)
-    found = _best(schema.inputs({}), kind, from_output=True)
+        return _best(outputs, kind, from_output=False)
+    found = _best(inputs, kind, from_output=True)
     if found is not None:
         return found
     params = [Input(param.name, param.type, param.title) for param in schema.params if param.type == kind]

@@ -1,7 +1,7 @@
 """Places for nodes that have none: layers from left to right, fewer crossings by the barycentre method.
 
-After Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures" (1981), without
-dummy nodes: long wires may pass behind nodes.
+After Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures" (1981),
+without dummy nodes: long wires may pass behind nodes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -19,17 +31,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pipelines.errors import fill
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, Registry
 from pipelines.graph.types import Any as AnyType
-from studio.canvas.face import PortFace
+from studio.canvas.face import PortFace, main_type
 from studio.canvas.fitting import fitting_port
 from studio.canvas.items.paint import CATEGORY_ICONS
 from studio.canvas.style import CanvasStyle, hue_name
+from studio.graph_edits import new_ports
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.fuzzy import search
 
+Index = QModelIndex | QPersistentModelIndex
 SIZE = QSize(600, 380)
 TYPE_ROLE = Qt.ItemDataRole.UserRole
 CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -39,32 +54,32 @@ ROW = 28
 class _Delegate(QStyledItemDelegate):
     """Icon and name on the left, category on the right."""
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: object) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         theme = current_theme()
-        rect = QRectF(option.rect)  # type: ignore[attr-defined]
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        rect = QRectF(option.rect)
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if selected:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.color("bg3"))
             painter.drawRoundedRect(rect.adjusted(4, 1, -4, -1), 4, 4)
-        icon = index.data(Qt.ItemDataRole.DecorationRole)  # type: ignore[attr-defined]
+        icon = index.data(Qt.ItemDataRole.DecorationRole)
         side = 16
         icon.paint(painter, round(rect.x()) + 12, round(rect.center().y()) - side // 2, side, side)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(theme.font("body"))
         painter.setPen(theme.color("text"))
         words = rect.adjusted(36, 0, -12, 0)
-        title = index.data(Qt.ItemDataRole.DisplayRole)  # type: ignore[attr-defined]
+        title = index.data(Qt.ItemDataRole.DisplayRole)
         painter.drawText(words, middle | Qt.AlignmentFlag.AlignLeft, title)
         painter.setFont(theme.font("label"))
         painter.setPen(theme.color("text2"))
-        category = index.data(CATEGORY_ROLE)  # type: ignore[attr-defined]
+        category = index.data(CATEGORY_ROLE)
         painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, category)
         painter.restore()
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: object) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(200, current_theme().px(ROW))
 
 
@@ -74,13 +89,18 @@ class PortTable(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[tuple[str, Input | Output | None]] = []
-        self._wanted = ""
+        self._wanted: tuple[type, str] | None = None
 
-    def show_ports(self, schema: NodeSchema | None, wanted: str) -> None:
-        """Show the ports of ``schema``; ``wanted`` is the one that would be connected."""
+    def show_ports(self, schema: NodeSchema | None, wanted: tuple[type, str] | None) -> None:
+        """Show the ports of ``schema``; ``wanted``: class and name of the one that would be connected."""
         self._rows, self._wanted = [], wanted
         if schema is not None:
-            for heading, ports in ((tr("Inputs"), schema.inputs({})), (tr("Outputs"), schema.outputs({}))):
+            inputs, outputs = new_ports(schema)
+            groups: tuple[tuple[str, Sequence[Input | Output]], ...] = (
+                (tr("Inputs"), inputs),
+                (tr("Outputs"), outputs),
+            )
+            for heading, ports in groups:
                 if ports:
                     self._rows.append((heading, None))
                     self._rows += [(tr(port.label), port) for port in ports]
@@ -103,7 +123,7 @@ class PortTable(QWidget):
                 painter.drawText(line, middle | Qt.AlignmentFlag.AlignLeft, name)
                 continue
             style.paint_port(painter, QPointF(8, line.center().y()), port.type, linked=True)
-            painter.setPen(theme.color("brass" if port.name == self._wanted else "text"))
+            painter.setPen(theme.color("brass" if (type(port), port.name) == self._wanted else "text"))
             painter.drawText(line.adjusted(22, 0, 0, 0), middle | Qt.AlignmentFlag.AlignLeft, name)
             painter.setPen(theme.color("text2"))
             painter.drawText(line, middle | Qt.AlignmentFlag.AlignRight, str(port.type))
@@ -118,7 +138,7 @@ class SearchPalette(QFrame):
 
     def __init__(self, registry: Registry, parent: QWidget) -> None:
         super().__init__(parent)
-        self._registry = registry
+        self._registry, self._owner = registry, parent
         self._anchor: PortFace | None = None
         self.setProperty("role", "floating")
         self.setAccessibleName(tr("Add a node"))
@@ -178,10 +198,9 @@ class SearchPalette(QFrame):
         self.hint.setVisible(anchor is not None)
         if anchor is not None:
             text = tr("What takes {type}") if anchor.is_output else tr("What gives {type}")
-            self.hint.setText(text.replace("{type}", f"{anchor.label} ({anchor.type})"))
-        parent = self.parentWidget()
+            self.hint.setText(fill(text, {"type": anchor.type}))
         size = SIZE * current_theme().scale
-        room = parent.rect().adjusted(8, 8, -8, -8)
+        room = self._owner.rect().adjusted(8, 8, -8, -8)
         self.resize(min(size.width(), room.width()), min(size.height(), room.height()))
         x = min(max(at.x() - 24, room.left()), room.right() - self.width())
         y = min(max(at.y() - 24, room.top()), room.bottom() - self.height())
@@ -214,8 +233,7 @@ class SearchPalette(QFrame):
         theme = current_theme()
         for schema in found:
             item = QListWidgetItem(tr(schema.title))
-            outputs = schema.outputs({}) or schema.inputs({})
-            hue = hue_name(outputs[0].type) if outputs else "text2"
+            hue = hue_name(main_type(schema, *new_ports(schema)))
             item.setIcon(theme.icon(CATEGORY_ICONS.get(schema.category, "info"), hue))
             item.setData(TYPE_ROLE, schema.id)
             item.setData(CATEGORY_ROLE, tr(schema.category))
@@ -228,7 +246,8 @@ class SearchPalette(QFrame):
     def _distance(self, schema: NodeSchema) -> int:
         """0 if the wire's own type fits, 1 if it is converted."""
         anchor = self._anchor
-        ports = schema.inputs({}) if anchor is not None and anchor.is_output else schema.outputs({})
+        inputs, outputs = new_ports(schema)
+        ports = inputs if anchor is not None and anchor.is_output else outputs
         return 0 if anchor is not None and any(port.type.name == anchor.type.name for port in ports) else 1
 
     @Slot()
@@ -238,11 +257,13 @@ class SearchPalette(QFrame):
         if schema is None:
             self.heading.setText(tr("Nothing found"))
             self.words.setText(tr("Try fewer letters, or another word for it."))
-            self.ports.show_ports(None, "")
+            self.ports.show_ports(None, None)
             return
         self.heading.setText(tr(schema.title))
         self.words.setText(tr(schema.description))
-        self.ports.show_ports(schema, self.wanted_port(schema) or "")
+        port = self.wanted_port(schema)
+        side = Input if self._anchor is not None and self._anchor.is_output else Output
+        self.ports.show_ports(schema, (side, port) if port else None)
 
     @Slot()
     def _choose(self) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with the document, checked a moment after each change. Badges, the inspector and the bar read it."""
+"""What is wrong with the document, checked a moment after each change; read by badges, inspector and bar."""
 
 from __future__ import annotations
 

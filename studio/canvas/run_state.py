@@ -75,7 +75,10 @@ class NodeState:
 
 
 class RunState(QObject):
-    """The states of all nodes of one document. ``node_state_changed`` names the node; ``cleared`` says all are gone."""
+    """The states of all nodes of one document.
+
+    ``node_state_changed`` names the node; ``cleared`` says that nothing is known any more.
+    """
 
     node_state_changed = Signal(str)
     cleared = Signal()

@@ -1,4 +1,4 @@
-"""The scene: a projection of the document and of its run state. It never writes; gestures do, through the document."""
+"""The scene: a projection of the document and its run state. It never writes; gestures do that."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class GraphScene(QGraphicsScene):
             if at is None:
                 unplaced.append(node)
             elif item.pos() != QPointF(*at):
-                item.setPos(*at)
+                item.place(*at)
         if unplaced:
             self._lay_out(unplaced)
         for wire in self.wires.values():
@@ -149,7 +149,7 @@ class GraphScene(QGraphicsScene):
             sizes = {node: self.nodes[node].size for node in new}
             self._laid_out.update(layered(self.document.graph, sizes, new, (left, bottom)))
         for node in unplaced:
-            self.nodes[node].setPos(*self._laid_out[node])
+            self.nodes[node].place(*self._laid_out[node])
 
     @Slot()
     def _sync_wires(self) -> None:
@@ -241,27 +241,28 @@ class GraphScene(QGraphicsScene):
 
     def node_at(self, at: QPointF) -> NodeItem | None:
         """The topmost node whose body is under a point."""
-        found = [item for item in self.nodes.values() if item.body().translated(item.pos()).contains(at)]
+        x, y = at.x(), at.y()
+        found = [item for item in self.nodes.values() if _holds(item.area, x, y, 0)]
         return max(found, key=lambda item: (item.zValue(), item.isSelected())) if found else None
 
     def port_at(self, at: QPointF, reach: float | None = None) -> PortFace | None:
         """The port under a point, or within ``reach`` of it."""
         reach = self.style_.metrics.reach if reach is None else reach
-        near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        x, y = at.x(), at.y()
         found = [
-            (port, (self.nodes[port.node].pos() + port.at - at).manhattanLength())
+            (port, (item.pos() + port.at - at).manhattanLength())
             for item in self.nodes.values()
-            if item.sceneBoundingRect().intersects(near) and (port := item.port_at(at, reach))
+            if _holds(item.area, x, y, reach) and (port := item.port_at(at, reach))
         ]
         return min(found, key=lambda entry: entry[1])[0] if found else None
 
     def wire_at(self, at: QPointF, reach: float = 7.0) -> WireItem | None:
         """The wire nearest to a point, within ``reach``."""
-        near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        x, y = at.x(), at.y()
         found = [
             (wire.distance_to(at), wire)
             for wire in self.wires.values()
-            if wire.isVisible() and wire.boundingRect().intersects(near)
+            if _holds(wire.area, x, y, reach) and wire.isVisible()
         ]
         best = min(found, key=lambda entry: entry[0], default=None)
         return best[1] if best is not None and best[0] <= reach else None
@@ -300,7 +301,7 @@ class GraphScene(QGraphicsScene):
         """Show nodes elsewhere, without writing it."""
         for node, at in positions.items():
             if node in self.nodes:
-                self.nodes[node].setPos(at)
+                self.nodes[node].place(at.x(), at.y())
         for wire in self.wires.values():
             if wire.source in positions or wire.target in positions:
                 self._place_wire(wire)
@@ -317,3 +318,8 @@ class GraphScene(QGraphicsScene):
             for node, item in self.nodes.items()
             if graph.position(node) is None
         }
+
+
+def _holds(area: tuple[float, float, float, float], x: float, y: float, reach: float) -> bool:
+    """Whether a point is in an area (left, top, right, bottom) or within ``reach`` of it."""
+    return area[0] - reach <= x <= area[2] + reach and area[1] - reach <= y <= area[3] + reach

@@ -1,7 +1,7 @@
 """What a node's result depends on, as one digest per node: how the canvas knows that a result is stale.
 
-Only what the document says counts (type, version, mode, params, links and everything upstream); titles and places don't.
-The engine's own keys know more (files, models); these need nothing but the graph, and take no recursion.
+Only what the document says counts (type, version, mode, params, links and everything upstream); titles and
+places don't. The engine's own keys know more (files, models); these need nothing but the graph, no recursion.
 """
 
 from __future__ import annotations

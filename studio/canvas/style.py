@@ -23,8 +23,8 @@ BLOCK_DETAIL: Final = 0.22
 """Below this zoom a node is a block."""
 
 _EMBER: Final = frozenset(
-    {"Image", "Mask", "Latent", "DiffusionModel", "UpscaleModel", "ControlModel", "Adapter", "VAE", "Conditioning",
-     "Stitch", "Layer", "Video"}
+    {"Image", "Mask", "Latent", "DiffusionModel", "UpscaleModel", "ControlModel", "Adapter", "VAE",
+     "Conditioning", "Stitch", "Layer", "Video"}
 )  # fmt: skip
 _IRIS: Final = frozenset({"Text", "LanguageModel", "Audio"})
 _DIM: Final = frozenset({"Latent", "Conditioning", "Stitch"})
@@ -32,7 +32,8 @@ _SHAPES: Final[dict[str, str]] = {
     "Image": "circle", "Layer": "circle", "Text": "circle", "Audio": "circle", "Video": "circle",
     "Mask": "half", "Latent": "diamond", "Conditioning": "diamond", "Stitch": "diamond",
     "DiffusionModel": "model", "LanguageModel": "model", "UpscaleModel": "model", "ControlModel": "model",
-    "Adapter": "model", "VAE": "model", "Number": "triangle", "Integer": "triangle", "Boolean": "hollow-diamond",
+    "Adapter": "model", "VAE": "model", "Number": "triangle", "Integer": "triangle",
+    "Boolean": "hollow-diamond",
     "Seed": "star", "Choice": "square", "Size": "square", "Json": "square", "Any": "ring",
 }  # fmt: skip
 
@@ -135,6 +136,7 @@ class CanvasStyle:
         self.body_metrics, self.title_metrics = QFontMetricsF(self.body), QFontMetricsF(self.title)
         self.label_metrics, self.number_metrics = QFontMetricsF(self.label), QFontMetricsF(self.number)
         self._colours = {name: QColor(value) for name, value in theme.tokens.colours().items()}
+        self._mixed: dict[tuple[str, str, float], QColor] = {}
 
     def colour(self, name: str, alpha: float = 1.0) -> QColor:
         """The colour of a token, with opacity 0..1."""
@@ -146,10 +148,18 @@ class CanvasStyle:
 
     def mixed(self, first: str, second: str, amount: float) -> QColor:
         """``amount`` of the second token's colour over the first's, opaque."""
+        key = (first, second, amount)
+        found = self._mixed.get(key)
+        if found is not None:
+            return found
+
+        def parts(colour: QColor) -> tuple[int, int, int]:
+            return colour.red(), colour.green(), colour.blue()
+
         a, b = self._colours[first], self._colours[second]
-        return QColor(
-            *(round(x + (y - x) * amount) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True))
-        )
+        rgb = (round(x + (y - x) * amount) for x, y in zip(parts(a), parts(b), strict=True))
+        self._mixed[key] = QColor(*rgb)
+        return self._mixed[key]
 
     def hue(self, kind: PortType) -> QColor:
         """The hue of a port type; dim where the look says so."""
@@ -163,11 +173,23 @@ class CanvasStyle:
         return pen
 
     def paint_port(
-        self, painter: QPainter, at: QPointF, kind: PortType, *, linked: bool, lit: bool = False
+        self,
+        painter: QPainter,
+        at: QPointF,
+        kind: PortType,
+        *,
+        linked: bool,
+        lit: bool = False,
+        quiet: bool = False,
     ) -> None:
-        """Draw a port: shape and hue say its type, a doubled outline a list. ``lit``: under the pointer."""
+        """Draw a port: shape and hue say its type, a doubled outline a list.
+
+        ``lit``: under the pointer; ``quiet``: smaller and dimmer, for a value that needs no wire.
+        """
         shape, colour = shape_name(kind), self.hue(kind)
         radius = self.metrics.port + (1.2 if lit else 0)
+        if quiet:
+            radius, colour = radius * 0.72, self.mixed("bg1", hue_name(kind), 0.55)
         ground = self.colour("bg0")
         painter.save()
         painter.translate(at)

@@ -1,4 +1,4 @@
-"""The view: turns mouse and keys into gestures and movements of the eye. It knows no node type and writes nothing."""
+"""The view: turns mouse and keys into gestures and movements of the eye. It writes nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPixmapCache,
     QPolygonF,
     QTransform,
     QWheelEvent,
@@ -29,10 +30,15 @@ from studio.document import GraphDocument
 
 MIN_ZOOM, MAX_ZOOM = 0.05, 3.0
 MARGIN = 60.0
+CACHE_KB = 64 * 1024
+"""For painted nodes: what a large screen shows at once, twice."""
 
 
 class GraphView(QGraphicsView):
-    """Pan, zoom, hover, gestures. ``palette_requested(scene point, port or None)`` asks for the search palette."""
+    """Pan, zoom, hover, gestures.
+
+    ``palette_requested(scene point, port or None)`` asks for the search palette.
+    """
 
     palette_requested = Signal(object, object)
     edit_requested = Signal(str, str)
@@ -58,6 +64,7 @@ class GraphView(QGraphicsView):
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
         self.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing, False)
+        QPixmapCache.setCacheLimit(max(QPixmapCache.cacheLimit(), CACHE_KB))
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.DefaultContextMenu)
@@ -118,14 +125,10 @@ class GraphView(QGraphicsView):
         """Select the nearest node in a direction (from the selected one, else from the middle)."""
         nodes = self.graph_scene.nodes
         chosen = self.graph_scene.selected_nodes()
-        start = (
-            nodes[chosen[-1]].sceneBoundingRect().center()
-            if chosen
-            else self.mapToScene(self.viewport().rect().center())
-        )
+        start = nodes[chosen[-1]].centre if chosen else self.mapToScene(self.viewport().rect().center())
         best: tuple[float, str] | None = None
         for node, item in nodes.items():
-            away = item.sceneBoundingRect().center() - start
+            away = item.centre - start
             along = away.x() * dx + away.y() * dy
             across = abs(away.x() * dy) + abs(away.y() * dx)
             if node in chosen or (chosen and along <= 1):

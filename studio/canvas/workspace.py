@@ -1,4 +1,4 @@
-"""The Graph workspace: the view with its bar, the search palette, notices, and everything wired to the document."""
+"""The Graph workspace: the view with its bar, the search palette, notices, all wired to the document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QVBoxLayout, Q
 from pipelines.errors import DiptychError, ErrorInfo
 from studio.canvas.actions import CanvasActions
 from studio.canvas.bar import GraphBar, keys_text
-from studio.canvas.commands import CanvasCommand, canvas_commands
+from studio.canvas.commands import MENU, CanvasCommand, canvas_commands
 from studio.canvas.face import PortFace
 from studio.canvas.palette import SearchPalette
 from studio.canvas.problems import ProblemList
@@ -19,6 +19,7 @@ from studio.canvas.run_state import Bridge, RunState
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import CanvasStyle
 from studio.canvas.view import GraphView
+from studio.commands import Command
 from studio.document import GraphDocument
 from studio.graph_edits import title_of
 from studio.theme import current_theme
@@ -27,7 +28,7 @@ from studio.widgets.banner import Banner
 
 NOTICE_MS = 7000
 FLOW_MS = 40
-MENU = (
+CONTEXT_MENU = (
     "graph.run_to", "", "graph.cut", "graph.copy", "graph.paste", "graph.duplicate", "graph.delete", "",
     "graph.rename", "graph.bypass", "graph.mute", "", "graph.add", "graph.arrange",
 )  # fmt: skip
@@ -36,8 +37,8 @@ MENU = (
 class GraphWorkspace(QWidget):
     """The document as nodes and wires.
 
-    ``selection_changed`` carries the ids of the selected nodes; ``edit_requested(node, param)`` asks the inspector
-    for its field (an empty param is the node's title).
+    ``selection_changed`` carries the ids of the selected nodes; ``edit_requested(node, param)`` asks the
+    inspector for its field (an empty param is the node's title).
     """
 
     selection_changed = Signal(object)
@@ -122,9 +123,18 @@ class GraphWorkspace(QWidget):
 
     # --- commands --------------------------------------------------------------------------------------
 
-    def commands(self) -> tuple[CanvasCommand, ...]:
+    def commands(self) -> tuple[Command, ...]:
         """Everything that can be done here, for the window's command table."""
-        return self._commands
+        return tuple(command.for_window() for command in self._commands)
+
+    def keyboard(self) -> list[tuple[str, str, str]]:
+        """The keys of the canvas as (menu, title, keys), for the keyboard table."""
+        return [(MENU, command.title, keys) for command in self._commands for keys in command.keys]
+
+    def zoom(self, how: str) -> None:
+        """``in``, ``out``, ``fit`` or ``actual``."""
+        names = {"in": "zoom_in", "out": "zoom_out", "fit": "frame_all", "actual": "actual_size"}
+        self.command(f"graph.{names[how]}").callback()
 
     def command(self, id: str) -> CanvasCommand:
         """A command by its id."""
@@ -136,7 +146,7 @@ class GraphWorkspace(QWidget):
         if event.key() == Qt.Key.Key_Backtab:
             return None
         for command in self._commands:
-            if any(QKeySequence(text) == keys for text in command.shortcuts):
+            if any(QKeySequence(text) == keys for text in command.keys):
                 return command
         return None
 
@@ -214,7 +224,7 @@ class GraphWorkspace(QWidget):
     def menu(self) -> QMenu:
         """The context menu for what is selected now."""
         menu = QMenu(self)
-        for id in MENU:
+        for id in CONTEXT_MENU:
             if not id:
                 menu.addSeparator()
                 continue

@@ -20,7 +20,13 @@ from studio.settings import SettingsStore
 from studio.translate import tr
 from studio.widgets.filmstrip import Filmstrip
 
-_PICTURE_TOOLS = ("view.fit", "picture.use_settings", "picture.copy", "picture.save_as", "picture.open_folder")
+_PICTURE_TOOLS = (
+    "view.fit",
+    "picture.use_settings",
+    "picture.copy",
+    "picture.save_as",
+    "picture.open_folder",
+)
 _MENU = (
     "picture.use_settings", "picture.use_seed", "picture.open_graph", "",
     "picture.copy", "picture.save_as", "picture.open_folder", "", "picture.delete",
@@ -147,20 +153,17 @@ class CreateWorkspace(QWidget):
     def _selected(self, row: int) -> None:
         result = self._tracker.results.result(row)
         if result is not self.current:
-            self.result.show_result(result)
+            self.result.show_result(result, self._tracker.results.unsaved_image(row))
         if result is not None:
             self.form.show_drawn_seed(result.seed)
 
-    @Slot(int)
-    def _result_added(self, row: int) -> None:
+    @Slot(int, object)
+    def _result_added(self, row: int, image: QImage) -> None:
         result = self._tracker.results.result(row)
-        if result is None:
-            return
-        image = self._tracker.results.index(row).data(Qt.ItemDataRole.UserRole + 1)
-        full = image if isinstance(image, QImage) and _is_whole(image, result) else None
-        self.result.show_result(result, full)
-        self.strip.select(row)
-        self.form.show_drawn_seed(result.seed)
+        if result is not None:
+            self.result.show_result(result, image)
+            self.strip.select(row)
+            self.form.show_drawn_seed(result.seed)
 
     def select_last(self, row: int = -1) -> None:
         """Show a picture of last time (the newest)."""
@@ -206,7 +209,11 @@ class CreateWorkspace(QWidget):
         if name is not None:
             self.form.show_message(name, error.text(tr), "error")
         actions: tuple[tuple[str, Callable[[], object]], ...] = ()
-        unsaved = [row for row in run.rows if (item := self._tracker.results.result(row)) is not None and not item.path]
+        unsaved = [
+            row
+            for row in run.rows
+            if (item := self._tracker.results.result(row)) is not None and not item.path
+        ]
         if unsaved:
             actions = ((tr("Save elsewhere…"), lambda: self.save_elsewhere.emit(unsaved)),)
         self.result.banner.show_error(error, actions)
@@ -222,8 +229,3 @@ class CreateWorkspace(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(1100, 700)
-
-
-def _is_whole(image: QImage, result: Result) -> bool:
-    """Whether a picture of a message is the finished picture itself, not a thumbnail of it."""
-    return not result.path or max(image.width(), image.height()) > 256 or bool(result.job)

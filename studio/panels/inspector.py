@@ -1,4 +1,4 @@
-"""The inspector: everything about the selected node, made from its schema. Edits are commands of the document."""
+"""The inspector: everything about the selected node, made from its schema. Edits go through the document."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ class Inspector(QScrollArea):
         box = QVBoxLayout()
         box.setSpacing(4)
         box.addLayout(row)
-        kind = f"{tr(schema.category)} · {tr(schema.title)} · {node}" if schema else f"{record.type} · {node}"
+        kind = f"{tr(schema.category)} · {record.type}" if schema else record.type
         box.addWidget(_label(kind, "hint"))
         self._show_title()
         return box

@@ -1,4 +1,4 @@
-"""The rows of the inspector: a value with its editor, a link with where it comes from, an input that waits for one."""
+"""Rows of the inspector: a value with its editor, a link with its source, an input that waits for one."""
 
 from __future__ import annotations
 

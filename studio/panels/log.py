@@ -30,7 +30,14 @@ class LogPanel(QPlainTextEdit):
         self.setPlaceholderText(tr("What the engine says appears here."))
         self.setAccessibleName(tr("Log"))
         self._device = ""
-        for name in ("ready", "device_changed", "run_started", "node_warned", "node_finished", "run_finished"):
+        for name in (
+            "ready",
+            "device_changed",
+            "run_started",
+            "node_warned",
+            "node_finished",
+            "run_finished",
+        ):
             getattr(bridge, name).connect(self._hear)
 
     def write(self, text: str) -> None:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.phases import duration_text, fraction_of, hue_of, progress_text
 from studio.runs import RunRecord, RunTracker
@@ -104,7 +113,9 @@ def _state(run: RunRecord) -> str:
             time = duration_text(run.seconds)
             if not run.executed:
                 return tr("already made")
-            return tr("{count} pictures · {time}", count=run.pictures, time=time) if run.pictures > 1 else time
+            return (
+                tr("{count} pictures · {time}", count=run.pictures, time=time) if run.pictures > 1 else time
+            )
         case "failed":
             return run.errors[0].sentences(tr)[0] if run.errors else tr("failed")
         case _:

@@ -160,7 +160,9 @@ class StartPage(QScrollArea):
     def _head(self) -> QVBoxLayout:
         title = QLabel(tr("What would you like to make?"))
         title.setProperty("role", "title")
-        text = QLabel(tr("Everything runs on this computer. Each of these works at once with the starter models."))
+        text = QLabel(
+            tr("Everything runs on this computer. Each of these works at once with the starter models.")
+        )
         text.setProperty("role", "body2")
         head = QVBoxLayout()
         head.setSpacing(6)

@@ -61,7 +61,9 @@ class _Items(QAbstractListModel):
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self.items)
 
-    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(
+        self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
         item = self.items[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return item.title
@@ -80,8 +82,8 @@ class _Delegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         theme = current_theme()
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        rect: QRect = option.rect
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if selected:
@@ -110,6 +112,7 @@ class CommandPalette(QFrame):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
+        self._window = window
         self.setProperty("role", "floating")
         self.setAccessibleName(tr("Command palette"))
         self._items: list[PaletteItem] = []
@@ -145,7 +148,7 @@ class CommandPalette(QFrame):
     def open(self, items: Sequence[PaletteItem], before: QWidget | None = None) -> None:
         """Show it with these commands; ``before`` gets the focus back if nothing is chosen."""
         self._items, self._before = list(items), before
-        window = self.parentWidget()
+        window = self._window
         theme = current_theme()
         width = min(theme.px(560), window.width() - 32)
         height = min(theme.px(420), window.height() - 120)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
 
@@ -65,6 +65,10 @@ class PromptEditor(QPlainTextEdit):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._resize()
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        # files and pictures are for the window: their graph opens, they don't become text
+        return source.hasText() and not source.hasUrls() and not source.hasImage()
 
     def event(self, event: QEvent) -> bool:
         if (

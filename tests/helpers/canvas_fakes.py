@@ -190,7 +190,8 @@ def small_graph() -> Graph:
  "nodes": {
   "blur": {"type": "test.blur", "version": 1, "inputs": {"image": ["paint", "image"]}},
   "model": {"type": "test.model", "version": 1},
-  "paint": {"type": "test.paint", "version": 1, "inputs": {"model": ["model", "model"], "prompt": ["words", "text"]}},
+  "paint": {"type": "test.paint", "version": 1,
+            "inputs": {"model": ["model", "model"], "prompt": ["words", "text"]}},
   "words": {"type": "test.words", "version": 1, "params": {"text": "a red apple"}}},
  "view": {"positions": {"blur": [640, 0], "model": [0, 0], "paint": [320, 0], "words": [0, 200]}}}
 """

@@ -1,4 +1,4 @@
-"""A context for tests of diffusion: it holds loaded pipelines, notes what is reported, and cancels on demand."""
+"""A context for tests of diffusion: holds a loaded pipeline, notes what is reported, cancels on demand."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ TIMEOUT = 60.0
 class Drive:
     """A client whose events land in a list."""
 
-    def __init__(self, folder: Path, host: HostFactory, registry: Registry | None = None, jobs: JobQueue | None = None):
+    def __init__(
+        self, folder: Path, host: HostFactory, registry: Registry | None = None, jobs: JobQueue | None = None
+    ):
         self.folder = folder
         self.arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.events: list[Message] = []
@@ -39,7 +41,9 @@ class Drive:
         while True:
             event = self.arrived.get(timeout=max(0.01, end - time.monotonic()))
             self.events.append(event)
-            if isinstance(event, kind) and all(getattr(event, name) == value for name, value in fields.items()):
+            if isinstance(event, kind) and all(
+                getattr(event, name) == value for name, value in fields.items()
+            ):
                 return event
 
     def run(self, graph: Graph, **options: Any) -> RunFinished:

@@ -1,4 +1,4 @@
-"""Model files made by tests: headers without weights, hostile files, and checkpoints in the original layout."""
+"""Model files made by tests: headers without weights, hostile files, checkpoints in the original layout."""
 
 from __future__ import annotations
 
@@ -109,7 +109,11 @@ def _unet_name(key: str, layers: int, attended: set[str]) -> str:
         return f"output_blocks.{place}.{2 if number in attended else 1}.{rest}"
     place = int(number) * (layers + 1) + int(index)
     slot = 1 if part == "attentions" else 0
-    return f"input_blocks.{place + 1}.{slot}.{rest}" if side == "down" else f"output_blocks.{place}.{slot}.{rest}"
+    return (
+        f"input_blocks.{place + 1}.{slot}.{rest}"
+        if side == "down"
+        else f"output_blocks.{place}.{slot}.{rest}"
+    )
 
 
 _ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}

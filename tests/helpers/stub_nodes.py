@@ -114,6 +114,20 @@ class Items(Node):
         return {"items": ListValue(params.items)}
 
 
+class Flags(Node):
+    """A list of booleans."""
+
+    id, title = "stub.flags", "Flags"
+    outputs = (Output("items", types.list_of(types.Boolean)),)
+
+    class Params(NodeParams):
+        items: list[bool] = Param([], "Items")
+
+    def run(self, inputs, params, context):
+        count(self)
+        return {"items": ListValue(params.items)}
+
+
 class Seeded(Node):
     """Text with a seed behind it."""
 
@@ -249,7 +263,7 @@ class Slots(Node):
 
 
 class Typed(Node):
-    """One input of each type that has a literal or a conversion; gives back what it got, by class and text."""
+    """One input of each type that has a literal or a conversion; gives back what it got."""
 
     id, title = "stub.typed", "Typed"
     inputs = tuple(
@@ -374,8 +388,8 @@ class Careless(Node):
 
 
 REGISTRY = Registry(
-    Constant, Add, Fail, Crash, Switch, Items, Seeded, Picture, Scribble, Slow, Read, Save, Sampler, Slots, Typed,
-    Gather, Split, Join, Tamper, Meet, Greedy, Careless,
+    Constant, Add, Fail, Crash, Switch, Items, Flags, Seeded, Picture, Scribble, Slow, Read, Save,
+    Sampler, Slots, Typed, Gather, Split, Join, Tamper, Meet, Greedy, Careless,
 )  # fmt: skip
 
 
@@ -403,6 +417,7 @@ class StubContext:
         self.device, self.cancel = "cpu", bench.cancel
         self.output_dir = self.cache_dir = bench.folder
         self.bench = bench
+        bench.on_context(self)
 
     def progress(self, step: int, total: int, **_: Any) -> None:
         self.bench.progress.append((self.node, step, total))
@@ -431,7 +446,7 @@ class Bench:
         self.progress: list[tuple[str, int, int]] = []
         self.warnings: list[ErrorInfo] = []
         self.started: list[str] = []
-        self.lock = threading.Lock()
+        self.on_context: Callable[[StubContext], None] = lambda context: None
 
     # --- Listener, Resources
     def node_started(self, node: str) -> None:
@@ -443,13 +458,17 @@ class Bench:
     def path(self, text: str) -> Path:
         return self.folder / text
 
+    def cached_keys(self) -> list[bytes]:
+        """Keys of the results in memory."""
+        return [key for key in self.cache._entries if isinstance(key, bytes)]
+
     def run(
         self, graph: Graph, targets: list[str] | None = None, registry: Registry = REGISTRY, salt: str = ""
     ):
         self.started.clear()
         return execute(
-            plan(graph, registry, targets), cache=self.cache, lanes=self.lanes, cancel=self.cancel, listener=self,
-            resources=self, salt=salt,
+            plan(graph, registry, targets), cache=self.cache, lanes=self.lanes, cancel=self.cancel,
+            listener=self, resources=self, salt=salt,
             make_context=lambda node, item, items: StubContext(node, item, items, self),
         )  # fmt: skip
 

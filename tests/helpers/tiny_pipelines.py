@@ -45,8 +45,9 @@ def tokenizer() -> Any:
 
 def clip(projection: bool = False) -> Any:
     config = CLIPTextConfig(
-        vocab_size=30_522, hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=3, num_attention_heads=4,
-        max_position_embeddings=32, bos_token_id=101, eos_token_id=102, pad_token_id=0, projection_dim=WIDTH,
+        vocab_size=30_522, hidden_size=WIDTH, intermediate_size=37, num_hidden_layers=3,
+        num_attention_heads=4, max_position_embeddings=32, bos_token_id=101, eos_token_id=102, pad_token_id=0,
+        projection_dim=WIDTH,
     )  # fmt: skip
     return (CLIPTextModelWithProjection if projection else CLIPTextModel)(config).eval()
 
@@ -59,8 +60,8 @@ def t5() -> Any:
 def vae(channels: int = 4, **config: Any) -> Any:
     return AutoencoderKL(
         block_out_channels=(8, 8, 16, 16), layers_per_block=1, latent_channels=channels, norm_num_groups=4,
-        sample_size=64, down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        **config,
+        sample_size=64, down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4, **config,
     ).eval()  # fmt: skip
 
 
@@ -101,8 +102,8 @@ def sdxl() -> Any:
 def sd3() -> Any:
     torch.manual_seed(0)
     transformer = SD3Transformer2DModel(
-        sample_size=16, patch_size=2, in_channels=16, num_layers=1, attention_head_dim=8, num_attention_heads=4,
-        caption_projection_dim=WIDTH, joint_attention_dim=2 * WIDTH, pooled_projection_dim=2 * WIDTH,
+        sample_size=16, patch_size=2, in_channels=16, num_layers=1, attention_head_dim=8,
+        num_attention_heads=4, caption_projection_dim=WIDTH, joint_attention_dim=2 * WIDTH, pooled_projection_dim=2 * WIDTH,
         out_channels=16, pos_embed_max_size=32,
     ).eval()  # fmt: skip
     return StableDiffusion3Pipeline(
@@ -117,8 +118,8 @@ def flux() -> Any:
     torch.manual_seed(0)
     transformer = FluxTransformer2DModel(
         patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
-        num_attention_heads=2, joint_attention_dim=WIDTH, pooled_projection_dim=WIDTH, axes_dims_rope=(4, 4, 8),
-        guidance_embeds=True,
+        num_attention_heads=2, joint_attention_dim=WIDTH, pooled_projection_dim=WIDTH,
+        axes_dims_rope=(4, 4, 8), guidance_embeds=True,
     ).eval()  # fmt: skip
     return FluxPipeline(
         transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),

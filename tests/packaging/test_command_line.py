@@ -48,6 +48,7 @@ def test_unknown_options_are_wrong_use(words: list[str]) -> None:
 
 def test_what_opens_a_window() -> None:
     assert parse([]).studio
+    assert parse(["studio", "graph.diptych"]).studio
     assert not parse(["--no-start"]).studio
     assert not parse(["render", "x"]).studio
     assert parse(["test", "-x"]).test

@@ -1,4 +1,4 @@
-"""Connect: drag from a port, either end, to another. Rewire: drag the nearer end of a wire, or a linked input."""
+"""Connect: drag from a port, either end, to another. Rewire: drag a wire's nearer end, or a linked input."""
 
 from __future__ import annotations
 

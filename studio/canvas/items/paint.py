@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
 from studio.canvas.face import NodeFace, PortFace, RowFace
 from studio.canvas.items.texts import status_text, wrapped
@@ -15,8 +15,8 @@ from studio.translate import tr
 
 CATEGORY_ICONS = {
     "Text": "text", "Image": "image", "Mask": "mask", "Diffusion": "diffusion", "Language": "language",
-    "Upscale": "upscale", "Numbers": "number", "Number": "number", "Logic": "logic", "Lists": "list", "List": "list",
-    "Models": "model", "Model": "model", "Files": "file", "Input and output": "file",
+    "Upscale": "upscale", "Numbers": "number", "Number": "number", "Logic": "logic", "Lists": "list",
+    "List": "list", "Models": "model", "Model": "model", "Files": "file", "Input and output": "file",
 }  # fmt: skip
 STREAM_LINES = 5
 
@@ -89,8 +89,7 @@ def paint_node(
             _row_hint(painter, row, style)
     _extra(painter, face, state, style, height, full)
     if face.mode == "bypassed":
-        stripes = style.colour("text", 0.2)
-        painter.fillPath(outline, QBrush(stripes, Qt.BrushStyle.BDiagPattern))
+        _stripes(painter, outline, style)
     _border(painter, body, face, state, marks, style)
     painter.setOpacity(0.4 if face.mode == "muted" else 1.0)
     for port in face.ports:
@@ -99,11 +98,25 @@ def paint_node(
     _badge(painter, face, state, marks, style)
 
 
+def _stripes(painter: QPainter, outline: QPainterPath, style: CanvasStyle) -> None:
+    """Diagonal stripes: the node is passed by."""
+    body = outline.boundingRect()
+    painter.save()
+    painter.setClipPath(outline, Qt.ClipOperation.IntersectClip)
+    painter.setPen(QPen(style.colour("text", 0.2), 3))
+    x = -body.height()
+    while x < body.width():
+        painter.drawLine(QPointF(x, body.height()), QPointF(x + body.height(), 0))
+        x += 12
+    painter.restore()
+
+
 def _block(
     painter: QPainter, body: QRectF, face: NodeFace, state: NodeState, marks: Marks, style: CanvasStyle
 ) -> None:
     """A node from far away: a card, a strip in its hue, its picture."""
-    painter.setOpacity(0.4 if face.mode == "muted" else 1.0)
+    if face.mode == "muted":
+        painter.setOpacity(0.4)
     painter.fillRect(body, style.colour("bg1"))
     strip = QRectF(0, 0, body.width(), style.metrics.title * 1.4)
     painter.fillRect(strip, style.mixed("bg2", hue_name(face.hue), 0.45))
@@ -116,8 +129,8 @@ def _block(
 
 
 def _title(
-    painter: QPainter, outline: QPainterPath, face: NodeFace, state: NodeState, marks: Marks, style: CanvasStyle,
-    zoom: float,
+    painter: QPainter, outline: QPainterPath, face: NodeFace, state: NodeState, marks: Marks,
+    style: CanvasStyle, zoom: float,
 ) -> None:  # fmt: skip
     m = style.metrics
     painter.save()
@@ -151,7 +164,7 @@ def _title_right(
 ) -> float:
     """Time, progress, and small marks; gives where they begin."""
     m = style.metrics
-    right = face.width - 10
+    right = face.width - (18 if marks.problem_count or state.errors else 10)
     if state.status == "cached":
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(style.colour("good"))
@@ -317,10 +330,15 @@ def _port(painter: QPainter, port: PortFace, marks: Marks, style: CanvasStyle, f
     opacity = painter.opacity()
     if key in marks.refused:
         painter.setOpacity(opacity * 0.22)
-    elif port.quiet and not (marks.hovered or marks.lit_port == key or marks.drawing):
-        painter.setOpacity(opacity * 0.4)
+    quiet = port.quiet and not (marks.hovered or marks.lit_port == key or marks.drawing)
     if full:
-        style.paint_port(painter, port.at, port.type, linked=port.linked, lit=marks.lit_port == key)
+        style.paint_port(
+            painter, port.at, port.type, linked=port.linked, lit=marks.lit_port == key, quiet=quiet
+        )
+    elif quiet:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(style.colour("line"))
+        painter.drawEllipse(port.at, style.metrics.port * 0.6, style.metrics.port * 0.6)
     else:
         painter.setPen(QPen(style.colour("bg0"), 1))
         painter.setBrush(style.hue(port.type))

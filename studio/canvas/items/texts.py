@@ -10,7 +10,7 @@ from studio.translate import tr
 
 
 def wrapped(text: str, font: QFont, width: float, count: int, *, tail: bool = False) -> list[str]:
-    """At most ``count`` lines of ``text``; the last one is elided. ``tail``: the last lines instead of the first."""
+    """At most ``count`` lines of ``text``, the last one elided; with ``tail`` the last lines."""
     text = " ".join(text[-1_200:].split()) if tail else " ".join(text[:600].split())
     layout = QTextLayout(text, font)
     option = QTextOption()
@@ -36,7 +36,9 @@ def wrapped(text: str, font: QFont, width: float, count: int, *, tail: bool = Fa
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration in few characters: ``0.04 s``, ``1.2 s``, ``35 s``, ``2 min 5 s``."""
+    """A duration in few characters: ``0.04 s``, ``1.2 s``, ``35 s``, ``2 min 5 s``; nothing below 5 ms."""
+    if seconds < 0.005:
+        return ""
     if seconds < 0.095:
         return tr("{n} s", n=f"{seconds:.2f}")
     if seconds < 9.95:

@@ -15,7 +15,7 @@ WIDTH = 1.5
 WIDE = 2.5
 
 
-def curve(start: QPointF, end: QPointF) -> QPolygonF:
+def curve(start: QPointF, end: QPointF) -> list[QPointF]:
     """A bezier from an output (leaving to the right) to an input (arriving from the left), as points."""
     reach = min(max(abs(end.x() - start.x()) * 0.5, 36.0), 200.0)
     if end.x() < start.x():
@@ -29,10 +29,10 @@ def curve(start: QPointF, end: QPointF) -> QPolygonF:
         t = index / count
         a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
         points.append(QPointF(a * x0 + b * x1 + c * x2 + d * x3, (a + b) * y0 + (c + d) * y3))
-    return QPolygonF(points)
+    return points
 
 
-def distance(points: QPolygonF, at: QPointF) -> float:
+def distance(points: list[QPointF], at: QPointF) -> float:
     """How far a point is from a polyline."""
     best = math.inf
     for index in range(len(points) - 1):
@@ -54,7 +54,11 @@ class WireItem(QGraphicsPathItem):
         self.source, self.output = "", ""
         self.kind = PortType("Any")
         self.words: str | None = None
-        self.points = QPolygonF()
+        self.points: list[QPointF] = []
+        """The curve, from output to input, in its own coordinates."""
+        self.area = (0.0, 0.0, 0.0, 0.0)
+        """Left, top, right and bottom in the scene."""
+        self._ends: tuple[float, float, float, float] | None = None
         self.hovered = self.selected = self.stale = self.flowing = self.wrong = self.hidden_by_gesture = False
         self._style = style
         self._mark: QGraphicsEllipseItem | None = None
@@ -70,12 +74,28 @@ class WireItem(QGraphicsPathItem):
 
     def set_ends(self, start: QPointF, end: QPointF) -> None:
         """Move the wire."""
-        points = curve(start, end)
-        if points == self.points:
+        ends = (start.x(), start.y(), end.x(), end.y())
+        if ends == self._ends:
             return
-        self.points = points
+        before, self._ends = self._ends, ends
+        if (
+            before is not None
+            and ends[2] - ends[0] == before[2] - before[0]
+            and ends[3] - ends[1] == before[3] - before[1]
+        ):
+            # both ends moved alike: the same curve elsewhere
+            dx, dy = ends[0] - before[0], ends[1] - before[1]
+            self.moveBy(dx, dy)
+            left, top, right, bottom = self.area
+            self.area = (left + dx, top + dy, right + dx, bottom + dy)
+            return
+        self.setPos(0, 0)
+        points = self.points = curve(start, end)
+        polygon = QPolygonF(points)
+        box = polygon.boundingRect()
+        self.area = (box.left(), box.top(), box.right(), box.bottom())
         path = QPainterPath()
-        path.addPolygon(points)
+        path.addPolygon(polygon)
         self.setPath(path)
         if self._mark is not None:
             self._mark.setPos(points[len(points) // 2])
@@ -97,7 +117,7 @@ class WireItem(QGraphicsPathItem):
             self._mark = None
         elif self._mark is None:
             self._mark = QGraphicsEllipseItem(QRectF(-3.5, -3.5, 7, 7), self)
-            if len(self.points):
+            if self.points:
                 self._mark.setPos(self.points[len(self.points) // 2])
 
     def refresh(self) -> None:
@@ -125,11 +145,12 @@ class WireItem(QGraphicsPathItem):
         self.setPen(pen)
 
     def distance_to(self, at: QPointF) -> float:
-        return distance(self.points, at) if len(self.points) else math.inf
+        return distance(self.points, at - self.pos()) if self.points else math.inf
 
     def nearer_end_is_source(self, at: QPointF) -> bool:
         """Whether a point is nearer to the output than to the input."""
-        first, last = self.points[0], self.points[len(self.points) - 1]
+        at = at - self.pos()
+        first, last = self.points[0], self.points[-1]
         return (first - at).manhattanLength() < (last - at).manhattanLength()
 
 
@@ -145,5 +166,5 @@ class DraftWire(QGraphicsPathItem):
 
     def set_ends(self, start: QPointF, end: QPointF) -> None:
         path = QPainterPath()
-        path.addPolygon(curve(start, end))
+        path.addPolygon(QPolygonF(curve(start, end)))
         self.setPath(path)

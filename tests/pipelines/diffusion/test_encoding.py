@@ -102,14 +102,21 @@ def test_a_hundred_thousand_characters_are_read_quickly_and_like_their_beginning
     torch.testing.assert_close(long, whole)
 
 
-def test_clip_skip_counts_layers_from_the_end(sd1):
-    pipeline = sd1.loaded.pipeline
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_clip_skip_counts_layers_from_the_end(families, family, starter):
+    loaded = families[family]
     last, skipped = (
-        encode(sd1.loaded, "a fox", skip, sd1).tensors()["prompt_embeds"] for skip in (1, 2)
+        encode(loaded, "a fox", skip, starter).tensors()["prompt_embeds"][..., :32] for skip in (1, 2)
     )
+    tokens = loaded.pipeline.tokenizer("a fox", padding="max_length", max_length=32, return_tensors="pt")
+    encoder = loaded.pipeline.text_encoder
     with torch.inference_mode():
-        torch.testing.assert_close(last, pipeline.encode_prompt("a fox", "cpu", 1, False)[0])
-        torch.testing.assert_close(skipped, pipeline.encode_prompt("a fox", "cpu", 1, False, clip_skip=1)[0])
+        layers = encoder(tokens.input_ids, output_hidden_states=True).hidden_states
+        expected = encoder.final_layer_norm(layers[-2]) if family == "sd1" else layers[-3]
+        plain = loaded.pipeline.encode_prompt("a fox", device="cpu", num_images_per_prompt=1,
+                                              do_classifier_free_guidance=False)[0]  # fmt: skip
+    torch.testing.assert_close(skipped, expected)
+    torch.testing.assert_close(last, plain[..., :32])
     assert not torch.equal(last, skipped)
 
 

@@ -139,9 +139,7 @@ def test_a_schedule_replaces_the_models_own_one(levels):
     own = DPMSolverMultistepScheduler(**SD_SCHEDULE, use_karras_sigmas=True, final_sigmas_type="sigma_min")
     scheduler = build(Sampler.DEFAULT, Schedule.EXPONENTIAL, Holder(own))
     scheduler.set_timesteps(9)
-    np.testing.assert_allclose(
-        scheduler.sigmas[:-1], reference(Schedule.EXPONENTIAL, 9, levels), atol=1e-5
-    )
+    np.testing.assert_allclose(scheduler.sigmas[:-1], reference(Schedule.EXPONENTIAL, 9, levels), atol=1e-5)
     assert scheduler.sigmas[-1] == 0
 
 

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.engine import frames, protocol
-from pipelines.engine.protocol import ErrorData, Hello, NodeFinished, Run, Settings, ValueRef, read_event, read_request
+from pipelines.engine.protocol import (
+    ErrorData,
+    Hello,
+    NodeFinished,
+    Run,
+    Settings,
+    ValueRef,
+    read_event,
+    read_request,
+)
 from pipelines.errors import ModelMissing, ProtocolError
 
 
@@ -45,7 +54,9 @@ def test_messages_survive_the_wire():
     for request in (Hello(run_dir="r", settings=settings), Run(job="1", graph="{}", targets=("a",))):
         assert read_request(protocol.write(request)) == request
     error = ErrorData(**ModelMissing(model="x").info().to_json())
-    event = NodeFinished(job="1", node="a", status="failed", error=error, outputs={"v": ValueRef(type="Seed", value=2**64 - 1)})
+    event = NodeFinished(
+        job="1", node="a", status="failed", error=error, outputs={"v": ValueRef(type="Seed", value=2**64 - 1)}
+    )
     assert read_event(protocol.write(event)) == event
 
 

@@ -108,7 +108,7 @@ def test_two_writers_never_get_the_same_name(tmp_path: Path, claim: bool) -> Non
     assert len(names(tmp_path)) == 80
 
 
-# --- faults ------------------------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------------------
 
 
 def full(_file: BinaryIO) -> None:

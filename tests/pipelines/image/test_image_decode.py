@@ -67,10 +67,10 @@ def test_a_colour_that_means_transparent() -> None:
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
 def test_exif_orientation_is_undone(orientation: int, format: str) -> None:
     upright = Pillow.fromarray(noise(6, 9))
+    turn = Pillow.Transpose
     undo = {
-        2: Pillow.Transpose.FLIP_LEFT_RIGHT, 3: Pillow.Transpose.ROTATE_180,
-        4: Pillow.Transpose.FLIP_TOP_BOTTOM, 5: Pillow.Transpose.TRANSPOSE, 6: Pillow.Transpose.ROTATE_90, 7: Pillow.Transpose.TRANSVERSE,
-        8: Pillow.Transpose.ROTATE_270,
+        2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE,
+        6: turn.ROTATE_90, 7: turn.TRANSVERSE, 8: turn.ROTATE_270,
     }  # fmt: skip
     stored = upright.transpose(undo[orientation]) if orientation > 1 else upright
     exif = Pillow.Exif()

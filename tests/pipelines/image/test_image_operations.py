@@ -104,7 +104,7 @@ def test_crop_outside_says_all_numbers(box: tuple[int, int, int, int]) -> None:
 # --- blend -----------------------------------------------------------------------------------------------
 
 EXPECTED: dict[BlendMode, float] = {
-    "normal": 0.5, "multiply": 0.1, "screen": 0.6, "overlay": 0.2, "darken": 0.2, "lighten": 0.5, 
+    "normal": 0.5, "multiply": 0.1, "screen": 0.6, "overlay": 0.2, "darken": 0.2, "lighten": 0.5,
     "difference": 0.3, "add": 0.7, "subtract": 0.0,
 }  # fmt: skip
 
@@ -139,7 +139,7 @@ def test_alpha_of_the_upper_picture_counts() -> None:
 
 
 def test_over_a_transparent_base_the_colour_is_its_own() -> None:
-    """Straight alpha: the half transparent colour is not darkened; a mode has no effect where nothing is below."""
+    """Straight alpha: a half transparent colour is not darkened; modes need something below."""
     result = blend(flat(0, 0, 0, 0), flat(0.6, 0.6, 0.6, 0.5), "multiply")
     assert np.allclose(result.pixels, [0.6, 0.6, 0.6, 0.5])
 

@@ -1,4 +1,4 @@
-"""A tiny language model with random weights, a tokenizer of bytes, and a model that writes what a test tells it."""
+"""A tiny language model with random weights, a tokenizer of bytes, and one that writes what it is told."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pipelines.graph.values import ModelHandle
 from pipelines.models.loaded import LoadedLanguage
 
 CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
-    "+ '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
+    "+ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 CONTEXT = 600
 
@@ -38,8 +38,9 @@ def tokenizer() -> Any:
 
 def config(vocabulary: int) -> LlamaConfig:
     return LlamaConfig(
-        vocab_size=vocabulary, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=CONTEXT, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+        vocab_size=vocabulary, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=CONTEXT, bos_token_id=1,
+        eos_token_id=2, pad_token_id=0,
     )  # fmt: skip
 
 
@@ -58,7 +59,7 @@ def tiny(tokenizer: Any) -> LoadedLanguage:
 
 
 class Scripted:
-    """Stands for a model: whatever it reads, it writes the given tokens. ``calls`` are the lengths it was given."""
+    """Stands for a model: whatever it reads, it writes the given tokens; ``calls``: the lengths it read."""
 
     def __init__(self, tokens: Sequence[int], vocabulary: int, value: float = 0.0) -> None:
         self.config = config(vocabulary)

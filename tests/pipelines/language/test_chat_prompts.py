@@ -15,7 +15,10 @@ NO_SYSTEM = (
     "{{ raise_exception('System role not supported') }}{% endif %}"
     "[{{ message['role'] }}]{{ message['content'] | trim }}{% endfor %}[model]"
 )
-DROPS_SYSTEM = "{% for message in messages %}{% if message.role == 'user' %}<{{ message.content }}>{% endif %}{% endfor %}"
+DROPS_SYSTEM = (
+    "{% for message in messages %}{% if message.role == 'user' %}"
+    "<{{ message.content }}>{% endif %}{% endfor %}"
+)
 NEEDS_A_PROCESS = (
     "{%- set ns = namespace(count=0) -%}{%- for message in messages -%}{%- set ns.count = ns.count + 1 -%}"
     "{{ ns.count }}:{{ message.content }};{%- endfor -%}"
@@ -101,15 +104,16 @@ def test_a_broken_or_hostile_template_is_an_error_with_its_reason(
         encode(tokenizer, "hi")
 
 
-def test_an_endless_template_is_ended(tokenizer: Any) -> None:
+def test_an_endless_template_is_ended(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.language.templates.SECONDS", 3.0)
     tokenizer.chat_template = (
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}"
-        "{% endfor %}"
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}"
+        "{% endfor %}{% endfor %}{% endfor %}"
     )
     started = time.monotonic()
     with pytest.raises(ChatTemplateFailed, match="end"):
         encode(tokenizer, "hi")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 8
 
 
 def test_a_slow_template_can_be_cancelled(tokenizer: Any) -> None:
@@ -151,8 +155,9 @@ def test_common_templates_are_rendered_in_this_process(tokenizer: Any) -> None:
     assert is_plain(tokenizer.chat_template)
     assert is_plain(NO_SYSTEM)
     assert is_plain(
-        "{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
-        "{{ raise_exception('roles') }}{% endif %}{{ message['content'].strip() }}{% endfor %}"
+        "{{ bos_token }}{% for message in messages %}"
+        "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles') }}"
+        "{% endif %}{{ message['content'].strip() }}{% endfor %}"
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -64,9 +65,11 @@ def test_seeds(tiny: LoadedLanguage) -> None:
 def test_what_is_streamed_only_grows_and_ends_as_the_result(tiny: LoadedLanguage) -> None:
     seen: list[tuple[str, int]] = []
     params = GenerationParams(max_tokens=60, temperature=1.5, seed=9)
-    result = generate(tiny, "hi", "", params, NeverCancelled(), lambda text, count: seen.append((text, count)))
+    result = generate(
+        tiny, "hi", "", params, NeverCancelled(), lambda text, count: seen.append((text, count))
+    )
     texts = [text for text, _ in seen]
-    assert all(after.startswith(before) for before, after in zip(texts, texts[1:], strict=False))
+    assert all(after.startswith(before) for before, after in pairwise(texts))
     assert seen[-1] == (result.text, 60)
     assert [count for _, count in seen[:-1]] == list(range(1, 61))
 

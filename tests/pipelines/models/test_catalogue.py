@@ -94,7 +94,9 @@ def test_a_path_outside_every_root_works(catalogue: Catalogue, tmp_path: Path) -
     assert (entry.info.id, entry.error) == (str(path), None)
 
 
-@pytest.mark.parametrize("model", ["none", "../diffusion/big.safetensors", "/no/such.safetensors", "starter/", "."])
+@pytest.mark.parametrize(
+    "model", ["none", "../diffusion/big.safetensors", "/no/such.safetensors", "starter/", "."]
+)
 def test_what_is_not_there(catalogue: Catalogue, model: str) -> None:
     with pytest.raises(ModelMissing):
         catalogue.find("diffusion", model)
@@ -130,7 +132,9 @@ def test_searching_again_examines_nothing_again(
     first = catalogue.list()
     seen = []
     examined = module._examined
-    monkeypatch.setattr(module, "_examined", lambda path, *rest: seen.append(path.name) or examined(path, *rest))
+    monkeypatch.setattr(
+        module, "_examined", lambda path, *rest: seen.append(path.name) or examined(path, *rest)
+    )
     assert catalogue.list() == first
     assert seen == []
     changed = sparse(models / "diffusion" / "big.safetensors", SD1)
@@ -179,7 +183,13 @@ def test_a_hugging_face_cache(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, "{", '{"examples": "no list"}', '{"native_size": [1e400, 5]}', '{"defaults": {"steps": []}}'],
+    [
+        "[" * 100_000,
+        "{",
+        '{"examples": "no list"}',
+        '{"native_size": [1e400, 5]}',
+        '{"defaults": {"steps": []}}',
+    ],
 )
 def test_a_broken_card_is_no_reason_to_refuse(models: Path, text: str) -> None:
     (models / "diffusion" / "big.diptych.json").write_text(text)
@@ -199,7 +209,9 @@ def test_a_card_beside_a_model(models: Path) -> None:
 def test_a_card_cannot_name_weights_outside(tmp_path: Path) -> None:
     sparse(tmp_path / "outside.safetensors", SD1)
     (tmp_path / "root" / "model").mkdir(parents=True)
-    (tmp_path / "root" / "model" / "diptych.json").write_text(json.dumps({"weights": "../../outside.safetensors"}))
+    (tmp_path / "root" / "model" / "diptych.json").write_text(
+        json.dumps({"weights": "../../outside.safetensors"})
+    )
     (info,) = Catalogue([Root(tmp_path / "root")]).list()
     assert info.problem
 

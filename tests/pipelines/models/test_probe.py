@@ -65,14 +65,35 @@ def test_missing_parts_are_named(tmp_path: Path, gone: str) -> None:
     assert "missing" in probe.reason
 
 
-COMPACT = {"body.0.weight": (64, 3, 3, 3), "body.0.bias": (64,), "body.1.weight": (64,), "body.34.weight": (48, 64, 3, 3),
-           "body.34.bias": (48,)}  # fmt: skip
-RRDB = {"conv_first.weight": (64, 3, 3, 3), "body.0.rdb1.conv1.weight": (32, 64, 3, 3), "conv_body.weight": (64, 64, 3, 3),
-        "conv_up1.weight": (64, 64, 3, 3), "conv_up2.weight": (64, 64, 3, 3), "conv_last.weight": (3, 64, 3, 3)}  # fmt: skip
-OLD = {"model.0.weight": (64, 3, 3, 3), "model.1.sub.0.RDB1.conv1.0.weight": (32, 64, 3, 3), "model.3.weight": (64, 64, 3, 3),
-       "model.6.weight": (64, 64, 3, 3), "model.8.weight": (64, 64, 3, 3), "model.10.weight": (3, 64, 3, 3)}  # fmt: skip
+COMPACT = {
+    "body.0.weight": (64, 3, 3, 3),
+    "body.0.bias": (64,),
+    "body.1.weight": (64,),
+    "body.34.weight": (48, 64, 3, 3),
+    "body.34.bias": (48,),
+}
+RRDB = {
+    "conv_first.weight": (64, 3, 3, 3),
+    "body.0.rdb1.conv1.weight": (32, 64, 3, 3),
+    "conv_body.weight": (64, 64, 3, 3),
+    "conv_up1.weight": (64, 64, 3, 3),
+    "conv_up2.weight": (64, 64, 3, 3),
+    "conv_last.weight": (3, 64, 3, 3),
+}
+OLD = {
+    "model.0.weight": (64, 3, 3, 3),
+    "model.1.sub.0.RDB1.conv1.0.weight": (32, 64, 3, 3),
+    "model.3.weight": (64, 64, 3, 3),
+    "model.6.weight": (64, 64, 3, 3),
+    "model.8.weight": (64, 64, 3, 3),
+    "model.10.weight": (3, 64, 3, 3),
+}
 SWIN = "layers.0.residual_group.blocks.0."
-SWINIR = {SWIN + "norm1.weight": (180,), SWIN + "attn.relative_position_index": (64, 64), "conv_first.weight": (180, 3, 3, 3)}
+SWINIR = {
+    SWIN + "norm1.weight": (180,),
+    SWIN + "attn.relative_position_index": (64, 64),
+    "conv_first.weight": (180, 3, 3, 3),
+}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +134,12 @@ def test_the_unknown_keeps_a_reason(tmp_path: Path, shapes: dict, word: str) -> 
 def test_folders() -> None:
     folder = RESOURCES / "starter" / "text-to-image"
     probe = probe_folder(folder, check_folder(folder))
-    assert (probe.kind, probe.family, probe.native_size, probe.size_multiple) == ("diffusion", "sd", (64, 64), 8)
+    assert (probe.kind, probe.family, probe.native_size, probe.size_multiple) == (
+        "diffusion",
+        "sd",
+        (64, 64),
+        8,
+    )
     assert probe.facts["prediction_type"] == "v_prediction"
     assert probe.facts["zero_snr"]
 
@@ -124,7 +150,11 @@ def test_folders() -> None:
         ({"architectures": ["LlamaForCausalLM"], "model_type": "llama"}, "language", ""),
         ({"architectures": ["BertModel"]}, None, "BertModel"),
         ({}, None, "unnamed"),
-        ({"architectures": ["LlamaForCausalLM"], "quantization_config": {"quant_method": "gptq"}}, "language", "gptq"),
+        (
+            {"architectures": ["LlamaForCausalLM"], "quantization_config": {"quant_method": "gptq"}},
+            "language",
+            "gptq",
+        ),
     ],
 )
 def test_language_folders(tmp_path: Path, config: dict, kind: str | None, word: str) -> None:

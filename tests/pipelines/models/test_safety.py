@@ -76,7 +76,9 @@ def test_foreign_classes(folder: Path, changes: dict[str, object], error: type[E
         check_folder(folder)
 
 
-@pytest.mark.parametrize("shard", ["../outside.safetensors", "sub/x.safetensors", "/etc/passwd", "C:\\x.safetensors"])
+@pytest.mark.parametrize(
+    "shard", ["../outside.safetensors", "sub/x.safetensors", "/etc/passwd", "C:\\x.safetensors"]
+)
 def test_shards_stay_in_the_folder(folder: Path, shard: str) -> None:
     sparse(folder / "outside.safetensors", {"w": (1,)})
     sparse(folder / "unet" / "sub" / "x.safetensors", {"w": (1,)})

@@ -1,0 +1,216 @@
+"""The composition root: settings, theme, document, engine, window. Nothing heavy is imported before the window shows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QThreadPool, QTimer, Slot
+from PySide6.QtWidgets import QApplication, QPushButton
+
+from pipelines import paths
+from pipelines.engine.locks import FileLock
+from pipelines.engine.protocol import Settings as EngineSettings
+from studio import session
+from studio.document import GraphDocument
+from studio.main_window import MainWindow, apply_theme
+from studio.panels.dialog import Dialog
+from studio.parts import Parts, assemble
+from studio.profile_lock import profile_lock
+from studio.session import SessionKeeper
+from studio.settings import Settings, SettingsStore, default_path
+from studio.theme import current_theme
+from studio.translate import tr
+
+QUIT_POOL_MS = 1_500
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """What the engine must know."""
+    return EngineSettings(
+        device=settings.device,
+        data_dir=str(paths.data_dir()),
+        cache_dir=str(paths.cache_dir()),
+        output_dir=str(settings.output_dir),
+        model_folders=settings.model_folders,
+    )
+
+
+class StudioApp(QObject):
+    """One window and all behind it. :meth:`close` ends everything; it never waits long."""
+
+    def __init__(self, parts: Parts, session_folder: Path | None) -> None:
+        super().__init__()
+        self.parts = parts
+        self.window = MainWindow(parts)
+        self.keeper: SessionKeeper | None = None
+        self._restore(session_folder)
+        if session_folder is not None and not parts.read_only:
+            self.keeper = SessionKeeper(session_folder, parts.document, parts.results, self._view, self)
+            self.window.create_page.strip.result_selected.connect(self.keeper.touch)
+        self._closed = False
+        self.window.painted.connect(self._start_engine)
+        self.window.closing.connect(self.close)
+
+    def _view(self) -> tuple[str, int]:
+        return self.window.workspace, self.window.create_page.strip.row
+
+    def _restore(self, folder: Path | None) -> None:
+        saved = session.load(folder) if folder is not None else session.Saved()
+        if saved.results:
+            self.parts.results.set_results(list(saved.results))
+        if saved.graph is None or not saved.graph.nodes:
+            self.window.show_workspace("start")
+            return
+        document = self.parts.document
+        document.new(saved.graph, saved.path.stem if saved.path is not None else "")
+        if saved.path is not None and not saved.modified and saved.path.is_file():
+            if saved.path.read_bytes() == saved.graph.dumps():
+                document.load(saved.path)
+        self.window.show_workspace(saved.workspace if saved.workspace in ("create", "graph") else "create")
+        self.window.create_page.select_last(saved.selected)
+
+    @Slot()
+    def _start_engine(self) -> None:
+        self.parts.bridge.start()
+
+    @Slot()
+    def close(self) -> None:
+        """Keep the session, end the engine."""
+        if self._closed:
+            return
+        self._closed = True
+        QThreadPool.globalInstance().waitForDone(QUIT_POOL_MS)
+        if self.keeper is not None:
+            self.keeper.write_now()
+        self.parts.bridge.close()
+
+
+def make_parts(settings: SettingsStore, *, read_only: bool = False) -> Parts:
+    """The parts with the real engine."""
+    from studio.engine import default_queue
+    from studio.pictures import SharedBridge
+
+    document = GraphDocument()
+    queue = None if read_only else default_queue()
+    bridge = SharedBridge(engine_settings(settings.values), queue=queue)
+    return assemble(document, bridge, settings, read_only=read_only)
+
+
+class SecondStudio(Dialog):
+    """Another studio has this profile: quit, or go on without keeping anything."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(tr("Diptych is already open"))
+        from PySide6.QtWidgets import QLabel
+
+        text = QLabel(
+            tr(
+                "Another window of Diptych ({owner}) uses this profile. Two at once would overwrite each other's "
+                "session. You can work here too; pictures are saved, but the session is not kept.",
+                owner=owner,
+            )
+        )
+        text.setWordWrap(True)
+        text.setMinimumWidth(420)
+        self.content.addWidget(text)
+        go_on, leave = QPushButton(tr("Open without keeping the session")), QPushButton(tr("Quit"))
+        leave.setDefault(True)
+        go_on.clicked.connect(self.accept)
+        leave.clicked.connect(self.reject)
+        self.buttons.addWidget(go_on)
+        self.buttons.addWidget(leave)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="diptych", description=tr("Open the studio."))
+    parser.add_argument("file", nargs="?", help=tr("a graph, or a picture made by Diptych"))
+    parser.add_argument("--read-only", action="store_true", help=tr("don't keep the session"))
+    parser.add_argument("--startup-report", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(list(argv))
+
+
+def _application() -> QApplication:
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("diptych")
+    app.setApplicationDisplayName("Diptych")
+    app.setDesktopFileName("diptych")
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the studio and return its exit code. ``argv`` are the arguments after the command's name."""
+    began = time.perf_counter()
+    options = _parse(sys.argv[1:] if argv is None else argv)
+    app = _application()
+    lock = profile_lock()
+    read_only = bool(options.read_only)
+    settings = SettingsStore(None if read_only else default_path())
+    if not read_only and not _take(lock, settings):
+        return 0
+    read_only = read_only or not lock.held
+    parts = make_parts(settings, read_only=read_only)
+    apply_theme(parts)
+    studio = StudioApp(parts, session.session_dir())
+    if options.file:
+        QTimer.singleShot(0, studio.window, lambda: studio.window.actions_.open_path(options.file))
+    if options.startup_report:
+        studio.window.painted.connect(lambda: _report(began, studio))
+    studio.window.show()
+    try:
+        return app.exec()
+    finally:
+        studio.close()
+        lock.release()
+
+
+def _take(lock: FileLock, settings: SettingsStore) -> bool:
+    """Take the profile, or ask; False if the user would rather quit."""
+    if lock.acquire():
+        return True
+    current_theme().apply(settings.values.theme)
+    return SecondStudio(lock.holder()).exec() == Dialog.DialogCode.Accepted
+
+
+def _report(began: float, studio: StudioApp) -> None:
+    """One JSON line: seconds to an interactive window, and memory, for measuring the start."""
+    now = time.perf_counter()
+    age = _process_age()
+    report = {
+        "seconds": round(age if age is not None else now - began, 3),
+        "main_seconds": round(now - began, 3),
+    }
+    report["rss_bytes"] = _rss()
+    print(json.dumps(report), flush=True)
+    QTimer.singleShot(0, studio.window, studio.window.close)
+
+
+def _process_age() -> float | None:
+    """Seconds since this process was started, where the system tells."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        return None
+    return uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss() -> int:
+    """Resident memory of this process in bytes; 0 where the system doesn't tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

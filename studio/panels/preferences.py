@@ -1,0 +1,132 @@
+"""Settings: look, where pictures go, where models are, which device draws. Each takes effect at once or says when."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.panels.dialog import Dialog
+from studio.settings import SettingsStore
+from studio.translate import tr
+from studio.widgets.choice_field import ChoiceField
+from studio.widgets.field_row import FieldRow
+from studio.widgets.number_field import NumberField
+from studio.widgets.segmented import Segmented
+
+_DEVICES = (
+    ("auto", "Automatic"),
+    ("cuda", "NVIDIA or AMD graphics card"),
+    ("mps", "Apple graphics"),
+    ("xpu", "Intel graphics"),
+    ("cpu", "Processor only"),
+)
+
+
+class Preferences(Dialog):
+    """Changes are written as they are made; there is nothing to confirm."""
+
+    def __init__(self, settings: SettingsStore, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Settings"), parent)
+        self._settings = settings
+        self.setMinimumWidth(520)
+        self._add_look()
+        self._add_folders()
+        self._add_device()
+        hint = QLabel(tr("Folders and device take effect at the next start of Diptych."))
+        hint.setProperty("role", "hint")
+        self.content.addWidget(hint)
+        self.add_close()
+
+    def _add_look(self) -> None:
+        values = self._settings.values
+        self.theme = Segmented()
+        for value, title in (("system", tr("As the system")), ("dark", tr("Dark")), ("light", tr("Light"))):
+            self.theme.add(value, title)
+        self.theme.set_value(values.theme)
+        self.theme.value_changed.connect(lambda value: self._settings.change(theme=value))
+        self.scale = NumberField(round(values.text_scale * 100), minimum=80, maximum=200, step=10, unit="%")
+        self.scale.value_changed.connect(lambda value: self._settings.change(text_scale=value / 100))
+        self.contrast = QCheckBox(tr("High contrast"))
+        self.contrast.setChecked(values.high_contrast)
+        self.contrast.clicked.connect(lambda on: self._settings.change(high_contrast=on))
+        self.motion = QCheckBox(tr("Reduced motion"))
+        self.motion.setChecked(values.reduced_motion)
+        self.motion.clicked.connect(lambda on: self._settings.change(reduced_motion=on))
+        line = QHBoxLayout()
+        line.setSpacing(16)
+        line.addWidget(FieldRow(tr("Theme"), self.theme, tr("The colours of the window.")), 3)
+        line.addWidget(FieldRow(tr("Size of text"), self.scale, tr("Text and the fields that hold it.")), 1)
+        boxes = QHBoxLayout()
+        boxes.setSpacing(24)
+        boxes.addWidget(self.contrast)
+        boxes.addWidget(self.motion)
+        boxes.addStretch(1)
+        self.content.addLayout(line)
+        self.content.addLayout(boxes)
+
+    def _add_folders(self) -> None:
+        self.output = QPushButton(str(self._settings.values.output_dir))
+        self.output.setStyleSheet("text-align: left;")
+        self.output.clicked.connect(self._choose_output)
+        self.content.addWidget(
+            FieldRow(tr("Pictures are saved in"), self.output, tr("Every picture is saved there by itself."))
+        )
+        self.folders = QListWidget()
+        self.folders.addItems(list(self._settings.values.model_folders))
+        self.folders.setFixedHeight(84)
+        self.folders.setAccessibleName(tr("Folders with models"))
+        add, remove = QPushButton(tr("Add a folder…")), QPushButton(tr("Remove from the list"))
+        add.clicked.connect(self._add_folder)
+        remove.clicked.connect(self._remove_folder)
+        buttons = QHBoxLayout()
+        buttons.addWidget(add)
+        buttons.addWidget(remove)
+        buttons.addStretch(1)
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.folders)
+        column.addLayout(buttons)
+        sentence = tr("Folders of other programs may be added too; their files are only read.")
+        self.content.addWidget(FieldRow(tr("Models are also looked for in"), box, sentence))
+
+    def _add_device(self) -> None:
+        self.device = ChoiceField([(value, tr(title)) for value, title in _DEVICES])
+        self.device.set_value(self._settings.values.device)
+        self.device.value_changed.connect(lambda value: self._settings.change(device=value))
+        self.content.addWidget(
+            FieldRow(tr("Drawn by"), self.device, tr("Automatic takes the fastest device found."))
+        )
+
+    @Slot()
+    def _choose_output(self) -> None:
+        here = str(self._settings.values.output_dir)
+        folder = QFileDialog.getExistingDirectory(self, tr("Pictures are saved in"), here)
+        if folder:
+            self._settings.change(output_folder=folder)
+            self.output.setText(folder)
+
+    @Slot()
+    def _add_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, tr("A folder with models"))
+        known = self._settings.values.model_folders
+        if folder and folder not in known:
+            self._settings.change(model_folders=(*known, folder))
+            self.folders.addItem(folder)
+
+    @Slot()
+    def _remove_folder(self) -> None:
+        row = self.folders.currentRow()
+        if row >= 0:
+            gone = self.folders.takeItem(row).text()
+            kept = tuple(item for item in self._settings.values.model_folders if item != gone)
+            self._settings.change(model_folders=kept)

@@ -1,0 +1,71 @@
+"""What a window is made of, put together by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from studio.document import GraphDocument
+from studio.panels.binding import Binding
+from studio.panels.model_choices import ModelChoices
+from studio.results import ResultList
+from studio.runs import RunTracker
+from studio.settings import SettingsStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """``bridge`` is a ``studio.engine.EngineBridge`` or what a test puts in its place; ``make_graph`` makes the Graph
+    workspace when it is first shown, ``make_inspector`` the inspector that goes with it.
+    """
+
+    document: GraphDocument
+    bridge: Any
+    settings: SettingsStore
+    results: ResultList
+    tracker: RunTracker
+    models: ModelChoices
+    binding: Binding
+    make_graph: Callable[[GraphDocument, Any], Any]
+    make_inspector: Callable[[GraphDocument, Any], Any]
+    read_only: bool = False
+
+
+def assemble(
+    document: GraphDocument,
+    bridge: Any,
+    settings: SettingsStore,
+    *,
+    make_graph: Callable[[GraphDocument, Any], Any] | None = None,
+    make_inspector: Callable[[GraphDocument, Any], Any] | None = None,
+    read_only: bool = False,
+) -> Parts:
+    """The parts that follow from a document, a bridge and settings."""
+    results = ResultList(document)
+    return Parts(
+        document,
+        bridge,
+        settings,
+        results,
+        RunTracker(document, bridge, results, document),
+        ModelChoices(document),
+        Binding(document, document),
+        make_graph or _graph_workspace,
+        make_inspector or _inspector,
+        read_only,
+    )
+
+
+def _graph_workspace(document: GraphDocument, bridge: Any) -> QWidget:
+    from studio.canvas.workspace import GraphWorkspace
+
+    return GraphWorkspace(document, bridge)
+
+
+def _inspector(document: GraphDocument, graph: Any) -> QWidget:
+    from studio.panels.inspector import Inspector
+
+    return Inspector(document, graph.problems, graph.run_state)
