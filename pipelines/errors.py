@@ -518,7 +518,7 @@ class EngineDied(DiptychError):
 class EngineUnavailable(DiptychError):
     what = "The engine can't be started."
     why = "{reason}"
-    remedy = "Run packaging/start.py again to repair the installation."
+    remedy = "Run packaging/start.py --repair once, then start Diptych again."
 
 
 class EngineBusy(DiptychError):

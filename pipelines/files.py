@@ -268,9 +268,7 @@ def _claim(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable; Windows and some network shares can't, and don't need it for
-    consistency.
-    """
+    """Make the rename itself durable, where the system can: it is not needed for consistency."""
     if sys.platform == "win32":
         return
     with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -41,7 +42,11 @@ def config_dir() -> Path:
 def runtime_dir() -> Path:
     """Short-lived files of a running program: locks and run directories."""
     home = _home()
-    return home / "run" if home else Path(platformdirs.user_runtime_dir(NAME, appauthor=False))
+    if home:
+        return home / "run"
+    if sys.platform == "linux" and not os.environ.get("XDG_RUNTIME_DIR"):
+        return cache_dir() / "run"  # a folder in /tmp would have a name that anybody can guess and make first
+    return Path(platformdirs.user_runtime_dir(NAME, appauthor=False))
 
 
 def pictures_dir() -> Path:

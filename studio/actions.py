@@ -220,7 +220,7 @@ class Actions(QObject):
         self._parts.tracker.cancel()
 
     def rescan_models(self) -> None:
-        self._parts.bridge.list_models(rescan=True)
+        self._parts.bridge.list_models()
         self._window.status.note(tr("Looking for models…"))
 
     def own_model(self) -> None:

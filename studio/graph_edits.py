@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.errors import CycleFound, DiptychError, IncompatibleLink, UnknownInput, UnknownOutput
-from pipelines.graph.check import defaults
 from pipelines.graph.document import FORMAT, Graph, Link, NodeRecord, drop, put
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, Registry
@@ -24,7 +23,7 @@ PORT_FAULTS = (TypeError, ValueError, KeyError, AttributeError)
 def inputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Input, ...]:
     """The declared input ports of a node with these params (defaults where the file has none)."""
     try:
-        return schema.inputs({**defaults(schema), **record.params})
+        return schema.inputs(record.params)
     except PORT_FAULTS:
         return schema.node.inputs
 
@@ -32,7 +31,7 @@ def inputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Input, ...]:
 def outputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Output, ...]:
     """The output ports of a node with these params."""
     try:
-        return schema.outputs({**defaults(schema), **record.params})
+        return schema.outputs(record.params)
     except PORT_FAULTS:
         return schema.node.outputs
 

@@ -114,8 +114,10 @@ class StatusBar(QFrame):
                 self.bar.set_busy()
             else:
                 self.bar.stop()
+            self.bar.setVisible(bool(self._engine))
             self.text.setText(self._note or self._engine or tr("ready"))
             return
+        self.bar.show()
         fraction = fraction_of(run.progress) if run.progress is not None else None
         if fraction is None or run.progress is None:
             self.bar.set_busy()

@@ -44,8 +44,8 @@ def nodes(options: argparse.Namespace) -> int:
         print_json({"nodes": [schema.to_json() for schema in registry]})
         return OK
     for schema in registry:
-        inputs = ", ".join(f"{port.name}: {port.type}" for port in schema.inputs(schema.defaults)) or "–"
-        outputs = ", ".join(f"{port.name}: {port.type}" for port in schema.outputs(schema.defaults)) or "–"
+        inputs = ", ".join(f"{port.name}: {port.type}" for port in schema.inputs({})) or "–"
+        outputs = ", ".join(f"{port.name}: {port.type}" for port in schema.outputs({})) or "–"
         print(f"{schema.id:28} {schema.title}\n{'':28} {inputs} → {outputs}")
         print(f"{'':28} {', '.join(param.name for param in schema.params)}")
     return OK

@@ -57,6 +57,7 @@ def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context)
     Raises:
         InvalidParameter: the text encoder has not that many layers.
     """
+    text = text.encode("utf-8", "replace").decode()  # half a character would make the tokenizer fail
     skip = _clip_skip(loaded, clip_skip, context)
     handle = loaded.handle
     key = (
@@ -65,7 +66,7 @@ def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context)
     )  # fmt: skip
     conditioning: Conditioning = context.memo(key, lambda: _encode(loaded, text, skip))
     if (found := conditioning.info.get("truncation")) is not None:
-        warning = PromptTooLong(used=found.used, total=found.total, rest=found.rest).info()
+        warning = PromptTooLong(**found).info()
         context.warn(dataclasses.replace(warning, severity="warning"))
     return conditioning
 
@@ -77,7 +78,7 @@ def truncation(pipeline: Any, text: str) -> tuple[str, Truncation | None]:
     reads, so that a very long text is tokenized only once.
     """
     tokenizer, limit = _longest_tokenizer(pipeline)
-    if tokenizer is None or len(text) < limit:  # no token is shorter than a character
+    if tokenizer is None or len(text.encode()) < limit - 4:  # no token is shorter than a byte
         return text, None
     fast = bool(getattr(tokenizer, "is_fast", False))
     tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=fast, verbose=False)
@@ -146,7 +147,8 @@ def _encode(loaded: LoadedDiffusion, text: str, skip: int) -> Conditioning:
 
     pipeline = loaded.pipeline
     read, cut = truncation(pipeline, text)
-    info = {"prompt": text, "clip_skip": skip + 1, "truncation": cut, "width": 0}
+    info: dict[str, Any] = {"prompt": text, "clip_skip": skip + 1, "width": 0}
+    info["truncation"] = dataclasses.asdict(cut) if cut is not None else None
     if skip and not hasattr(pipeline.text_encoder, "text_model"):
         pipeline = _with_text_model(pipeline)
     encode_prompt = getattr(pipeline, "encode_prompt", None)

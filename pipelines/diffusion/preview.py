@@ -32,7 +32,7 @@ Matrix = npt.NDArray[np.float32]
 MAX_SIDE = 128
 """Longest side of one picture's preview, in pixels."""
 _MEMO = "preview_matrix"
-_PICTURES = 24
+_PICTURES = 10
 _LATENT_SIDE = 8
 _SECONDS = 0.6
 

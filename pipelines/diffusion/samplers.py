@@ -152,9 +152,9 @@ SAMPLERS: Final[Mapping[Sampler, SamplerSpec]] = {
         SamplerSpec(Sampler.DPMPP_2M_SDE, "DPM++ 2M SDE", "DPM++ 2M with fresh noise: more texture.",
                     _MULTISTEP, "sigmas", {"algorithm_type": "sde-dpmsolver++", "solver_order": 2},
                     _MULTISTEP, _FLOW_SOLVER, stochastic=True),
-        SamplerSpec(Sampler.DPMPP_SDE, "DPM++ SDE", "Two evaluations a step with fresh noise: slow, detailed.",
+        SamplerSpec(Sampler.DPMPP_SDE, "DPM++ SDE", "Two evaluations a step and fresh noise: slow, rich.",
                     "DPMSolverSDEScheduler", "hook", predictions=_NOISE_OR_V, stochastic=True),
-        SamplerSpec(Sampler.DPMPP_3M_SDE, "DPM++ 3M SDE", "Third order with fresh noise: wants 25 steps or more.",
+        SamplerSpec(Sampler.DPMPP_3M_SDE, "DPM++ 3M SDE", "Third order with fresh noise: wants many steps.",
                     _MULTISTEP, "sigmas", {"algorithm_type": "sde-dpmsolver++", "solver_order": 3},
                     stochastic=True),
         SamplerSpec(Sampler.UNIPC, "UniPC", "Predictor and corrector: good with very few steps.",
@@ -186,7 +186,7 @@ def sampler_title(sampler: Sampler) -> str:
 
 
 def is_flow(config: SchedulerConfig) -> bool:
-    """Whether the model was trained by flow matching (Lipman et al. 2023; rectified flow): SD3, Flux and kin."""
+    """Whether the model was trained by flow matching (Lipman et al. 2023): SD3, Flux and their kin."""
     return (
         str(config.get("_class_name", "")).startswith("FlowMatch")
         or config.get("prediction_type") == "flow_prediction"

@@ -145,7 +145,7 @@ def _denoise(
         options.sampler, options.schedule, loaded.pipeline, seeds=chosen, model=loaded.handle.id
     )
     pipeline.set_progress_bar_config(disable=True)
-    observer = StepObserver(loaded, pipeline.scheduler, sources, context, part, len(seeds))
+    observer = StepObserver(loaded, pipeline.scheduler, sources, context, part, len(seeds), options.steps)
     observer.attach(lambda tensor: unpack(pipeline, tensor, found, options.width, options.height))
     arguments = {
         **_conditions(loaded, positive, negative, len(chosen)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ class StepObserver:
 
     Args:
         part: which pictures of the whole batch of ``count`` this run draws.
+        steps: how many were asked for: schedulers that start with an extra evaluation (PNDM) count the same.
         sources: the pictures' generators, for pipelines that would draw a sampler's noise from torch's own.
     """
 
@@ -40,16 +42,15 @@ class StepObserver:
         context: Context,
         part: range,
         count: int,
+        steps: int,
     ) -> None:
         self._loaded, self._scheduler, self._sources, self._context = loaded, scheduler, sources, context
-        self._part, self._count = part, count
+        self._part, self._count, self._steps = part, count, steps
         self._evaluations = 0
         self._matrix = preview_matrix(loaded, context.cache_dir)
 
     def attach(self, unpack: Unpack) -> None:
         """Start observing. ``unpack`` turns what the scheduler sees into N×C×h×w."""
-        import inspect
-
         original = self._scheduler.step
         takes_generator = "generator" in inspect.signature(original).parameters
 
@@ -71,8 +72,8 @@ class StepObserver:
         self._evaluations += 1
         order = int(getattr(self._scheduler, "order", 1))
         evaluations = len(self._scheduler.timesteps)
-        total = math.ceil(evaluations / order)
-        done = math.ceil(self._evaluations / order)
+        total = min(math.ceil(evaluations / order), self._steps)
+        done = min(math.ceil(self._evaluations / order), total)
         overall = self._part.start * total + done * len(self._part)  # in steps of one picture
         if self._evaluations >= evaluations:
             latest = result[0] if isinstance(result, tuple) else result.prev_sample

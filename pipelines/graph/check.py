@@ -48,11 +48,12 @@ def check_params(planned: PlannedNode) -> None:
         planned.problems.append(newer.info().at(planned.id))
         planned.schema = None  # what its ports are isn't known either
         return
-    base = defaults(schema)
+    base = schema.defaults
     complete = {**base, **{name: record.params[name] for name in record.params if name not in planned.links}}
     given = {name: complete[name] for name in base if name not in planned.links}
     problems = parameter_problems(schema, given, partial=bool(planned.links))
-    complete |= {problem.port: base[problem.port] for problem in problems if problem.port in base}
+    wrong = {problem.port for problem in problems}
+    complete |= {name: value for name, value in base.items() if name in wrong}
     planned.problems += [problem.at(planned.id) for problem in problems]
     planned.inputs = schema.inputs(complete)
     declared = {port.name: port for port in planned.inputs}
@@ -91,11 +92,6 @@ def _literals(
         if port.name not in literals and port.name not in planned.links and not port.required:
             literals[port.name] = port.default
     return literals
-
-
-def defaults(schema: NodeSchema) -> dict[str, Any]:
-    """The params' default values, as JSON."""
-    return {param.name: param.default for param in schema.params}
 
 
 def parameter_problems(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
@@ -23,10 +22,10 @@ from pipelines.graph.invoke import MakeContext, converted, invoke, located
 from pipelines.graph.keys import key_for, needs_values, used_links
 from pipelines.graph.node import CancelToken, Lane, Resources, file_fingerprint
 from pipelines.graph.plan import Plan, PlannedNode
+from pipelines.graph.tasks import Task, Tasks
 from pipelines.graph.values import ListValue
 
 Status = Literal["executed", "cached", "failed", "blocked", "skipped", "cancelled"]
-Task = tuple[Literal["key", "value"], str]
 NODE_ERRORS = (
     DiptychError, ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
@@ -94,17 +93,16 @@ class _Run:
         self.running: set[str] = set()
         self.in_flight: dict[bytes | None, str] = {}
         """The running node of each key: another of the same key waits for its result."""
-        self.waiters: dict[Task, list[Task]] = {}
-        self.missing: dict[Task, int] = {}
-        self.ready: deque[Task] = deque()
+        self.tasks = Tasks(self._is_done)
         self.finished: queue.SimpleQueue[tuple[str, Future[Any], float]] = queue.SimpleQueue()
 
     def run(self) -> dict[str, NodeResult]:
         for target in self.plan.targets:
-            self._start(("value", target))
-        while self.ready or self.running:
-            while self.ready:
-                self._advance(self.ready.popleft())
+            self.tasks.start(("value", target))
+        ready = self.tasks.ready
+        while ready or self.running:
+            while ready:
+                self._advance(ready.popleft())
             if self.running:
                 self._collect(*self.finished.get())
         for node in self.plan.order:
@@ -115,29 +113,8 @@ class _Run:
 
     # --- tasks ---------------------------------------------------------------------------------------------
 
-    def _start(self, task: Task) -> None:
-        if task not in self.waiters:
-            self.waiters[task] = []
-            self.ready.append(task)
-
     def _is_done(self, task: Task) -> bool:
         return task[1] in (self.keys if task[0] == "key" else self.results)
-
-    def _wait(self, task: Task, others: list[Task]) -> bool:
-        """Let ``task`` wait for those of ``others`` that are not done; False if all are."""
-        pending = [other for other in dict.fromkeys(others) if not self._is_done(other)]
-        for other in pending:
-            self._start(other)
-            self.waiters[other].append(task)
-        self.missing[task] = len(pending)
-        return bool(pending)
-
-    def _done(self, task: Task) -> None:
-        for waiter in self.waiters.get(task, ()):
-            self.missing[waiter] -= 1
-            if not self.missing[waiter]:
-                self.ready.append(waiter)
-        self.waiters[task] = []
 
     def _advance(self, task: Task) -> None:
         if self._is_done(task):
@@ -165,23 +142,23 @@ class _Run:
         values = dict(planned.literals)
         if needs_values(planned):
             linked = planned.linked_params
-            if self._wait(task, [("value", planned.links[name].node) for name in linked]):
+            if self.tasks.wait(task, [("value", planned.links[name].node) for name in linked]):
                 return
             if self._blocked(planned, linked):
                 return
             values.update({name: converted(planned, name, self._linked(planned, name)) for name in linked})
         names = used_links(planned, values)
-        if self._wait(task, [("key", planned.links[name].node) for name in names]):
+        if self.tasks.wait(task, [("key", planned.links[name].node) for name in names]):
             return
         if self._blocked(planned, names):
             return
         self.used[node] = names
         self.keys[node] = key_for(planned, names, self.keys, values, self.resources, self.salt)
-        self._done(task)
+        self.tasks.done(task)
 
     def _find_value(self, task: Task, planned: PlannedNode) -> None:
         node = planned.id
-        if self._wait(task, [("key", node)]):
+        if self.tasks.wait(task, [("key", node)]):
             return
         key = self.keys[node]
         entry = self.cache.get(key) if key is not None else None
@@ -189,12 +166,12 @@ class _Run:
             self._finish(node, NodeResult("cached", entry.seconds, entry.outputs, shown=entry.shown))
             return
         names = self.used[node]
-        if self._wait(task, [("value", planned.links[name].node) for name in names]):
+        if self.tasks.wait(task, [("value", planned.links[name].node) for name in names]):
             return
         if self._blocked(planned, names):
             return
         twin = self.in_flight.get(key, node)
-        if twin != node and self._wait(task, [("value", twin)]):
+        if twin != node and self.tasks.wait(task, [("value", twin)]):
             return
         if node not in self.running:
             self._dispatch(planned, {name: self._linked(planned, name) for name in names})
@@ -288,5 +265,5 @@ class _Run:
         self.results[node] = result
         self.keys.setdefault(node, None)
         self.listener.node_finished(node, result)
-        self._done(("key", node))
-        self._done(("value", node))
+        self.tasks.done(("key", node))
+        self.tasks.done(("value", node))

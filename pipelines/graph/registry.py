@@ -70,11 +70,14 @@ class NodeSchema:
         return {param.name: param.default for param in self.params}
 
     def inputs(self, params: Mapping[str, Any]) -> tuple[Input, ...]:
-        """Declared input ports, without the params (which can be linked too: see :meth:`port`)."""
-        return self.node.input_ports(params)
+        """Declared input ports for these params, completed with defaults.
+
+        Params can be linked too and are not among them: see :meth:`port`.
+        """
+        return self.node.input_ports({**self.defaults, **params})
 
     def outputs(self, params: Mapping[str, Any]) -> tuple[Output, ...]:
-        return self.node.output_ports(params)
+        return self.node.output_ports({**self.defaults, **params})
 
     def port(self, name: str, params: Mapping[str, Any]) -> Input | None:
         """The input called ``name``, be it a declared port or a linkable param."""
@@ -100,8 +103,8 @@ class NodeSchema:
         return {
             "id": self.id, "version": self.node.version, "title": self.title, "category": self.category,
             "description": self.description, "lane": self.node.lane,
-            "inputs": [{**port(item), "required": item.required, "lazy": item.lazy} for item in
-            self.inputs({})], "outputs": [port(item) for item in self.outputs(self.defaults)],
+            "inputs": [{**port(item), "required": item.required, "lazy": item.lazy} for item in self.inputs({})],
+            "outputs": [port(item) for item in self.outputs({})],
             "params": self.node.Params.model_json_schema(),
         }  # fmt: skip
 

@@ -1,5 +1,4 @@
-"""What is written into pictures and read from them: our own JSON, A1111's text, ComfyUI's and InvokeAI's
-JSON.
+"""What is written into pictures and read from them: our JSON, A1111's text, other programs' JSON.
 
 :func:`write_image` saves a picture with all of it, :func:`read_metadata` reads whatever a picture has, within
 bounds.

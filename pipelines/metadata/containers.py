@@ -58,8 +58,7 @@ def sniff(head: bytes) -> str:
 
 
 def read_box(file: BinaryIO) -> Box:
-    """Walk a seekable file. Raises :class:`TextTooLarge`; another format than the three gives an empty
-    box."""
+    """Walk a seekable file; of other formats than the three, nothing. Raises :class:`TextTooLarge`."""
     kind = sniff(file.read(16))
     file.seek(0)
     box = Box(kind)
@@ -88,8 +87,7 @@ def png_text(key: str, text: str) -> tuple[bytes, bytes]:
 
 
 def png_packed(key: str, text: str) -> tuple[bytes, bytes]:
-    """An iTXt chunk; compressed if that helps and no reader in use would refuse to unpack it (1 MB in
-    Pillow)."""
+    """An iTXt chunk, compressed if that helps and readers will unpack it (Pillow: up to 1 MB)."""
     body = text.encode()
     if not 1_000 < len(body) < 1_000_000:
         return b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + body
@@ -97,8 +95,7 @@ def png_packed(key: str, text: str) -> tuple[bytes, bytes]:
 
 
 def png_without_text(data: bytes) -> bytes:
-    """A PNG without its text chunks: what a decoder of pixels should be bothered with. As is where it
-    breaks."""
+    """A PNG without its text chunks, which are no business of a decoder; left as it is where it breaks."""
     parts, at = [data[:8]], 8
     while at + 12 <= len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")

@@ -1,5 +1,4 @@
-"""The few EXIF fields that matter here, read and written within bounds: a TIFF structure in one block of
-bytes.
+"""The few EXIF fields that matter here, read and written within bounds.
 
 Sources: TIFF 6.0, section 2 (structure); EXIF 2.32, section 4.6.5 (UserComment).
 """
@@ -24,8 +23,7 @@ _WIDTHS: Final = {1: 1, 2: 1, 3: 2, 4: 4, 7: 1}
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """``orientation`` is 1..8 (1 upright), ``comment`` the UserComment, ``texts`` other text fields by
-    tag."""
+    """``orientation`` is 1..8 (1 upright), ``comment`` the UserComment, ``texts`` others by tag."""
 
     orientation: int = 1
     comment: str = ""
@@ -33,8 +31,7 @@ class Exif:
 
 
 def parse_exif(data: bytes) -> Exif:
-    """Read a block of EXIF (with or without its ``Exif\\0\\0`` mark); what is broken is left out, never an
-    error."""
+    """Read a block of EXIF, with or without its mark; what is broken is left out, never an error."""
     data = data.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None or len(data) < 8:
@@ -52,8 +49,7 @@ def parse_exif(data: bytes) -> Exif:
 
 
 def build_exif(comment: str) -> bytes:
-    """A block of EXIF with ``comment`` as its UserComment in UTF-16, as A1111 writes it; with the ``Exif``
-    mark."""
+    """A block of EXIF, mark included, with a UserComment in UTF-16, as A1111 writes it."""
     value = b"UNICODE\0" + comment.encode("utf-16-be", "replace")
     main = struct.pack(">HHHIII", 1, _EXIF_FOLDER, 4, 1, 26, 0)
     inner = struct.pack(">HHHIII", 1, _USER_COMMENT, 7, len(value), 44, 0)
@@ -88,8 +84,7 @@ def _number(value: bytes, order: str) -> int:
 
 
 def _comment(value: bytes, order: str) -> str:
-    """Text of a UserComment; the standard doesn't fix the byte order of UTF-16, so it is found by its
-    zeros."""
+    """Text of a UserComment; the byte order of UTF-16 isn't fixed, so it is found by the zeros."""
     code, text = value[:8], value[8:]
     if code == b"UNICODE\0":
         big, little = text[0::2].count(0), text[1::2].count(0)

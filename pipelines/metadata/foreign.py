@@ -26,8 +26,7 @@ def comfyui_texts(texts: Mapping[str, str], exif: Exif) -> dict[str, str]:
 
 
 def without_nan(text: str) -> str:
-    """``null`` for the words NaN and Infinity outside strings: ComfyUI writes them, JSON doesn't have
-    them."""
+    """``null`` for NaN and Infinity outside strings: ComfyUI writes them, JSON doesn't have them."""
     return _STRING_OR_NAN.sub(lambda match: match[0] if match[0][0] == '"' else "null", text)
 
 
@@ -70,8 +69,7 @@ def invokeai_info(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found(nodes: Mapping[str, Any], link: Any, *names: str) -> str:
-    """The text under one of ``names`` in the node that ``link`` leads to, or in the first one before it that
-    has it."""
+    """The text under one of ``names`` in the node that ``link`` leads to, or the nearest before it."""
     waiting, seen = [link], set[str]()
     while waiting and len(seen) < _MAX_HOPS:
         link = waiting.pop(0)

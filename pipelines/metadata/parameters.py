@@ -38,8 +38,7 @@ _NAMES: Final[tuple[tuple[str, tuple[str, ...], type], ...]] = (
     ("Hires upscaler", ("upscaler",), str),
     ("Hires upscale", ("upscale_factor",), float),
 )
-"""A1111's name, our names in ``Image.info`` (the first is the one given when reading), and the kind of
-value."""
+"""A1111's name, our names in ``Image.info`` by precedence, and the kind of value."""
 
 _SAMPLERS: Final = {str(sampler): spec.title for sampler, spec in SAMPLERS.items()}
 _SCHEDULES: Final = {str(schedule): title for schedule, title in SCHEDULE_TITLES.items()} | {
@@ -74,8 +73,7 @@ class Parameters:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def info(self) -> dict[str, Any]:
-        """The same under our names, as ``Image.info`` has them; what isn't a number where one belongs is left
-        out."""
+        """The same under the names of ``Image.info``, without what should be a number and isn't."""
         result: dict[str, Any] = {"prompt": self.prompt}
         if self.negative:
             result["negative"] = self.negative

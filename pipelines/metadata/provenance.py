@@ -54,8 +54,7 @@ def without_home(text: str) -> str:
 
 
 def _homes() -> tuple[re.Pattern[str], ...]:
-    """The home folder in every spelling: with links resolved, with either slash, and escaped inside JSON
-    text."""
+    """The home folder in every spelling: links resolved, either slash, escaped inside JSON."""
     try:
         home = Path.home()
     except RuntimeError:  # no home folder is known

@@ -1,5 +1,4 @@
-"""Reading what a picture says about its making, whoever wrote it, within bounds and without decoding a
-pixel."""
+"""Reading what a picture says about its making, whoever wrote it, without decoding a pixel."""
 
 from __future__ import annotations
 

@@ -34,8 +34,7 @@ class Xmp:
 
 
 def packet(provenance: str = "", source_type: str = "", tool: str = "Diptych", extended: str = "") -> bytes:
-    """An XMP packet. ``provenance`` is JSON, ``extended`` the digest of an extended packet that belongs to
-    it."""
+    """An XMP packet. ``provenance`` is JSON, ``extended`` the digest of the extended packet to it."""
     attributes = [f"xmp:CreatorTool={quoteattr(tool)}"]
     if source_type:
         attributes.append(f"Iptc4xmpExt:DigitalSourceType={quoteattr(source_type)}")

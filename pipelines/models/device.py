@@ -128,6 +128,13 @@ def dtype_name(name: str, device: str, torch: Torch) -> str:
     return capabilities(device, torch).dtype if name == "auto" else name
 
 
+def default_dtype(device: str) -> torch.dtype:
+    """The torch type that ``auto`` stands for on a device of this computer."""
+    import torch
+
+    return resolve_dtype("auto", device, torch)
+
+
 def memory(device: str, torch: Torch) -> Memory:
     """Bytes in all, free, and used by this process; for ``cpu`` and ``mps`` the computer's main memory."""
     kind, index = _split(device)

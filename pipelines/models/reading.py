@@ -4,9 +4,9 @@ understands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 from pipelines.errors import DiptychError, ModelUnreadable, OutOfMemory
@@ -50,28 +50,39 @@ class Reader:
         self._context.progress(min(self._done, self._total), self._total, phase="reading")
 
 
-@contextmanager
-def explained(model: str, device: str) -> Iterator[None]:
-    """Raise what a library raises while it opens ``model`` as one of our errors.
+class explained:  # noqa: N801 - used as a context manager, like contextlib's own
+    """Raise what a library raises in the block, while it opens ``model``, as one of our errors.
+
+    Libraries that read settings and tokenizers raise errors of every class, down to bare ``Exception``; all of
+    them mean the same to the user. Our own errors, Ctrl-C and the like pass unchanged.
 
     Raises:
         OutOfMemory: the memory of ``device``, or the computer's, ran out.
         ModelUnreadable: anything else, with the library's own words.
     """
-    import torch
-    from safetensors import SafetensorError
 
-    try:
-        yield
-    except DiptychError:
-        raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(device=device, reason=f"The model {model} doesn't fit.") from error
-    except (
-        OSError, ValueError, TypeError, RuntimeError, LookupError, AttributeError, ImportError,
-        SafetensorError,
-    ) as error:  # fmt: skip
-        if "can't allocate memory" in str(error):
-            raise OutOfMemory(device=device, reason=f"The model {model} doesn't fit.") from error
+    def __init__(self, model: str, device: str) -> None:
+        self._model = model
+        self._device = device
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, DiptychError):
+            return
+        # A panic in tokenizers' or safetensors' Rust code arrives as a BaseException of this name.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            return
+        if _is_out_of_memory(error):
+            raise OutOfMemory(device=self._device, reason=f"The model {self._model} doesn't fit.") from error
         reason = f"{type(error).__name__}: {str(error).strip()[:400]}"
-        raise ModelUnreadable(model=model, reason=reason) from error
+        raise ModelUnreadable(model=self._model, reason=reason) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

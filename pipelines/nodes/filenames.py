@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pipelines.errors import InvalidParameter
+from pipelines.errors import InvalidParameter, PathNotAllowed
 from pipelines.files import safe_join, sanitise_name
 from pipelines.graph.values import Image
 
@@ -41,13 +41,13 @@ def picture_path(folder: Path, pattern: str, suffix: str, image: Image, now: dat
         InvalidParameter: the pattern has a token that doesn't exist.
         PathNotAllowed: it would leave ``folder``.
     """
+    if pattern.startswith(("/", "\\")):
+        raise PathNotAllowed(path=pattern)
     values = _values(image, now)
     pieces = [piece for piece in pattern.replace("\\", "/").split("/") if piece.strip()] or ["image"]
     if pieces[-1].lower().endswith(suffix):
         pieces[-1] = pieces[-1][: -len(suffix)]
-    if pattern.startswith("/"):
-        pieces.insert(0, "/")
-    names = [piece if piece in ("..", "/") else _filled(piece, values) for piece in pieces]
+    names = [piece if piece == ".." else _filled(piece, values) for piece in pieces]
     if "{n}" in pieces[-1]:
         return _first_free(
             lambda number: safe_join(folder, *names[:-1], names[-1].replace("{n}", number) + suffix)

@@ -29,12 +29,11 @@ from pipelines.graph.node import (
 )
 from pipelines.graph.types import Mask, Text, list_of
 from pipelines.graph.values import MAX_PIXELS, Image, ListValue
-from pipelines.image import alpha_mask, load_image, resize
+from pipelines.image import alpha_mask, load_image
 from pipelines.metadata import ImageFormat, read_metadata, write_image
 from pipelines.nodes.filenames import TOKENS, picture_path
 
 MAX_FILES: Final = 10_000
-PREVIEW_SIDE: Final = 1024
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 _DIGITS: Final = re.compile(r"(\d+)")
 
@@ -55,8 +54,7 @@ def load_with_history(path: Path) -> Image:
 
 
 def pictures_in(folder: Path, pattern: str = "*") -> list[Path]:
-    """The picture files in ``folder`` whose names match ``pattern`` (``*`` and ``?``; several with ``;``
-    between).
+    """The picture files in ``folder`` whose names match ``pattern`` (``*.png; a?.*``).
 
     In natural order (2 before 10), whatever the case and however accents are stored.
 
@@ -149,7 +147,7 @@ class ImageFolder(Node):
         paths = pictures_in(context.path(params.folder), params.pattern)
         images: list[Image] = []
         pixels = 0
-        for index in steps(len(paths), context, phase="reading"):
+        for index in steps(len(paths), context, phase="opening"):
             images.append(load_with_history(paths[index]))
             pixels += images[-1].width * images[-1].height
             if pixels > MAX_PIXELS:
@@ -165,7 +163,7 @@ class SaveImage(Node):
     inputs = (Input("image", types.Image, description="The picture to save."),)
     outputs = (Output("path", Text, "File", "Where it was saved."),)
     saves = True
-    preview = "path"
+    preview = "image"
 
     class Params(NodeParams):
         folder: str = Param(
@@ -208,14 +206,9 @@ class PreviewImage(Node):
 
     id, title, category = "image.preview", "Show image", "Image"
     inputs = (Input("image", types.Image, description="The picture to show."),)
+    preview = "image"
 
     def run(self, inputs: Inputs, params: Any, context: Context) -> Outputs:
-        image: Image = inputs["image"]
-        scale = PREVIEW_SIDE / max(image.width, image.height)
-        if scale < 1:
-            width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-            image = resize(image, width, height, "area")
-        context.progress(1, 1, phase="showing", preview=image)
         return {}
 
 

@@ -31,8 +31,7 @@ _TOLERANCE: Final = 1e-9
 
 
 def number_range(start: float, stop: float, step: float) -> tuple[float, ...]:
-    """``start``, ``start + step``… up to but without ``stop``, as Python's ``range``; no rounding error
-    adds up.
+    """``start``, ``start + step``… without ``stop``, as Python's ``range``; no rounding error adds up.
 
     Raises:
         InvalidParameter: the step is 0.

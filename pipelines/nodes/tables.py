@@ -47,9 +47,7 @@ def column_names(text: str) -> tuple[str, ...]:
 
 
 def header(path: str) -> tuple[str, ...]:
-    """The columns of a table by its first line (of JSONL: the keys of the first object); none if it can't
-    be read.
-    """
+    """The columns of a table by its first line or first object; none if it can't be read."""
     try:
         place = Path(path).expanduser()
         return _header(str(place), file_fingerprint(place)) if path else ()
@@ -97,9 +95,7 @@ def read_table(path: Path, cancel: CancelToken) -> Table:
 
 
 def _parse_csv(path: Path, text: str, rows: int = MAX_ROWS + 1) -> Table:
-    """``rows`` at most. Short rows are filled up with empty texts, longer ones than the header are an
-    error.
-    """
+    """``rows`` at most. Short rows are filled with empty texts, longer ones are an error."""
     line = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -122,9 +118,7 @@ def _parse_csv(path: Path, text: str, rows: int = MAX_ROWS + 1) -> Table:
 
 
 def _parse_json(path: Path, text: str) -> Table:
-    """The columns are the keys in the order they appear; a missing one is an empty text, a nested value is
-    JSON.
-    """
+    """Columns are keys in order of appearance; a missing one is an empty text, a nested value JSON."""
     objects: list[Mapping[str, Any]] = []
     names: dict[str, None] = {}
     for number, line in enumerate(text.splitlines(), 1):

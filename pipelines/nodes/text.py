@@ -31,9 +31,7 @@ _RESERVED: Final = frozenset({"template"})
 
 
 def slots(template: str) -> tuple[str, ...]:
-    """The names in ``{braces}``, in order, each once; ``{{`` and ``}}`` are plain braces, as is all that is
-    no name.
-    """
+    """The names in ``{braces}``, each once; ``{{``, ``}}`` and braces round anything else are text."""
     names = (match[1] for match in _SLOT.finditer(template) if match[1] and match[1] not in _RESERVED)
     return tuple(dict.fromkeys(names))
 
@@ -193,7 +191,7 @@ class SaveText(Node):
     inputs = (Input("text", Text, description="The text to save.", multiline=True),)
     outputs = (Output("path", Text, "File", "Where it was saved."),)
     saves = True
-    preview = "path"
+    preview = "text"
 
     class Params(NodeParams):
         path: str = Param(

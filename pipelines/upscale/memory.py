@@ -17,14 +17,12 @@ _LARGEST_ON_GPU: Final = 1024
 _SHARE: Final = 0.5
 """Of the free memory: the rest is for other programs and for what the estimate misses."""
 _LIVE_TENSORS: Final = 4
-"""Activations of the largest layer's size that are alive at once: input, output, a skip connection,
-workspace."""
+"""Activations as large as the largest that live at once: input, output, a skip, workspace."""
 _PROBE: Final = 32
 
 
 def bytes_per_pixel(loaded: LoadedUpscale) -> float:
-    """Bytes of working memory per input pixel, measured at the largest layer while a tiny picture runs
-    through."""
+    """Bytes of working memory per input pixel, measured while a tiny picture runs through."""
     import torch
 
     largest = 0
@@ -47,8 +45,7 @@ def bytes_per_pixel(loaded: LoadedUpscale) -> float:
 
 
 def choose_tile(loaded: LoadedUpscale, height: int, width: int) -> int:
-    """Side of the tiles in input pixels for a picture of ``height`` × ``width``: a multiple of 8 that
-    fits."""
+    """Side of the tiles in input pixels for ``height`` × ``width``: a multiple of 8 that fits."""
     import torch
 
     longest = max(height, width)

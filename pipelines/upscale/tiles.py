@@ -10,8 +10,10 @@ import numpy as np
 from pipelines.graph.values import Array
 
 OVERLAP = 48
-"""Pixels of the input that neighbouring tiles share at least. The middle quarter is blended; the rest, 18 px
-on either side, is context: as far as the layers of a model with 18 convolutions see."""
+"""Input pixels that neighbours share at least: the middle quarter is blended, the rest is context.
+
+18 px on either side are as far as a model with 18 convolutions sees.
+"""
 
 
 class Span(NamedTuple):
@@ -36,8 +38,7 @@ class Tile(NamedTuple):
 
 
 def spans(length: int, tile: int, overlap: int = OVERLAP) -> tuple[Span, ...]:
-    """Evenly spaced spans of ``tile`` px (less if ``length`` is less) that overlap by at least ``overlap``
-    px.
+    """Evenly spaced spans of ``tile`` px that overlap by at least ``overlap`` px.
 
     ``overlap`` is at most a quarter of ``tile``, so that no two blended zones touch.
     """
@@ -67,8 +68,7 @@ def count_tiles(height: int, width: int, tile: int) -> int:
 
 
 def weights(span: Span, scale: int) -> Array:
-    """Weights of a span's output pixels (float32, one axis): 1 inside, 0 at its ends, linear in the blended
-    zones.
+    """Weights of a span's output pixels: 1 inside, 0 at its ends, linear in the blended zones.
 
     Two neighbours see the same shared pixels from both sides, so their weights there add up to exactly one.
     """

@@ -7,6 +7,7 @@ the work goes on from there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -64,7 +65,8 @@ def upscale(
     layers = _layers(image, int(descriptor.input_channels))
     run = _Run(loaded, image.height, image.width, tile, len(layers), cancel or NeverCancelled(), progress)
     result = _joined([run.layer(pixels) for pixels in layers], image)
-    enlarged = image.with_pixels(result, upscaler=loaded.handle.id, upscale_factor=float(wanted))
+    name = PurePath(loaded.handle.id).name  # of a model given by its path, only that goes into a file
+    enlarged = image.with_pixels(result, upscaler=name, upscale_factor=float(wanted))
     enlarged = resize(enlarged, width, height, "lanczos")
     return enlarged.with_pixels(enlarged.as_uint8()) if image.pixels.dtype == np.uint8 else enlarged
 
@@ -97,8 +99,7 @@ def _joined(layers: list[Array], image: Image) -> Array:
 
 
 def _without_fringes(pixels: Array) -> Array:
-    """RGB where fully transparent pixels take the nearest visible colour, so that theirs doesn't bleed into
-    edges."""
+    """RGB where what is transparent takes the nearest visible colour: none bleeds into edges."""
     from scipy.ndimage import distance_transform_edt
 
     hidden = pixels[..., 3] == 0
@@ -157,8 +158,7 @@ class _Run:
                 self._progress(self._done, self._total)
 
     def _piece(self, pixels: Array) -> Array:
-        """One tile; cut into smaller ones where memory doesn't suffice, which then is the size for the
-        rest."""
+        """One tile, cut into smaller ones where memory runs out; the rest then starts at that size."""
         from pipelines.diffusion.memory import free_cache, is_out_of_memory
 
         while True:

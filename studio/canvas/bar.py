@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, Q
 
 from pipelines.errors import ErrorInfo
 from studio.canvas.commands import CanvasCommand
+from studio.canvas.run_state import outer
 from studio.theme import current_theme
 from studio.translate import tr
 
@@ -83,4 +84,5 @@ class GraphBar(QFrame):
             what = problem.sentences(tr)[0]
             action = self.menu.addAction(f"{name}: {what}" if name else what)
             action.setData(problem.node or "")
-            action.triggered.connect(lambda _=False, node=problem.node or "": self.problem_chosen.emit(node))
+            node = outer(problem.node or "")
+            action.triggered.connect(lambda _=False, node=node: self.problem_chosen.emit(node))

@@ -22,6 +22,7 @@ from studio.widgets.param_editors import choice_title
 
 MAX_PRIMARY: Final = 4
 TEXT_LINES: Final = 3
+STREAM_LINES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +75,32 @@ class NodeFace:
     known: bool = True
     preview: str = ""
     shows_pictures: bool = False
-    streams_text: bool = False
+    text_lines: int = 0
+    """Lines kept for the text or number that comes out; 0 for none."""
+    streams: bool = False
+    """Its text comes bit by bit: the room is kept while it runs."""
     places: dict[tuple[bool, str], PortFace] = field(default_factory=dict)
 
     def port(self, name: str, is_output: bool) -> PortFace | None:
         return self.places.get((is_output, name))
 
 
+def number_text(value: float) -> str:
+    """A number or truth value in few characters."""
+    if isinstance(value, bool):
+        return tr("On") if value else tr("Off")
+    if isinstance(value, int):
+        return str(value)
+    text = f"{value:.4g}"
+    return text if any(mark in text for mark in ".en") else f"{text}.0"
+
+
 def value_text(kind: PortType, value: Any, unit: str = "", *, dynamic: bool = False) -> str:
     """A literal as a node shows it, in one line."""
     if value is None:
         return tr("New every time") if kind == port_types.Seed else tr("None")
-    if isinstance(value, bool):
-        return tr("On") if value else tr("Off")
-    if isinstance(value, float):
-        text = f"{value:.4g}"
-        value = text if "." in text or "e" in text or "n" in text else f"{text}.0"
+    if isinstance(value, bool | float):
+        value = number_text(value)
     if dynamic and value == "":
         return tr("Starter model")
     text = str(value)
@@ -176,13 +187,21 @@ def build_face(
     pictures = any(port.type.name in ("Image", "Mask") for port in outputs) or (
         not any(port.type.name == "Text" for port in outputs) and any(p.type.name == "Image" for p in inputs)
     )
-    streams = schema is not None and schema.node.lane == "gpu"
+    lines = _text_lines(schema, inputs, outputs) if schema is not None else 0
     return NodeFace(
         node, record.type, title, category, record.mode, metrics.width, builder.y + metrics.pad, hue,
         tuple(builder.rows), tuple(builder.ports), schema is not None, preview, pictures,
-        streams and any(port.type.name == "Text" for port in outputs),
+        lines, lines > 2,
         {(port.is_output, port.name): port for port in builder.ports},
     )  # fmt: skip
+
+
+def _text_lines(schema: NodeSchema, inputs: tuple[Input, ...], outputs: tuple[Output, ...]) -> int:
+    """How many lines of its result a node shows: a model's text many, a made text two, a number one."""
+    kind = next((port.type.name for port in outputs if port.name == schema.node.preview), "")
+    if kind == "Text" and not schema.node.saves and inputs:
+        return STREAM_LINES if schema.node.lane == "gpu" else 2
+    return 1 if kind in ("Number", "Integer", "Boolean") and inputs else 0
 
 
 def _known_rows(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipelines.graph.validate import validate
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pipelines.errors import ErrorInfo
+from pipelines.graph.plan import validate
+from studio.canvas.run_state import outer
 from studio.document import GraphDocument
 
 DELAY_MS = 150
@@ -36,4 +37,4 @@ class ProblemList(QObject):
 
     def of(self, node: str) -> list[ErrorInfo]:
         """The problems of one node."""
-        return [problem for problem in self.problems if problem.node == node]
+        return [problem for problem in self.problems if problem.node and outer(problem.node) == node]

@@ -21,6 +21,8 @@ from pipelines.engine.protocol import (
     ValueRef,
 )
 from pipelines.graph.document import Graph
+from pipelines.graph.registry import Registry
+from studio.canvas.face import number_text
 from studio.canvas.signatures import Signatures
 
 MAX_PICTURES = 4
@@ -74,6 +76,11 @@ class NodeState:
         return min(1.0, self.step / self.total) if self.total > 0 else 0.0
 
 
+def outer(node: str) -> str:
+    """The node of the document that a flattened id (``outer/inner``) belongs to."""
+    return node.split("/", 1)[0]
+
+
 class RunState(QObject):
     """The states of all nodes of one document.
 
@@ -84,9 +91,9 @@ class RunState(QObject):
     cleared = Signal()
     running_changed = Signal()
 
-    def __init__(self, bridge: Bridge | None, parent: QObject | None = None) -> None:
+    def __init__(self, bridge: Bridge | None, registry: Registry, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._bridge = bridge
+        self._bridge, self._registry = bridge, registry
         self._states: dict[str, NodeState] = {}
         self._jobs: dict[str, dict[str, bytes]] = {}
         self._signatures = Signatures()
@@ -145,7 +152,7 @@ class RunState(QObject):
     def on_run_started(self, event: object) -> None:
         if not isinstance(event, RunStarted) or event.job not in self._jobs:
             return
-        for node in event.nodes:
+        for node in dict.fromkeys(map(outer, event.nodes)):
             if node in self._graph.nodes:
                 state = self._states.setdefault(node, NodeState())
                 state.status, state.step, state.total, state.phase, state.rate = "queued", 0, 0, "", None
@@ -156,7 +163,7 @@ class RunState(QObject):
     def on_node_started(self, event: object) -> None:
         if isinstance(event, NodeStarted) and (state := self._running(event.job, event.node)):
             state.status, state.seconds, state.text = "running", None, ""
-            self.node_state_changed.emit(event.node)
+            self.node_state_changed.emit(outer(event.node))
 
     @Slot(object)
     def on_node_progressed(self, event: object) -> None:
@@ -169,25 +176,27 @@ class RunState(QObject):
             state.text = event.text[-MAX_TEXT:]
         if event.preview is not None and (picture := self._image(event.preview)):
             state.pictures, state.count = (picture,), 1
-        self.node_state_changed.emit(event.node)
+        self.node_state_changed.emit(outer(event.node))
 
     @Slot(object)
     def on_node_warned(self, event: object) -> None:
         if isinstance(event, NodeWarning) and (state := self._running(event.job, event.node)):
             state.warnings = (*state.warnings, event.warning)
-            self.node_state_changed.emit(event.node)
+            self.node_state_changed.emit(outer(event.node))
 
     @Slot(object)
     def on_node_finished(self, event: object) -> None:
         if not isinstance(event, NodeFinished) or not (state := self._running(event.job, event.node)):
             return
+        if outer(event.node) != event.node and event.status != "failed":
+            return  # a node inside: the outer one goes on, until the run ends or something in it fails
         state.status, state.seconds, state.phase, state.rate = event.status, event.seconds, "", None
         state.errors = (event.error,) if event.error is not None else ()
         if event.status in ("executed", "cached"):
             state.made_from = self._jobs[event.job].get(event.node, b"")
             state.stale = state.made_from != self._signatures.of(self._graph).get(event.node)
-            self._take(state, event.outputs)
-        self.node_state_changed.emit(event.node)
+            self._take(event.node, state, event.outputs)
+        self.node_state_changed.emit(outer(event.node))
 
     @Slot(object)
     def on_run_finished(self, event: object) -> None:
@@ -196,28 +205,35 @@ class RunState(QObject):
         del self._jobs[event.job]
         for node, state in self._states.items():
             if state.status in ("queued", "running") and not self._jobs:
-                state.status = event.nodes.get(node, "cancelled" if event.status == "cancelled" else "")
+                inside = any(outer(key) == node for key in event.nodes)
+                ended = "executed" if inside and event.status == "finished" else ""
+                state.status = event.nodes.get(node, "cancelled" if event.status == "cancelled" else ended)
                 self.node_state_changed.emit(node)
         self.running_changed.emit()
 
     # --- helpers ---------------------------------------------------------------------------------------
 
     def _running(self, job: str, node: str) -> NodeState | None:
+        node = outer(node)
         if job not in self._jobs or node not in self._graph.nodes:
             return None
         return self._states.setdefault(node, NodeState())
 
-    def _take(self, state: NodeState, outputs: dict[str, ValueRef]) -> None:
+    def _take(self, node: str, state: NodeState, outputs: dict[str, ValueRef]) -> None:
+        """Keep what the node shows: its type's preview, else the first picture there is."""
         state.outputs = outputs
-        refs = [ref for value in outputs.values() for ref in value.images]
+        schema = self._registry.get(self._graph.nodes[node].type)
+        shown = outputs.get(schema.node.preview) if schema is not None else None
+        if shown is None or not (shown.images or shown.value is not None):
+            shown = next((value for value in outputs.values() if value.images), shown)
+        refs = list(shown.images) if shown is not None else []
         found = [picture for ref in refs[:MAX_PICTURES] if (picture := self._image(ref))]
         if found:
             state.pictures, state.count = tuple(found), len(refs)
-        text = next(
-            (v.value for v in outputs.values() if v.type == "Text" and isinstance(v.value, str)), None
-        )
-        if text is not None:
-            state.text = text[:MAX_TEXT]
+        if shown is not None and isinstance(shown.value, str):
+            state.text = shown.value[:MAX_TEXT]
+        elif shown is not None and isinstance(shown.value, int | float):
+            state.text = number_text(shown.value)
 
     def _image(self, ref: ImageRef) -> QImage | None:
         picture = self._bridge.image(ref) if self._bridge is not None else None

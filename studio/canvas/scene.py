@@ -13,7 +13,7 @@ from pipelines.graph.types import connects, conversion
 from studio.canvas.face import PortFace, build_face
 from studio.canvas.items import NodeItem, WireItem
 from studio.canvas.layout import GAP_Y, layered
-from studio.canvas.run_state import RunState
+from studio.canvas.run_state import RunState, outer
 from studio.canvas.style import CanvasStyle
 from studio.document import GraphDocument
 from studio.graph_edits import input_port, output_port
@@ -227,7 +227,7 @@ class GraphScene(QGraphicsScene):
         found: dict[str, list[ErrorInfo]] = {}
         for problem in problems:
             if problem.node is not None and problem.severity == "error":
-                found.setdefault(problem.node, []).append(problem)
+                found.setdefault(outer(problem.node), []).append(problem)
         self._problems = found
         for node, item in self.nodes.items():
             mine = found.get(node, [])

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
     QTransform,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsView, QToolTip, QWidget
+from PySide6.QtWidgets import QGraphicsView, QLabel, QToolTip, QWidget
 
 from studio.canvas.interactions import GESTURES, Interaction, Press
 from studio.canvas.items import NodeItem, WireItem
@@ -54,7 +54,7 @@ class GraphView(QGraphicsView):
         self.interaction: Interaction | None = None
         self._space = self._space_used = False
         self._hovered: NodeItem | WireItem | None = None
-        self.last_at = QPointF()
+        self.last_at: QPointF | None = None
         """Where the pointer was last, in the scene."""
         self.setFrameShape(QGraphicsView.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -64,6 +64,11 @@ class GraphView(QGraphicsView):
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
         self.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing, False)
+        self.hint = QLabel(self.viewport())
+        self.hint.setWordWrap(True)
+        self.hint.setTextFormat(Qt.TextFormat.PlainText)
+        self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hint.hide()
         QPixmapCache.setCacheLimit(max(QPixmapCache.cacheLimit(), CACHE_KB))
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -168,9 +173,9 @@ class GraphView(QGraphicsView):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         view_at = event.position().toPoint()
-        self.last_at = self.mapToScene(view_at)
+        at = self.last_at = self.mapToScene(view_at)
         if self.interaction is not None:
-            self.interaction.moved(self.last_at, view_at, event.modifiers())
+            self.interaction.moved(at, view_at, event.modifiers())
         else:
             self._hover(view_at)
         event.accept()
@@ -268,6 +273,25 @@ class GraphView(QGraphicsView):
         self._unhover()
         super().leaveEvent(event)
 
+    def show_hint(self, at: QPoint, text: str) -> None:
+        """Say something beside the pointer while a gesture goes on; an empty text takes it away."""
+        self.hint.setVisible(bool(text))
+        if not text:
+            return
+        tokens = self.graph_scene.style_.theme.tokens
+        self.hint.setStyleSheet(
+            f"background: {tokens.bg3}; border: 1px solid {tokens.line}; border-radius: 4px; padding: 6px;"
+        )
+        self.hint.setFont(self.graph_scene.style_.label)
+        self.hint.setText(text)
+        self.hint.setFixedWidth(min(300, self.viewport().width() - 16))
+        self.hint.adjustSize()
+        area = self.viewport().rect()
+        x = min(at.x() + 16, area.right() - self.hint.width() - 8)
+        y = min(at.y() + 16, area.bottom() - self.hint.height() - 8)
+        self.hint.move(max(8, x), max(8, y))
+        self.hint.raise_()
+
     # --- keys ------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -298,8 +322,10 @@ class GraphView(QGraphicsView):
 
     def pointer(self) -> QPointF:
         """The pointer in the scene if it is over the view, else the view's middle."""
-        inside = self.viewport().rect().contains(self.mapFromScene(self.last_at))
-        return self.last_at if inside else self.mapToScene(self.viewport().rect().center())
+        area = self.viewport().rect()
+        if self.last_at is not None and area.contains(self.mapFromScene(self.last_at)):
+            return self.last_at
+        return self.mapToScene(area.center())
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         self._space = False

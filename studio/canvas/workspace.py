@@ -15,7 +15,7 @@ from studio.canvas.commands import MENU, CanvasCommand, canvas_commands
 from studio.canvas.face import PortFace
 from studio.canvas.palette import SearchPalette
 from studio.canvas.problems import ProblemList
-from studio.canvas.run_state import Bridge, RunState
+from studio.canvas.run_state import Bridge, RunState, outer
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import CanvasStyle
 from studio.canvas.view import GraphView
@@ -49,7 +49,7 @@ class GraphWorkspace(QWidget):
     ) -> None:
         super().__init__(parent)
         self.document, self.bridge = document, bridge
-        self.run_state = RunState(bridge, self)
+        self.run_state = RunState(bridge, document.registry, self)
         self.run_state.set_graph(document.graph)
         self.scene = GraphScene(document, self.run_state, CanvasStyle(current_theme()), self)
         self.view = GraphView(self.scene)
@@ -276,10 +276,7 @@ class GraphWorkspace(QWidget):
         self.scene.show_problems(problems)
         graph, registry = self.document.graph, self.document.registry
         self.bar.show_problems(
-            [
-                (title_of(graph, registry, problem.node) if problem.node else "", problem)
-                for problem in problems
-            ]
+            [(title_of(graph, registry, outer(item.node)) if item.node else "", item) for item in problems]
         )
 
     @Slot(str)

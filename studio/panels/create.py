@@ -183,6 +183,8 @@ class CreateWorkspace(QWidget):
     @Slot()
     def _run_changed(self) -> None:
         self.form.set_running(self._tracker.current is not None, self._tracker.waiting)
+        if self.current is None:
+            self.result.set_phase(self._tracker.phase())
 
     def begin(self) -> None:
         """A run was asked for: messages of the one before are out of date."""

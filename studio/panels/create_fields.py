@@ -24,7 +24,7 @@ TEXTS: Final[dict[str, FieldText]] = {
     "quality": FieldText("Quality", "More steps take longer and draw finer."),
     "batch": FieldText("Count", "How many pictures are drawn, each with its own seed."),
     "seed": FieldText(
-        "Seed — where the noise starts", "The same seed and settings draw the same picture again."
+        "Seed — where it starts", "The same seed and settings draw the same picture again."
     ),
     "width": FieldText("Width", "Width of the picture the model draws, before it is enlarged."),
     "height": FieldText("Height", "Height of the picture the model draws, before it is enlarged."),
@@ -34,10 +34,10 @@ TEXTS: Final[dict[str, FieldText]] = {
         "Guidance rescale", "Takes back the glare that strong guidance brings; 0 leaves it."
     ),
     "sampler": FieldText(
-        "Sampler — the recipe that removes the noise", "Different recipes give different detail."
+        "Sampler — how noise is removed", "Different recipes give different detail."
     ),
     "schedule": FieldText(
-        "Schedule — how the noise falls", "How the steps are spread from noise to picture."
+        "Schedule — how noise falls", "How the steps are spread from noise to picture."
     ),
 }
 MORE: Final = ("width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule")

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QTo
 
 from pipelines.graph.registry import ParamSchema
 from studio.panels.binding import Binding
-from studio.panels.create_fields import MAIN, MORE, TEXTS, FieldText
+from studio.panels.create_fields import MAIN, MORE, TEXTS
 from studio.panels.model_card import ModelCard
 from studio.panels.model_choices import ModelChoices, family_values
 from studio.panels.quality import FACTORS, quality_of, steps_for
@@ -35,7 +35,6 @@ from studio.widgets.shapes import nearest
 _LOCKS = {"shape": ("width", "height"), "quality": ("steps",)}
 """Rows that stand for several arguments; every other row locks the argument of its own name."""
 _LOCKABLE = ("guidance_scale", "guidance_rescale", "sampler", "schedule")
-_PATTERNED = ("draft", "normal", "fine")
 
 
 class CreateForm(QWidget):
@@ -122,7 +121,8 @@ class CreateForm(QWidget):
         self._column.setSpacing(12)
         self._add_texts()
         self._add_model()
-        self._add_shape_and_quality()
+        self._add_shape()
+        self._add_quality()
         self._add_count_and_seed()
         self._add_more()
         self.note = QLabel(self._missing())
@@ -144,14 +144,12 @@ class CreateForm(QWidget):
             return ""
         return tr("This graph has no place for {names} here; it is left as it is.", names=", ".join(lacking))
 
-    def _row(
-        self, name: str, field: QWidget, *, text: FieldText | None = None, lockable: bool = False
-    ) -> FieldRow:
-        words = text or TEXTS.get(name)
+    def _row(self, name: str, field: QWidget, *, lockable: bool = False, labelled: bool = True) -> FieldRow:
+        words = TEXTS.get(name)
         schema = self._binding.schema(name)
         label = tr(words.label) if words else self._binding.title(name)
         sentence = tr(words.sentence) if words else tr(schema.description) if schema is not None else ""
-        row = FieldRow(label, field, sentence, lockable=lockable)
+        row = FieldRow(label, field, sentence, lockable=lockable, show_label=labelled)
         row.lock_toggled.connect(lambda locked: self._lock(name, locked))
         self.rows[name] = row
         if hasattr(field, "noticed"):
@@ -160,11 +158,11 @@ class CreateForm(QWidget):
         return row
 
     def _add_texts(self) -> None:
-        order = ["prompt", "idea", "system"]
-        names = [name for name in self._binding.texts() if name != "negative"]
+        order = ["prompt", "idea"]
+        names = [name for name in self._binding.texts() if name not in ("negative", "system")]
         names.sort(key=lambda name: order.index(name) if name in order else len(order))
         for name in names:
-            editor = self._text(name, rows=2 if name == "system" else 4 if len(names) == 1 else 3)
+            editor = self._text(name, rows=4 if len(names) == 1 else 3)
             self._column.addWidget(self._row(name, editor))
         if self._binding.has("prompt"):
             self.card = ModelCard(self._models, self._binding)
@@ -172,7 +170,9 @@ class CreateForm(QWidget):
             self.card.example_chosen.connect(self._take_example)
         if self._binding.has("negative"):
             editor = self._text("negative", rows=2)
-            self._in_section("negative", tr("Negative prompt"), [self._row("negative", editor)])
+            self._in_section(
+                "negative", tr("Negative prompt"), [self._row("negative", editor, labelled=False)]
+            )
 
     def _text(self, name: str, rows: int) -> PromptEditor:
         editor = PromptEditor(rows)
@@ -231,27 +231,31 @@ class CreateForm(QWidget):
         field.value_changed.connect(self.choose_model)
         self._updates.append(show)
 
-    def _add_shape_and_quality(self) -> None:
-        if self._binding.has("width") and self._binding.has("height"):
-            picker = ShapePicker()
-            picker.set_ratio(self._settings.values.ratio)
-            picker.size_chosen.connect(lambda size: self._set_size(*size))
-            picker.ratio_changed.connect(lambda ratio: self._settings.change(ratio=ratio))
-            row = self._row("shape", picker, lockable=True)
-            row.reset_requested.connect(lambda: self._reset("width", "height"))
-            self._column.addWidget(row)
-            self._updates.append(lambda: self._show_shape(picker, row))
-        if self._binding.has("steps"):
-            quality = Segmented()
-            for value, title in zip(_PATTERNED, (tr("Draft"), tr("Normal"), tr("Fine")), strict=True):
-                quality.add(value, title)
-            quality.value_changed.connect(
-                lambda value: self._binding.set("steps", steps_for(value, self._default_steps()))
-            )
-            row = self._row("quality", quality, lockable=True)
-            row.reset_requested.connect(lambda: self._reset("steps"))
-            self._column.addWidget(row)
-            self._updates.append(lambda: self._show_quality(quality, row))
+    def _add_shape(self) -> None:
+        if not (self._binding.has("width") and self._binding.has("height")):
+            return
+        picker = ShapePicker()
+        picker.set_ratio(self._settings.values.ratio)
+        picker.size_chosen.connect(lambda size: self._set_size(*size))
+        picker.ratio_changed.connect(lambda ratio: self._settings.change(ratio=ratio))
+        row = self._row("shape", picker, lockable=True)
+        row.reset_requested.connect(lambda: self._reset("width", "height"))
+        self._column.addWidget(row)
+        self._updates.append(lambda: self._show_shape(picker, row))
+
+    def _add_quality(self) -> None:
+        if not self._binding.has("steps"):
+            return
+        quality = Segmented()
+        for value, title in zip(FACTORS, (tr("Draft"), tr("Normal"), tr("Fine")), strict=True):
+            quality.add(value, title)
+        quality.value_changed.connect(
+            lambda value: self._binding.set("steps", steps_for(value, self._default_steps()))
+        )
+        row = self._row("quality", quality, lockable=True)
+        row.reset_requested.connect(lambda: self._reset("steps"))
+        self._column.addWidget(row)
+        self._updates.append(lambda: self._show_quality(quality, row))
 
     def _show_shape(self, picker: ShapePicker, row: FieldRow) -> None:
         model = self._model_info()
@@ -303,12 +307,14 @@ class CreateForm(QWidget):
             self._column.addLayout(line)
 
     def _add_more(self) -> None:
-        shown = {*self.rows, "prompt", "model", "batch", "seed", "negative"}
+        shown = {*self.rows, "prompt", "model", "batch", "seed", "negative", "system"}
         names = [name for name in MORE if self._binding.has(name)]
         names += [
             name for name in self._binding.names if name not in shown | set(MORE) and self._binding.has(name)
         ]
         rows = [row for name in names if (row := self._param_row(name)) is not None]
+        if self._binding.has("system"):
+            rows.insert(0, self._row("system", self._text("system", rows=3)))
         if rows:
             self._in_section("more", tr("More"), rows)
 

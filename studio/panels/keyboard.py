@@ -28,7 +28,7 @@ class KeyboardDialog(Dialog):
         self.tree.header().setStretchLastSection(False)
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         for command in commands:
-            keys = ", ".join(native(key) for key in (command.shortcut, *command.also[:1]) if key)
+            keys = native(command.shortcut)
             self.tree.addTopLevelItem(QTreeWidgetItem([f"{tr(command.menu)} · {tr(command.title)}", keys]))
         self.content.addWidget(self.line)
         self.content.addWidget(self.tree, 1)

@@ -28,6 +28,7 @@ class ModelCard(QFrame):
         self._shown: object = None
         self.about = QToolButton()
         self.about.setProperty("role", "quiet")
+        self.about.setProperty("flush", True)
         self.about.setText(tr("About this model"))
         self.about.setIcon(current_theme().icon("info"))
         self.about.setIconSize(QSize(14, 14))
@@ -105,6 +106,6 @@ class ModelCard(QFrame):
         chip.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         chip.setAccessibleName(title)
         if text:
-            chip.setToolTip(tr("Use this example"))
+            chip.setToolTip(tr("Use this example: {text}", text=text))
             chip.clicked.connect(lambda: self.example_chosen.emit(text))
         return chip

@@ -82,6 +82,7 @@ class Preferences(Dialog):
         )
         self.folders = QListWidget()
         self.folders.addItems(list(self._settings.values.model_folders))
+        self.folders.setProperty("role", "boxed")
         self.folders.setFixedHeight(84)
         self.folders.setAccessibleName(tr("Folders with models"))
         add, remove = QPushButton(tr("Add a folder…")), QPushButton(tr("Remove from the list"))

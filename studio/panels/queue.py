@@ -18,6 +18,7 @@ from studio.phases import duration_text, fraction_of, hue_of, progress_text
 from studio.runs import RunRecord, RunTracker
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.elided_label import ElidedLabel
 from studio.widgets.progress_bar import SegmentBar
 
 SHOWN = 30
@@ -44,13 +45,13 @@ class RunCard(QFrame):
         self.setProperty("role", "card")
         self._state_shown = ""
         self.icon = QLabel()
-        self.title = QLabel(_title(run))
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.title = ElidedLabel(_title(run))
         self.title.setToolTip(self.title.text())
         self.state = QLabel()
         self.state.setProperty("role", "hint")
         self.state.setWordWrap(True)
         self.bar = SegmentBar()
+        self.bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.button = QToolButton()
         self.button.setIconSize(QSize(16, 16))
         self.button.clicked.connect(self._pressed)

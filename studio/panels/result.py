@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from studio.results import Result, read_image
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner
+from studio.widgets.elided_label import ElidedLabel
 from studio.widgets.image_view import ImageView
 
 
@@ -34,16 +34,15 @@ class ResultPanel(QFrame):
         self.setProperty("role", "stage")
         self.view = ImageView()
         self.banner = Banner()
-        self.caption = QLabel()
+        self.caption = ElidedLabel()
         self.caption.setProperty("role", "body2")
-        self.caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.zoom = QToolButton()
         self.zoom.setProperty("role", "quiet")
         self.zoom.setToolTip(tr("100 %: one pixel of the picture on one of the screen"))
         self.zoom.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.zoom.setMinimumWidth(52)
         self.zoom.clicked.connect(self.view.actual_size)
+        self._text = ""
         self._empty = self._empty_state()
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty)
@@ -56,7 +55,6 @@ class ResultPanel(QFrame):
         self._foot = QWidget()
         self._foot.setLayout(self._tools)
         self._result: Result | None = None
-        self._text = ""
         self._lay_out()
         self.view.scale_changed.connect(self._scaled)
 
@@ -88,26 +86,38 @@ class ResultPanel(QFrame):
         page.setProperty("role", "stage")
         self._art = QLabel()
         self._art.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        words = QLabel(tr("Say what you want to see, then press Generate."))
-        words.setProperty("role", "heading")
-        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        hint = QLabel(tr("The picture appears here while it forms, and is saved by itself."))
-        hint.setProperty("role", "body2")
-        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._words, self._hint = QLabel(), QLabel()
+        self._words.setProperty("role", "heading")
+        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setProperty("role", "body2")
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setWordWrap(True)
         self.example = QPushButton(tr("Draw an example"))
         self.example.clicked.connect(self.example_requested)
         column = QVBoxLayout(page)
         column.setSpacing(10)
         column.addStretch(3)
         column.addWidget(self._art)
-        column.addWidget(words)
-        column.addWidget(hint)
+        column.addWidget(self._words)
+        column.addWidget(self._hint)
         column.addSpacing(6)
         column.addWidget(self.example, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(4)
         self._paint_art()
+        self.set_phase("")
         current_theme().changed.connect(self._paint_art)
         return page
+
+    def set_phase(self, phase: str) -> None:
+        """What the run is doing, shown as long as there is no picture; empty when nothing runs."""
+        if not phase:
+            self._text = ""
+            self._words.setText(tr("Say what you want to see, then press Generate."))
+            self._hint.setText(tr("The picture appears here while it forms, and is saved by itself."))
+        else:
+            self._words.setText(phase[:1].upper() + phase[1:])
+            self._hint.setText(f"“{self._text}”" if self._text else "")
+        self.example.setVisible(not phase)
 
     @Slot()
     def _paint_art(self) -> None:
@@ -166,9 +176,10 @@ class ResultPanel(QFrame):
 
     def show_text(self, text: str) -> None:
         """What the text model has written so far."""
-        self._text = " ".join(text.split())
-        self._set_caption(tr("The text model writes: {words}", words=self._text[-160:]), text)
-        self._foot.show()
+        self._text = " ".join(text.split())[-400:]
+        if self.view.image is not None:
+            self._set_caption(tr("The text model writes: {words}", words=self._text[-160:]), text)
+            self._foot.show()
 
     def end_preview(self) -> None:
         """A run ended without a picture: back to the one before."""

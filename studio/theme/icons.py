@@ -84,6 +84,5 @@ class SvgIconEngine(QIconEngine):
         return pixmap(self._name, self._tokens(), self._colour(mode, state), size)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
-        result = QPixmap(pixmap(self._name, self._tokens(), self._colour(mode, state), size))
-        result.setDevicePixelRatio(scale)
-        return result
+        # since Qt 6.8 the size counts logical pixels
+        return pixmap(self._name, self._tokens(), self._colour(mode, state), size, scale)

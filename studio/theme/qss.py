@@ -54,6 +54,10 @@ QPushButton[role="primary"]:hover { background: $brass_hover; border-color: $bra
 QPushButton[role="primary"]:pressed { background: $brass_pressed; border-color: $brass_pressed; }
 QPushButton[role="primary"]:focus { border: 2px solid $text; padding: 0 11px; min-height: ${primary_focus}px; }
 QPushButton[role="primary"]:disabled { background: $bg3; color: $text3; border-color: $bg3; }
+QPushButton[role="compact"] { background: $brass; color: $on_brass; border: 1px solid $brass; font-weight: 600;
+  min-height: ${chip}px; }
+QPushButton[role="compact"]:hover { background: $brass_hover; border-color: $brass_hover; }
+QPushButton[role="compact"]:focus { border: 2px solid $text; min-height: ${chip_focus}px; }
 QPushButton[role="stop"] { background: $bg2; color: $text; border: 1px solid $brass; font-weight: 600;
   min-height: ${primary}px; font-size: ${heading}px; }
 QPushButton[role="stop"]:hover { background: $bg3; }
@@ -86,16 +90,18 @@ QToolButton:pressed, QToolButton:checked { background: $bg3; }
 QToolButton:focus { border: 2px solid $brass; padding: 2px; }
 QToolButton:disabled { color: $text3; }
 QToolButton::menu-indicator { image: none; }
-QToolButton[role="section"] { color: $text2; font-size: ${label}px; font-weight: 600; padding: 4px 2px; text-align: left; }
+QToolButton[role="section"] { color: $text2; font-size: ${label}px; font-weight: 600; padding: 4px 0;
+  margin-left: -6px; text-align: left; }
 QToolButton[role="section"]:hover { color: $text; background: transparent; }
 QToolButton[role="section"]:checked { background: transparent; }
-QToolButton[role="section"]:focus { border: 2px solid $brass; padding: 3px 1px; }
+QToolButton[role="section"]:focus { border: 2px solid $brass; padding: 3px 0; }
 QToolButton[role="tab"] { color: $text2; padding: 0 14px; border: none; border-radius: ${radius}px;
   min-height: ${control}px; font-weight: 600; }
 QToolButton[role="tab"]:hover { color: $text; background: $bg2; }
 QToolButton[role="tab"]:checked { color: $text; background: $bg3; }
 QToolButton[role="tab"]:focus { border: 2px solid $brass; padding: 0 12px; min-height: ${control_focus}px; }
 QToolButton[role="quiet"] { color: $text2; font-size: ${label}px; padding: 2px 6px; }
+QToolButton[role="quiet"][flush="true"] { margin-left: -10px; }
 QToolButton[role="quiet"]:hover { color: $text; }
 QToolButton[role="quiet"]:focus { border: 2px solid $brass; padding: 1px 5px; }
 
@@ -154,6 +160,8 @@ QAbstractScrollArea::corner { background: transparent; }
 QListView, QTreeView, QTableView { background: transparent; border: none; outline: none;
   selection-background-color: $bg3; selection-color: $text; }
 QListView::item, QTreeView::item { border-radius: ${radius_field}px; }
+QListView[role="boxed"] { background: $bg2; border: 1px solid $line; border-radius: ${radius_field}px; }
+QTreeView::item { min-height: ${chip}px; }
 QHeaderView::section { background: $bg1; color: $text2; border: none; border-bottom: 1px solid $line; padding: 4px 6px; }
 
 QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
@@ -202,7 +210,7 @@ def style_sheet(tokens: Tokens, scale: float) -> str:
         radius=RADIUS, radius_field=RADIUS_FIELD, radius_node=8,
         control=control, control_focus=control - 2, row=ROW,
         primary=round(38 * scale), primary_focus=round(38 * scale) - 2,
-        chip=round(22 * scale), chip_focus=round(22 * scale) - 2, chip_radius=round(12 * scale),
+        chip=round(22 * scale), chip_focus=round(22 * scale) - 2, chip_radius=round(22 * scale) // 2,
         brass_hover=mix(tokens.brass, tokens.text, 0.15), brass_pressed=mix(tokens.brass, tokens.bg0, 0.15),
         link=tokens.brass,
         chevron=_picture("chevron_down", tokens, "text2"), check=_picture("check", tokens, "on_brass"),

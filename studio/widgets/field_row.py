@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVB
 
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.elided_label import ElidedLabel
 
 NOTICE_MS = 8000
 
@@ -31,7 +32,7 @@ class FieldRow(QWidget):
     ) -> None:
         super().__init__()
         self.field, self._sentence, self._reason = field, sentence, ""
-        self.label = QLabel(label)
+        self.label = ElidedLabel(label)
         self.label.setProperty("role", "label")
         self.label.setBuddy(field)
         self.origin = QLabel()
@@ -74,8 +75,7 @@ class FieldRow(QWidget):
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(4)
-        top.addWidget(self.label)
-        top.addStretch(1)
+        top.addWidget(self.label, 1)
         top.addWidget(self.origin)
         top.addWidget(self.reset)
         top.addWidget(self.lock)

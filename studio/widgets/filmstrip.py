@@ -26,7 +26,9 @@ class _TileDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         theme = current_theme()
-        rect: QRect = option.rect.adjusted(GAP, GAP, -GAP, -GAP)
+        cell: QRect = option.rect
+        side = min(cell.width(), cell.height()) - 2 * GAP
+        rect = QRect(cell.x() + GAP, cell.y() + (cell.height() - side) // 2, side, side)
         state: QStyle.StateFlag = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -37,7 +39,7 @@ class _TileDelegate(QStyledItemDelegate):
         image = index.data(THUMBNAIL_ROLE)
         if isinstance(image, QImage):
             painter.setClipPath(shape)
-            painter.drawImage(rect, image, _cover(image))
+            painter.drawImage(QRectF(rect), image, _cover(image))
             painter.setClipping(False)
         elif index.data(MISSING_ROLE):
             device = painter.device()

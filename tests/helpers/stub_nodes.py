@@ -59,6 +59,21 @@ class Add(Node):
         return {"value": inputs["a"] + inputs["b"]}
 
 
+class Sum(Node):
+    """a + b + 1000 times a number of its own."""
+
+    id, title = "stub.sum", "Sum"
+    inputs = (Input("a", types.Number), Input("b", types.Number))
+    outputs = (Output("value", types.Number),)
+
+    class Params(NodeParams):
+        own: int = Param(0, "Own")
+
+    def run(self, inputs, params, context):
+        count(self)
+        return {"value": inputs["a"] + inputs["b"] + 1000 * params.own}
+
+
 class Fail(Node):
     """Always fails."""
 
@@ -388,7 +403,7 @@ class Careless(Node):
 
 
 REGISTRY = Registry(
-    Constant, Add, Fail, Crash, Switch, Items, Flags, Seeded, Picture, Scribble, Slow, Read, Save,
+    Constant, Add, Sum, Fail, Crash, Switch, Items, Flags, Seeded, Picture, Scribble, Slow, Read, Save,
     Sampler, Slots, Typed, Gather, Split, Join, Tamper, Meet, Greedy, Careless,
 )  # fmt: skip
 

@@ -103,8 +103,8 @@ def sd3() -> Any:
     torch.manual_seed(0)
     transformer = SD3Transformer2DModel(
         sample_size=16, patch_size=2, in_channels=16, num_layers=1, attention_head_dim=8,
-        num_attention_heads=4, caption_projection_dim=WIDTH, joint_attention_dim=2 * WIDTH, pooled_projection_dim=2 * WIDTH,
-        out_channels=16, pos_embed_max_size=32,
+        num_attention_heads=4, caption_projection_dim=WIDTH, joint_attention_dim=2 * WIDTH,
+        pooled_projection_dim=2 * WIDTH, out_channels=16, pos_embed_max_size=32,
     ).eval()  # fmt: skip
     return StableDiffusion3Pipeline(
         transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),

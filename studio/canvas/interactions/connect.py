@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtWidgets import QToolTip
 
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
@@ -62,10 +61,7 @@ class Connect(Interaction):
             end = self.scene.nodes[port.node].port_position(port.name, port.is_output)
         fixed = self.scene.nodes[self.anchor.node].port_position(self.anchor.name, self.anchor.is_output)
         self._draft.set_ends(*((fixed, end) if self.anchor.is_output else (end, fixed)))
-        if port is not None and not allowed:
-            QToolTip.showText(self.view.viewport().mapToGlobal(view_at), self._reason(port), self.view)
-        elif QToolTip.isVisible():
-            QToolTip.hideText()
+        self.view.show_hint(view_at, self._reason(port) if port is not None and not allowed else "")
 
     def _port_near(self, at: QPointF) -> PortFace | None:
         """The port to end in: one within reach, else the first that fits on the node under the pointer."""
@@ -171,7 +167,7 @@ class Connect(Interaction):
             self._draft = None
         for item in self.scene.nodes.values():
             item.set_marks(refused=frozenset(), drawing=False)
-        QToolTip.hideText()
+        self.view.show_hint(QPoint(), "")
 
 
 class Rewire(Connect):

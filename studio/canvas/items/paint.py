@@ -18,7 +18,6 @@ CATEGORY_ICONS = {
     "Upscale": "upscale", "Numbers": "number", "Number": "number", "Logic": "logic", "Lists": "list",
     "List": "list", "Models": "model", "Model": "model", "Files": "file", "Input and output": "file",
 }  # fmt: skip
-STREAM_LINES = 5
 
 
 @dataclass(slots=True)
@@ -42,9 +41,18 @@ def extra_height(face: NodeFace, state: NodeState, style: CanvasStyle) -> float:
     m = style.metrics
     if state.pictures:
         return picture_size(face, state, style).height() + m.inset - m.pad + 2
-    if face.streams_text and (state.text or state.status == "running"):
-        return STREAM_LINES * m.line + 8 + m.inset - m.pad + 2
-    return 0.0
+    lines = shown_lines(face, state, style)
+    return lines * m.line + 8 + m.inset - m.pad + 2 if lines else 0.0
+
+
+def shown_lines(face: NodeFace, state: NodeState, style: CanvasStyle) -> int:
+    """How many lines of text the node shows now."""
+    if not face.text_lines:
+        return 0
+    if face.streams:
+        return face.text_lines if state.text or state.status == "running" else 0
+    width = face.width - 2 * style.metrics.inset - 12
+    return len(wrapped(state.text, style.label, width, face.text_lines)) if state.text else 0
 
 
 def picture_size(face: NodeFace, state: NodeState, style: CanvasStyle) -> QRectF:
@@ -254,9 +262,9 @@ def _extra(
 ) -> None:
     if state.pictures:
         _pictures(painter, face, state, style, height)
-    elif face.streams_text and (state.text or state.status == "running"):
+    elif lines := shown_lines(face, state, style):
         m = style.metrics
-        box = QRectF(m.inset, face.height - m.pad + 2, face.width - 2 * m.inset, STREAM_LINES * m.line + 8)
+        box = QRectF(m.inset, face.height - m.pad + 2, face.width - 2 * m.inset, lines * m.line + 8)
         path = QPainterPath()
         path.addRoundedRect(box, 4, 4)
         painter.fillPath(path, style.colour("bg0"))
@@ -264,7 +272,7 @@ def _extra(
         if full:
             running = state.status == "running"
             text = state.text or tr("Writing…")
-            _paragraph(painter, box.adjusted(4, 0, 0, 0), text, STREAM_LINES, style, tail=running)
+            _paragraph(painter, box.adjusted(4, 0, 0, 0), text, lines, style, tail=running)
 
 
 def _pictures(painter: QPainter, face: NodeFace, state: NodeState, style: CanvasStyle, height: float) -> None:

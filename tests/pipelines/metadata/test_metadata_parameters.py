@@ -10,8 +10,8 @@ from pipelines.metadata import Parameters, format_parameters, parse_parameters
 
 INFO = {
     "prompt": "a red apple", "negative": "blurry", "steps": 16, "sampler": "euler_a",
-    "schedule": "sgm_uniform", "guidance_scale": 4.5, "seed": 2**64 - 1, "width": 64, "height": 48, "model": "starter, early",
-    "clip_skip": 2, "model_hash": "0a1b",
+    "schedule": "sgm_uniform", "guidance_scale": 4.5, "seed": 2**64 - 1, "width": 64, "height": 48,
+    "model": "starter, early", "clip_skip": 2, "model_hash": "0a1b",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import torch
 from pipelines.models import device as module
 from pipelines.models.device import (
     capabilities,
+    default_dtype,
     driver_version,
     dtype_name,
     find_problem,
@@ -95,7 +96,7 @@ def test_default_precision(device: str, hardware: dict[str, Any], dtype: str) ->
 def test_resolve_dtype() -> None:
     assert resolve_dtype("fp16", "cpu", torch) is torch.float16
     assert resolve_dtype("bf16", "cpu", torch) is torch.bfloat16
-    assert resolve_dtype("auto", "cpu", torch) in (torch.float32, torch.bfloat16)
+    assert default_dtype("cpu") in (torch.float32, torch.bfloat16)
 
 
 @pytest.mark.parametrize(

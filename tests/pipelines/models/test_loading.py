@@ -327,6 +327,21 @@ def test_quantization_where_it_cannot_be(tmp_path: Path) -> None:
         load(models(tmp_path), "upscale", quantization="nf4")
 
 
+@pytest.mark.parametrize("text", ["{}", "[", '{"version": "1.0", "model": {"type": "Nonsense"}}'])
+def test_a_broken_tokenizer(language: Path, tmp_path: Path, text: str) -> None:
+    (language / "tokenizer.json").write_text(text)
+    with pytest.raises(ModelUnreadable):
+        load(models(tmp_path), "language")
+
+
+@pytest.mark.parametrize("changes", [{"model_type": "no-such-type"}, {"hidden_size": -1}, {"num_hidden_layers": "x"}])
+def test_a_nonsensical_configuration(language: Path, tmp_path: Path, changes: dict[str, object]) -> None:
+    config = language / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+    with pytest.raises(ModelUnreadable):
+        load(models(tmp_path), "language")
+
+
 def test_a_missing_weight_of_a_folder_is_named(language: Path, tmp_path: Path) -> None:
     state = load_file(language / "model.safetensors")
     del state["model.layers.1.mlp.up_proj.weight"]

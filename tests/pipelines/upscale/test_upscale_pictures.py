@@ -48,7 +48,8 @@ def loaded(descriptor: Any, dtype: torch.dtype = torch.float32) -> LoadedUpscale
 
 
 def noise(height: int, width: int, channels: int = 3, dtype: Any = np.uint8) -> Image:
-    pixels = np.random.default_rng(2).integers(0, 256, (height, width, channels), np.uint8)
+    """Nothing in it is wholly transparent: the colour of that is not kept."""
+    pixels = np.random.default_rng(2).integers(1, 256, (height, width, channels), np.uint8)
     return Image(pixels if dtype is np.uint8 else pixels.astype(np.float32) / 255, {"seed": 1})
 
 

@@ -14,8 +14,8 @@ from studio.document import GraphDocument
 from tests.helpers.canvas_fakes import small_graph, stub_registry
 
 SIGNALS = (
-    "node_added", "node_removed", "node_changed", "links_changed", "view_changed", "exposed_changed", "changed",
-    "replaced",
+    "node_added", "node_removed", "node_changed", "links_changed", "view_changed", "exposed_changed",
+    "changed", "replaced",
 )  # fmt: skip
 
 
@@ -197,9 +197,14 @@ def test_a_macro_is_one_step_and_a_failing_one_leaves_nothing(document: GraphDoc
     assert document.undo_stack.count() == 1
     document.undo_stack.undo()
     assert document.graph is before
-    with pytest.raises(IncompatibleLink), document.macro("Fails"):
-        node = document.add_node("test.blur", (0, 0))
-        document.connect_ports("words", "text", node, "image")
+
+    def add_and_connect_wrongly() -> None:
+        with document.macro("Fails"):
+            node = document.add_node("test.blur", (0, 0))
+            document.connect_ports("words", "text", node, "image")
+
+    with pytest.raises(IncompatibleLink):
+        add_and_connect_wrongly()
     assert document.graph is before
     assert document.undo_stack.undoText() == ""
 

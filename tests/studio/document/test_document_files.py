@@ -16,7 +16,10 @@ from studio.document import GraphDocument
 from tests.helpers.canvas_fakes import small_graph, stub_registry
 
 TEMPLATES = sorted((RESOURCES / "templates").glob("*.json"))
-ODD = b'{ "later" : 1e5,\n "nodes": {"z": {"type": "from.elsewhere", "version": 3, "params": {"a": 1.50}}}, "format": 1}'
+ODD = (
+    b'{ "later" : 1e5,\n'
+    b' "nodes": {"z": {"type": "from.elsewhere", "version": 3, "params": {"a": 1.50}}}, "format": 1}'
+)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Whatever was done: undoing all of it gives the very bytes of the start, redoing all of it those of the end."""
+"""Whatever was done: undoing all of it gives the bytes of the start, redoing all of it those of the end."""
 
 from __future__ import annotations
 

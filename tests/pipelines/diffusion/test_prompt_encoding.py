@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -80,6 +81,17 @@ def test_truncation_is_reported_again_for_a_cached_prompt(starter):
     encode(starter.loaded, text, 1, starter)
     encode(starter.loaded, text, 1, starter)
     assert [warning.code for warning in starter.warnings] == ["PromptTooLong"] * 2
+
+
+def test_half_a_character_is_no_reason_to_fail(starter):
+    conditioning = encode(starter.loaded, "a fox \ud83d", 1, starter)
+    assert conditioning.info["prompt"] == "a fox ?"
+
+
+def test_what_is_remembered_is_plain_data(starter):
+    info = encode(starter.loaded, "apple " * 40, 1, starter).info
+    assert json.loads(json.dumps(dict(info))) == info
+    assert info["truncation"]["total"] == 40
 
 
 def test_a_prompt_that_just_fits_is_no_warning(starter):

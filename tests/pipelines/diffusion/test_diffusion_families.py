@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from diffusers import PNDMScheduler
 
 from pipelines.diffusion.samplers import Sampler, Schedule, availability, schedule_availability
 from pipelines.diffusion.scheduling import scheduler_config
@@ -12,6 +13,7 @@ from pipelines.errors import Cancelled, ModelUnsuitable, SizeUnsuitable
 from pipelines.graph.values import ListValue
 from pipelines.nodes.diffusion import TextToImage
 from tests.helpers.diffusion_context import DiffusionContext, wrap
+from tests.helpers.tiny_pipelines import SD_SCHEDULE
 from tests.helpers.tiny_pipelines import sd1 as tiny_sd1
 
 SIZES = {"sd1": (64, 40), "sdxl": (64, 40), "sd3": (64, 48), "flux": (64, 32)}
@@ -117,6 +119,14 @@ def test_a_family_that_encodes_itself_draws_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("pipelines.diffusion.encoding._named", lambda pipeline, result: {})
     context.kept.clear()
     assert np.array_equal(draw("sd1", context)["image"].pixels, expected.pixels)
+
+
+def test_an_extra_evaluation_is_no_extra_step(tmp_path):
+    context = DiffusionContext(
+        wrap(tiny_sd1(PNDMScheduler(**SD_SCHEDULE, skip_prk_steps=True, steps_offset=1))), tmp_path
+    )
+    draw("sd1", context, steps=3)
+    assert [(report.step, report.total) for report in context.denoising] == [(1, 3), (2, 3), (3, 3), (3, 3)]
 
 
 def test_a_model_without_latents_is_refused(tmp_path):

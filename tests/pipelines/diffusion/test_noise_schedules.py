@@ -160,12 +160,14 @@ def test_timesteps_and_levels_are_inverse(levels):
     )
 
 
-def test_every_sampler_that_takes_levels_starts_and_ends_where_it_says():
+@pytest.mark.parametrize("sampler", [sampler for sampler, spec in SAMPLERS.items() if spec.exact])
+def test_every_sampler_that_takes_levels_visits_just_these(sampler, levels):
     model = Holder(DDIMScheduler(**SD_SCHEDULE))
-    for sampler, spec in SAMPLERS.items():
-        for schedule in spec.schedules - {Schedule.DEFAULT}:
-            scheduler = build(sampler, schedule, model)
-            scheduler.set_timesteps(5, device="cpu")
-            if spec.exact:
-                assert float(scheduler.sigmas[0]) == pytest.approx(14.6146, abs=1e-3), (sampler, schedule)
-                assert float(scheduler.sigmas[-1]) < 0.004, (sampler, schedule)
+    for schedule in SAMPLERS[sampler].schedules - {Schedule.DEFAULT}:
+        scheduler = build(sampler, schedule, model)
+        scheduler.set_timesteps(8, device="cpu")
+        visited = scheduler.sigmas.unique().flip(0).numpy()
+        expected = reference(schedule, 8, levels)
+        np.testing.assert_allclose(visited[:-1], expected, atol=1e-5, err_msg=schedule)
+        assert visited[-1] < 0.004
+        assert len(scheduler.timesteps) == scheduler.order * len(expected) - (scheduler.order - 1)

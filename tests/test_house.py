@@ -1,0 +1,132 @@
+"""What the plan of the house forbids: imports that reach back, sockets, pickles, evaluated text, hidden folders."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PRODUCT = ("pipelines", "studio", "packaging")
+HEAVY = {"torch", "torchvision", "transformers", "diffusers", "accelerate", "bitsandbytes"}
+NEVER = {
+    "pickle",
+    "dill",
+    "shelve",
+    "marshal",
+    "cloudpickle",
+    "joblib",
+    "socket",
+    "socketserver",
+    "http.server",
+}
+LISTENING = {"QLocalServer", "QTcpServer", "SharedMemory", "BaseManager", "SyncManager"}
+
+
+def sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path.relative_to(ROOT), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+
+
+def test_pipelines_knows_no_window():
+    found = [
+        f"{path}:{line}"
+        for path, tree in sources("pipelines")
+        for name, line in imports(tree)
+        if name.split(".")[0] in ("PySide6", "shiboken6")
+        or (name.startswith("studio") and path.name != "studio.py")
+    ]
+    assert not found
+
+
+def test_the_studio_never_imports_what_computes():
+    found = [
+        f"{path}:{line} {name}"
+        for path, tree in sources("studio")
+        for name, line in imports(tree)
+        if name.split(".")[0] in HEAVY
+    ]
+    assert not found
+
+
+def test_nothing_pickles_listens_or_evaluates():
+    found = []
+    for path, tree in sources(*PRODUCT):
+        found += [f"{path}:{line} {name}" for name, line in imports(tree) if name in NEVER]
+        for node in ast.walk(tree):
+            name = (
+                node.id
+                if isinstance(node, ast.Name)
+                else node.attr
+                if isinstance(node, ast.Attribute)
+                else ""
+            )
+            if name in LISTENING:
+                found.append(f"{path}:{node.lineno} {name}")
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("eval", "exec")
+            ):
+                found.append(f"{path}:{node.lineno} {node.func.id}")
+            if isinstance(node, ast.keyword) and node.arg in ("trust_remote_code", "allow_pickle", "shell"):
+                if not (isinstance(node.value, ast.Constant) and node.value.value is False):
+                    found.append(f"{path}:{node.value.lineno} {node.arg}")
+    assert not found
+
+
+def test_no_registry_address_and_no_path_of_a_machine_is_written_anywhere():
+    pattern = re.compile(r"pypi\.org|download\.pytorch|pythonhosted|/root/|/home/\w+/|C:\\\\Users")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    texts = [
+        name for name in listed if name.endswith((".py", ".toml", ".md", ".json", ".txt", ".run", ".svg"))
+    ]
+    found = [
+        name
+        for name in texts
+        if name != "tests/test_house.py"
+        and (ROOT / name).exists()
+        and (ROOT / name).stat().st_size < 500_000
+        and pattern.search((ROOT / name).read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert not found
+
+
+def test_packaging_is_a_plain_folder():
+    assert not (ROOT / "packaging" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize(
+    "module", ["studio.app", "pipelines.nodes", "pipelines.engine.client", "pipelines.cli.main"]
+)
+def test_importing_it_imports_nothing_heavy(module):
+    code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_folder_says_what_lives_there():
+    missing = []
+    for folder in ("pipelines", "studio"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_dir() and path.name != "__pycache__" and any(path.glob("*.py")):
+                start = path / "__init__.py"
+                if not start.exists() or not ast.get_docstring(ast.parse(start.read_text(encoding="utf-8"))):
+                    missing.append(str(path.relative_to(ROOT)))
+    assert not missing
