@@ -372,7 +372,7 @@ def _read(data: bytes, name: str) -> tuple[Graph, dict[str, bytes]]:
         return Graph.loads(data, name), {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > 16 * MAX_BYTES:
+            if sum(entry.file_size for entry in archive.infolist()) > 4 * MAX_BYTES:
                 raise GraphUnreadable(name=name, reason="It unpacks to more than a graph can hold.")
             entries = {entry: archive.read(entry) for entry in archive.namelist() if not entry.endswith("/")}
         return Graph.loads(entries.pop(GRAPH_ENTRY), name), entries

@@ -101,7 +101,8 @@ def refusal(
     """
     titles = {node: title_of(graph, registry, node) for node in (source, target)}
     if source == target or source in downstream(graph, (target,)):
-        return CycleFound(nodes=f"{titles[target]}, {titles[source]}", node=target, port=name)
+        names = ", ".join(dict.fromkeys((titles[target], titles[source])))
+        return CycleFound(nodes=names, node=target, port=name)
     if graph.nodes[source].type not in registry or graph.nodes[target].type not in registry:
         return None
     out, into = output_port(graph, registry, source, output), input_port(graph, registry, target, name)

@@ -500,6 +500,9 @@ class MainWindow(QMainWindow):
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.parts.settings.change(geometry=geometry)
         self.hide()
+        # a history that is taken apart says so, and nobody is left to hear it
+        self.parts.document.undo_stack.indexChanged.disconnect(self.commands.refresh)
+        self.parts.document.undo_stack.cleanChanged.disconnect(self._show_title)
         self.closing.emit()
         super().closeEvent(event)
 

@@ -315,7 +315,7 @@ class RunTracker(QObject):
         )
         factor = 4.0 if upscales else 1.0
         for result in reversed(self.results.results[-8:]):
-            made = result.info.get("factor")
+            made = result.info.get("upscale_factor")
             if isinstance(made, int | float) and made > 0:
                 factor = float(made)
                 break

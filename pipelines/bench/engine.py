@@ -113,10 +113,11 @@ def _previews(drive: Drive) -> Iterator[Row]:
 
 def _cancel(drive: Drive) -> Iterator[Row]:
     """Cancel in the middle of a long run: how many steps' time passes until it has ended."""
-    delays, step = [], 0.05
+    step = 0.05
+    delays: list[float] = []
     for index in range(5):
         job = drive.client.submit(starter_graph(60 + index, steps=400))
-        times = []
+        times: list[float] = []
         while len(times) < 20:
             when, event = drive.events.get(timeout=300)
             if isinstance(event, NodeProgress) and event.phase == "denoising" and event.job == job:

@@ -66,7 +66,7 @@ def with_output(graph: Graph, node: str, output: str | None, overwrite: bool) ->
                 )
             graph = graph.with_param(node, "folder", str(path.parent)).with_param(node, "name", path.stem)
             graph = graph.with_param(node, "format", SUFFIXES[suffix])
-    return graph.with_param(node, "overwrite", True) if overwrite else graph
+    return graph.with_param(node, "existing", "replace") if overwrite else graph
 
 
 def render(options: argparse.Namespace) -> int:

@@ -73,7 +73,7 @@ def _variants(file: str, values: dict[str, str], options: argparse.Namespace) ->
 def _overwriting(graph: Graph) -> Graph:
     for node, record in graph.nodes.items():
         if record.type in SAVERS:
-            graph = graph.with_param(node, "overwrite", True)
+            graph = graph.with_param(node, "existing", "replace")
     return graph
 
 

@@ -59,7 +59,6 @@ class Session:
         name: str = "",
         base: Path | None = None,
         output_dir: Path | None = None,
-        overwrite: bool = False,
     ) -> RunFinished:
         """Run a graph to its end. Ctrl-C cancels it (``interrupted`` is set then); what is done is kept."""
         job = self.client.submit(
@@ -67,7 +66,6 @@ class Session:
             targets,
             name=name,
             base=str(base or ""),
-            overwrite=overwrite,
             output_dir=str(output_dir) if output_dir else None,
         )
         while True:

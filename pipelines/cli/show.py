@@ -105,11 +105,8 @@ def inspect(options: argparse.Namespace) -> int:
 
 def _print_tree(tree: dict[str, Any]) -> None:
     """What a person wants to know, a line each; the graph itself is in ``--json``."""
-    rows = {
-        key: tree[key]
-        for key in ("format", "width", "height", "source", "digital_source_type")
-        if key in tree
-    }
+    first = ("format", "width", "height", "source", "digital_source_type")
+    rows: dict[str, Any] = {key: tree[key] for key in first if key in tree}
     rows |= {f"drawn {key}" if key in rows else key: value for key, value in tree.get("info", {}).items()}
     made = tree.get("diptych", {})
     rows |= {key: made[key] for key in ("created", "device", "versions") if key in made}

@@ -55,7 +55,9 @@ def build(
     check(sampler, schedule, config, model or str(config["_class_name"]))
     spec = own_sampler(config) if sampler is Sampler.DEFAULT else SAMPLERS[sampler]
     if sampler is Sampler.DEFAULT and schedule is Schedule.DEFAULT:
-        scheduler = _keep_zero_snr(type(pipeline.scheduler), pipeline.scheduler, config, {})
+        scheduler = _keep_zero_snr(_prepared(type(pipeline.scheduler), spec), pipeline.scheduler, config, {})
+        if spec is not None and spec.how == "own" and not is_flow(config):
+            _allow_more_steps(scheduler)
     elif is_flow(config):
         assert spec is not None  # the check above
         return _flow(spec, schedule, pipeline.scheduler, config)
@@ -78,12 +80,17 @@ class _QuickTimesteps:
         return np.float32(np.interp(np.log(max(float(sigma), 1e-10)), known, np.arange(len(known))))
 
 
+def _prepared(scheduler_class: Any, spec: SamplerSpec | None) -> Any:
+    """The class itself, or with a quicker search where it looks for midpoints."""
+    if spec is None or spec.how != "hook":
+        return scheduler_class
+    return type(scheduler_class.__name__, (_QuickTimesteps, scheduler_class), {})
+
+
 def _variance_preserving(spec: SamplerSpec, schedule: Schedule, own: Any, config: dict[str, Any]) -> Any:
     import diffusers
 
-    scheduler_class = getattr(diffusers, spec.scheduler)
-    if spec.how == "hook":
-        scheduler_class = type(spec.scheduler, (_QuickTimesteps, scheduler_class), {})
+    scheduler_class = _prepared(getattr(diffusers, spec.scheduler), spec)
     arguments: dict[str, Any] = dict(spec.arguments)
     if "clip_sample" not in config:
         arguments["clip_sample"] = False  # DDIM and DDPM would clip latents as if they were pixels

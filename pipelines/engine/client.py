@@ -148,7 +148,6 @@ class EngineClient:
         base: str = "",
         output_dir: str | None = None,
         fresh: bool = False,
-        overwrite: bool = False,
     ) -> str:
         """Queue a run of the graph as it is now, empty seeds drawn. Returns the job's id at once."""
         job = uuid.uuid4().hex[:16]
@@ -161,7 +160,6 @@ class EngineClient:
             base=base,
             output_dir=output_dir,
             fresh=fresh,
-            overwrite=overwrite,
         )
         with self._lock:
             self._queue.add(request)

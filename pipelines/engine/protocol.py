@@ -126,7 +126,6 @@ class Run(Message):
     base: str = ""
     """Folder that relative paths of the document start from."""
     output_dir: str | None = None
-    overwrite: bool = False
     fresh: bool = False
     """Ignore what is cached."""
 

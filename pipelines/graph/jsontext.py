@@ -142,10 +142,7 @@ def _write(value: Any, indent: str) -> str:
     if isinstance(value, Mapping):
         if not value:
             return "{}"
-        lines = [
-            f"{inner}{_scalar(str(key))}: {_write(item, inner)}"
-            for key, item in value.items()
-        ]
+        lines = [f"{inner}{_scalar(str(key))}: {_write(item, inner)}" for key, item in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         if not value:

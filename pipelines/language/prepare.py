@@ -11,6 +11,7 @@ ever run.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shutil
@@ -108,7 +109,7 @@ def check_sizes(header: GgufHeader, name: str) -> None:
 
 def _convert(source: Path, header: GgufHeader, folder: Path, say: Say) -> None:
     # A folder with nothing else in it: transformers also reads configs that lie beside the file.
-    with tempfile.TemporaryDirectory(dir=folder.parent) as alone:
+    with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as alone:
         file = Path(alone) / "model.gguf"
         try:
             os.link(source, file)
@@ -254,6 +255,8 @@ def _verify(folder: Path, header: GgufHeader, name: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor([ids])).logits
+    del model
+    gc.collect()  # Windows renames no folder while one of its files is mapped
     if not bool(logits.isfinite().all()):
         raise ModelUnreadable(model=name, reason="Its weights give values that are no numbers.")
 

@@ -171,7 +171,8 @@ class Catalogue:
 def _examined(path: Path, root: Root, state: str) -> Entry:
     card = read_card(path)
     name = _id(path, root)
-    weights, error, probe = path, None, Probe(None)
+    weights = path
+    error: DiptychError
     try:
         if path.is_dir() and card.weights:
             weights = safe_join(path, card.weights)
@@ -179,12 +180,15 @@ def _examined(path: Path, root: Root, state: str) -> Entry:
             probe = probe_folder(weights, check_folder(weights, name), name)
         else:
             probe = probe_file(check_file(weights, name))
-        error = _obstacle(probe, name)
+        return _entry(path, weights, root, probe, state, card, _obstacle(probe, name))
     except DiptychError as caught:
         error = caught
     except OSError as caught:
         error = ModelUnreadable(model=name, reason=f"{caught.strerror or caught}.")
-    return _entry(path, weights, root, probe, state, card, error)
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as caught:
+        # Settings of another shape than any library writes: one odd folder must not hide all other models.
+        error = ModelUnreadable(model=name, reason=f"Its settings make no sense ({str(caught)[:200]}).")
+    return _entry(path, weights, root, Probe(None), state, card, error)
 
 
 def _obstacle(probe: Probe, name: str) -> DiptychError | None:

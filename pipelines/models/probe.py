@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pipelines.errors import ModelUnreadable
 from pipelines.models.header import FLOAT_DTYPES, Header
 from pipelines.models.safety import read_json
 from pipelines.models.upscalers import identify
@@ -216,6 +217,8 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
     factor = 2 ** max(len(vae.get("block_out_channels", ())) - 1, 0)
     sample = unet.get("sample_size") or 64
     sides = sample if isinstance(sample, list) else [sample, sample]
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side * factor <= 16_384 for side in sides):
+        raise ModelUnreadable(model=name, reason=f"Its sample size is {str(sample)[:40]}.")
     channels = unet.get("in_channels", 4)
     width = unet.get("cross_attention_dim")
     xl = str(index["_class_name"]).startswith("StableDiffusionXL")
@@ -225,6 +228,9 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
     elif xl and not (index.get("text_encoder") or [None])[0]:
         family = "sdxl-refiner"
     reason = "" if channels in (4, 9) else f"Its denoiser takes {channels} channels, so it needs a picture."
+    encoder = read_json(folder / "text_encoder" / "config.json", name)
+    if any("quantization_config" in settings for settings in (unet, vae, encoder)):
+        reason = "Its weights are already quantized; use the version that isn't."
     facts = {
         "in_channels": channels,
         "prediction_type": scheduler.get("prediction_type", "epsilon"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from pipelines.diffusion.memory import is_out_of_memory
 from pipelines.errors import DiptychError, ModelUnreadable, OutOfMemory
 from pipelines.graph.node import Context
 from pipelines.models.memory import host_memory
@@ -53,8 +54,8 @@ class Reader:
 class explained:  # noqa: N801 - used as a context manager, like contextlib's own
     """Raise what a library raises in the block, while it opens ``model``, as one of our errors.
 
-    Libraries that read settings and tokenizers raise errors of every class, down to bare ``Exception``; all of
-    them mean the same to the user. Our own errors, Ctrl-C and the like pass unchanged.
+    Libraries that read settings and tokenizers raise errors of every class, down to bare ``Exception``; to a
+    user they all mean the same. Our own errors, Ctrl-C and the like pass unchanged.
 
     Raises:
         OutOfMemory: the memory of ``device``, or the computer's, ran out.
@@ -76,13 +77,7 @@ class explained:  # noqa: N801 - used as a context manager, like contextlib's ow
         # A panic in tokenizers' or safetensors' Rust code arrives as a BaseException of this name.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             return
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise OutOfMemory(device=self._device, reason=f"The model {self._model} doesn't fit.") from error
         reason = f"{type(error).__name__}: {str(error).strip()[:400]}"
         raise ModelUnreadable(model=self._model, reason=reason) from error
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -78,7 +78,7 @@ def check_folder(folder: Path, model: str = "") -> dict[Path, Header]:
 
     Raises:
         ModelMissing, ModelUnsafe, ModelFormatUnsupported, ModelUnreadable: what is wrong, naming the file.
-        UnknownModelFamily: it names a class of a known library that isn't on the list.
+        UnknownModelFamily: it names a class of a known library that isn't on the list, or is an adapter.
     """
     name = model or folder.name
     headers: dict[Path, Header] = {}
@@ -92,6 +92,9 @@ def check_folder(folder: Path, model: str = "") -> dict[Path, Header]:
             raise ModelUnsafe(model=name, reason=f"It brings program code: {relative}.")
         if suffix == ".safetensors":
             headers[path] = read_header(path, name)
+        elif path.name == "adapter_config.json":  # transformers would follow it to a model anywhere
+            reason = f"{relative} makes it an adapter of another model, not one by itself."
+            raise UnknownModelFamily(model=name, reason=reason)
         elif suffix == ".json":
             _check_settings(folder, path, name)
     return headers

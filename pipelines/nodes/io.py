@@ -157,7 +157,7 @@ class ImageFolder(Node):
 
 
 class SaveImage(Node):
-    """Save a picture with everything needed to make it again; nothing is ever overwritten."""
+    """Save a picture with everything needed to make it again; nothing is overwritten unless you say so."""
 
     id, title, category, lane = "image.save", "Save image", "Image", "io"
     inputs = (Input("image", types.Image, description="The picture to save."),)
@@ -184,6 +184,12 @@ class SaveImage(Node):
         quality: int = Param(
             95, "Quality", "Of WebP and JPEG; 100 makes WebP lossless.", unit="%", ge=1, le=100, advanced=True
         )
+        existing: Literal["keep both", "replace"] = Param(
+            "keep both",
+            "If it exists",
+            "A number is added to the new name, or the old file is replaced.",
+            advanced=True,
+        )
         depth: Literal["8", "16"] = Param(
             "8", "Bits a channel", "16 keeps finer steps; PNG only.", advanced=True
         )
@@ -196,7 +202,10 @@ class SaveImage(Node):
         bits: Literal[8, 16] = 16 if params.depth == "16" else 8
         context.cancel.check()
         story = context.provenance()
-        path = write_image(image, path, params.format, story, quality=params.quality, bits=bits)
+        unique = params.existing == "keep both"
+        path = write_image(
+            image, path, params.format, story, quality=params.quality, bits=bits, unique=unique
+        )
         context.progress(1, 1, phase="saving")
         return {"path": str(path)}
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
 
+BORDER: Final = 4
+"""Pixels repeated beyond the edge before the model sees a picture: its own padding is black and shows."""
+
 _LUMA: Final = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -118,18 +121,24 @@ class _Run:
     ) -> None:  # fmt: skip
         self._loaded, self._cancel, self._progress = loaded, cancel, progress
         self._scale = int(loaded.descriptor.scale)
-        self._tile = max(tile, MIN_TILE) if tile else choose_tile(loaded, height, width)
+        self._height, self._width = height + 2 * BORDER, width + 2 * BORDER
+        self._tile = max(tile, MIN_TILE) if tile else choose_tile(loaded, self._height, self._width)
         self._limit = self._tile
-        self._done, self._total = 0, count_tiles(height, width, self._tile) * layers
+        self._done, self._total = 0, self._tiles() * layers
+
+    def _tiles(self) -> int:
+        return count_tiles(self._height, self._width, self._tile)
 
     def layer(self, pixels: Array) -> Array:
         """H×W×C float32 → the same, ``scale`` times as large."""
         if pixels.shape[2] == 3 and pixels.min() == pixels.max() and pixels.flat[0] in (0, 1):
             # Opaque alpha, above all: a model may ripple at the border, and nothing can be gained from it.
             height, width = pixels.shape[:2]
-            self._done += count_tiles(height, width, self._tile)
+            self._done += self._tiles()
             return np.full((height * self._scale, width * self._scale, 3), pixels.flat[0], np.float32)
-        return self._blended(pixels, self._tile, self._piece, count=True)
+        padded = np.pad(pixels, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode="edge")
+        edge = BORDER * self._scale
+        return self._blended(padded, self._tile, self._piece, count=True)[edge:-edge, edge:-edge]
 
     def _blended(
         self, pixels: Array, side: int, work: Callable[[Array], Array], count: bool = False

@@ -82,6 +82,7 @@ def canvas_commands(workspace: GraphWorkspace) -> tuple[CanvasCommand, ...]:
         make("duplicate", "Duplicate nodes", "Ctrl+D", do.duplicate, "", nodes),
         make("delete", "Delete", "Delete Backspace", do.delete, "trash", anything),
         make("rename", "Rename node", "F2", workspace.rename, "pen", one),
+        make("edit", "Edit the settings", "Return Enter", workspace.edit, "inspector", one),
         make("bypass", "Bypass", "M", do.bypass, "bypass", nodes),
         make("mute", "Mute", "Ctrl+M", do.mute, "mute", nodes),
         make("select_all", "Select all nodes", "Ctrl+A", do.select_all, "", some),

@@ -225,7 +225,8 @@ class RunState(QObject):
         schema = self._registry.get(self._graph.nodes[node].type)
         shown = outputs.get(schema.node.preview) if schema is not None else None
         if shown is None or not (shown.images or shown.value is not None):
-            shown = next((value for value in outputs.values() if value.images), shown)
+            texts = [value for value in outputs.values() if isinstance(value.value, str)]
+            shown = next((value for value in outputs.values() if value.images), texts[0] if texts else shown)
         refs = list(shown.images) if shown is not None else []
         found = [picture for ref in refs[:MAX_PICTURES] if (picture := self._image(ref))]
         if found:

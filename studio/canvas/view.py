@@ -16,10 +16,11 @@ from PySide6.QtGui import (
     QPainter,
     QPixmapCache,
     QPolygonF,
+    QResizeEvent,
     QTransform,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsView, QLabel, QToolTip, QWidget
+from PySide6.QtWidgets import QFrame, QGraphicsView, QLabel, QToolTip, QWidget
 
 from studio.canvas.interactions import GESTURES, Interaction, Press
 from studio.canvas.items import NodeItem, WireItem
@@ -27,6 +28,7 @@ from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.canvas.tips import tip_at
 from studio.document import GraphDocument
+from studio.theme.tokens import FOCUS
 
 MIN_ZOOM, MAX_ZOOM = 0.05, 3.0
 MARGIN = 60.0
@@ -69,6 +71,9 @@ class GraphView(QGraphicsView):
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hint.hide()
+        self._ring = QFrame(self)
+        self._ring.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._ring.hide()
         QPixmapCache.setCacheLimit(max(QPixmapCache.cacheLimit(), CACHE_KB))
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -327,8 +332,21 @@ class GraphView(QGraphicsView):
             return self.last_at
         return self.mapToScene(area.center())
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        reached = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if reached:
+            brass = self.graph_scene.style_.theme.tokens.brass
+            self._ring.setStyleSheet(f"background: transparent; border: {FOCUS}px solid {brass};")
+        self._ring.setVisible(reached)
+        super().focusInEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._ring.setGeometry(self.rect())
+        super().resizeEvent(event)
+
     def focusOutEvent(self, event: QFocusEvent) -> None:
         self._space = False
+        self._ring.hide()
         if self.interaction is None:
             self._show_cursor()
         super().focusOutEvent(event)

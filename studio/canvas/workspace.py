@@ -30,7 +30,7 @@ NOTICE_MS = 7000
 FLOW_MS = 40
 CONTEXT_MENU = (
     "graph.run_to", "", "graph.cut", "graph.copy", "graph.paste", "graph.duplicate", "graph.delete", "",
-    "graph.rename", "graph.bypass", "graph.mute", "", "graph.add", "graph.arrange",
+    "graph.edit", "graph.rename", "graph.bypass", "graph.mute", "", "graph.add", "graph.arrange",
 )  # fmt: skip
 
 
@@ -158,6 +158,13 @@ class GraphWorkspace(QWidget):
         """Ask the inspector to edit the selected node's title."""
         if self.actions_.chosen:
             self.edit_requested.emit(self.actions_.chosen[0], "")
+
+    def edit(self) -> None:
+        """Ask the inspector for the first value of the selected node."""
+        if self.actions_.chosen:
+            face = self.scene.nodes[self.actions_.chosen[0]].face
+            first = next((row.param for row in face.rows if row.param and row.box is not None), "")
+            self.edit_requested.emit(face.node, first)
 
     def run_to_selected(self) -> None:
         """Run what the selected nodes need, and them."""

@@ -23,9 +23,7 @@ TEXTS: Final[dict[str, FieldText]] = {
     "shape": FieldText("Shape", "Square, landscape or portrait, in sizes the model draws well."),
     "quality": FieldText("Quality", "More steps take longer and draw finer."),
     "batch": FieldText("Count", "How many pictures are drawn, each with its own seed."),
-    "seed": FieldText(
-        "Seed — where it starts", "The same seed and settings draw the same picture again."
-    ),
+    "seed": FieldText("Seed — where it starts", "The same seed and settings draw the same picture again."),
     "width": FieldText("Width", "Width of the picture the model draws, before it is enlarged."),
     "height": FieldText("Height", "Height of the picture the model draws, before it is enlarged."),
     "steps": FieldText("Steps", "In how many steps the noise is removed."),
@@ -33,12 +31,8 @@ TEXTS: Final[dict[str, FieldText]] = {
     "guidance_rescale": FieldText(
         "Guidance rescale", "Takes back the glare that strong guidance brings; 0 leaves it."
     ),
-    "sampler": FieldText(
-        "Sampler — how noise is removed", "Different recipes give different detail."
-    ),
-    "schedule": FieldText(
-        "Schedule — how noise falls", "How the steps are spread from noise to picture."
-    ),
+    "sampler": FieldText("Sampler — how noise is removed", "Different recipes give different detail."),
+    "schedule": FieldText("Schedule — how noise falls", "How the steps are spread from noise to picture."),
 }
 MORE: Final = ("width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule")
 """Behind “More”, in this order; what else the graph exposes follows."""

@@ -12,6 +12,7 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from pipelines.diffusion.samplers import SAMPLERS, Schedule, schedule_note
 from pipelines.graph.registry import ParamSchema
 from studio.panels.binding import Binding
 from studio.panels.create_fields import MAIN, MORE, TEXTS
@@ -24,7 +25,7 @@ from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField
 from studio.widgets.field_row import FieldRow
 from studio.widgets.number_field import NumberField, written
-from studio.widgets.param_editors import ask_for_model, choice_title, editor_for
+from studio.widgets.param_editors import ChoiceEditor, ask_for_model, choice_title, editor_for
 from studio.widgets.prompt_editor import PromptEditor
 from studio.widgets.section import Section
 from studio.widgets.seed_field import SeedField
@@ -154,8 +155,13 @@ class CreateForm(QWidget):
         self.rows[name] = row
         if hasattr(field, "noticed"):
             field.noticed.connect(row.notice)
-        self._updates.append(lambda: row.set_locked(self._is_locked(name)))
+        self._updates.append(lambda: self._show_row(row, name))
         return row
+
+    def _show_row(self, row: FieldRow, name: str) -> None:
+        """The lock, and the reason why the field has no effect with this model."""
+        row.set_locked(self._is_locked(name))
+        row.set_disabled_because(self._reason(_LOCKS.get(name, (name,))[0]))
 
     def _add_texts(self) -> None:
         order = ["prompt", "idea"]
@@ -264,7 +270,6 @@ class CreateForm(QWidget):
             picker.set_model(model.native_size, model.size_multiple)
         picker.set_size(width, height)
         row.set_origin(f"{width} × {height} px")
-        row.set_disabled_because(self._reason("width"))
         native = self._default("width"), self._default("height")
         row.set_resettable(
             (width, height) != native, tr("Back to {width} × {height}", width=native[0], height=native[1])
@@ -276,7 +281,6 @@ class CreateForm(QWidget):
         for name in FACTORS:
             quality.button(name).setToolTip(tr("{steps} steps", steps=steps_for(name, default)))
         row.set_origin(tr("{steps} steps", steps=steps))
-        row.set_disabled_because(self._reason("steps"))
         row.set_resettable(steps != default, tr("Back to {value}", value=default))
 
     def _add_count_and_seed(self) -> None:
@@ -331,8 +335,8 @@ class CreateForm(QWidget):
         def show() -> None:
             value = self._binding.value(name)
             editor.set_value(value)
-            if name == "sampler" and isinstance(field := getattr(editor, "field", None), ChoiceField):
-                field.set_unavailable(self._sampler_reasons())
+            if isinstance(editor, ChoiceEditor):
+                editor.field.set_unavailable(self._choice_reasons(name), self._choice_notes(name))
             self._show_state(row, name, value, schema)
 
         self._updates.append(show)
@@ -341,7 +345,6 @@ class CreateForm(QWidget):
     def _show_state(self, row: FieldRow, name: str, value: Any, schema: ParamSchema) -> None:
         model = self._model_info()
         default = self._default(name)
-        row.set_disabled_because(self._reason(name))
         from_model = model is not None and name in family_values(model, ()) and value == default
         row.set_origin(tr("from the model") if from_model else "")
         plain = (
@@ -372,12 +375,27 @@ class CreateForm(QWidget):
         model = self._model_info()
         return tr(model.unavailable[name]) if model is not None and name in model.unavailable else ""
 
-    def _sampler_reasons(self) -> dict[str, str]:
+    def _choice_reasons(self, name: str) -> dict[str, str]:
+        """Choices that can't be used: by the model's word, or because the sampler takes no such schedule."""
         model = self._model_info()
-        if model is None:
+        found = model.unavailable.items() if model is not None else ()
+        reasons = {key.removeprefix(f"{name}:"): tr(why) for key, why in found if key.startswith(f"{name}:")}
+        spec = next(
+            (item for item in SAMPLERS.values() if item.id.value == self._binding.value("sampler")), None
+        )
+        if name == "schedule" and spec is not None:
+            why = tr("The sampler {sampler} can't take this schedule.", sampler=tr(spec.title))
+            reasons |= {item.value: why for item in Schedule if item not in spec.schedules}
+        return reasons
+
+    def _choice_notes(self, name: str) -> dict[str, str]:
+        """Where a schedule is not exactly what other programs compute, its tooltip says so."""
+        spec = next(
+            (item for item in SAMPLERS.values() if item.id.value == self._binding.value("sampler")), None
+        )
+        if name != "schedule" or spec is None:
             return {}
-        found = model.unavailable.items()
-        return {key.removeprefix("sampler:"): tr(why) for key, why in found if key.startswith("sampler:")}
+        return {item.value: tr(schedule_note(spec.id, item)) for item in spec.schedules}
 
     def _number(self, name: str, otherwise: int) -> int:
         value = self._binding.value(name)

@@ -55,6 +55,7 @@ class Inspector(QScrollArea):
         self._rows: dict[str, FieldRow] = {}
         self._choices: dict[str, Choices] = {}
         self._more_open = False
+        self._more: Section | None = None
         self.title = QLineEdit()
         self.banner: Banner | None = None
         self.setWidgetResizable(True)
@@ -93,10 +94,9 @@ class Inspector(QScrollArea):
         """Show a node and put the cursor into a field (an empty param: its title)."""
         self.show_nodes([node])
         row = self._rows.get(param)
-        if row is None and param:
+        if row is not None and self._more is not None and self._more.isAncestorOf(row):
             self._more_open = True
-            self._rebuild()
-            row = self._rows.get(param)
+            self._more.set_expanded(True)
         target: QWidget = row.field if row is not None else self.title
         self.ensureWidgetVisible(target)
         target.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -182,7 +182,7 @@ class Inspector(QScrollArea):
     def _rebuild(self) -> None:
         self._rebuilding.stop()
         self._nodes = [node for node in self._nodes if node in self._document.graph.nodes]
-        self._rows, self.banner = {}, None
+        self._rows, self.banner, self._more = {}, None, None
         content = QFrame()
         content.setProperty("role", "panel")
         column = QVBoxLayout(content)
@@ -195,6 +195,10 @@ class Inspector(QScrollArea):
             self._shape = None
             self._build_none(column)
         column.addStretch(1)
+        old = self.takeWidget()
+        if old is not None:  # it may hold the very button whose click led here
+            old.hide()
+            old.deleteLater()
         self.setWidget(content)
         self._show_problems()
 
@@ -236,6 +240,7 @@ class Inspector(QScrollArea):
             for param in advanced:
                 self._add_row(section.content, self._param_row(node, record, param), param.name)
             column.addWidget(section)
+            self._more = section
         for name in record.inputs:
             if name not in declared and name not in schema.params_by_name:
                 row = FieldRow(name, self._link_field(node, record, name))

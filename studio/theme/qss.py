@@ -77,6 +77,7 @@ QPushButton[role="tile"]:hover { background: $bg2; border-color: $text2; }
 QPushButton[role="tile"]:focus { border: 2px solid $brass; }
 QPushButton[role="segment"] { background: $bg2; border: 1px solid $line; border-radius: 0; padding: 0 4px;
   min-width: 28px; color: $text2; }
+QPushButton[role="segment"][place="middle"], QPushButton[role="segment"][place="last"] { margin-left: -1px; }
 QPushButton[role="segment"]:hover { background: $bg3; color: $text; }
 QPushButton[role="segment"]:checked { background: $bg3; color: $text; border-color: $brass; font-weight: 600; }
 QPushButton[role="segment"]:focus { border: 2px solid $brass; padding: 0 3px; }

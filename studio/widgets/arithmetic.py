@@ -18,7 +18,9 @@ from typing import Final
 MAX_LENGTH: Final = 100
 MAX_DEPTH: Final = 20
 MAX_MAGNITUDE: Final = 10**40
-_TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?|\.\d+(?:[eE][+-]?\d{1,3})?)|([-+*/()]))", re.ASCII)
+_TOKEN = re.compile(
+    r"\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?|\.\d+(?:[eE][+-]?\d{1,3})?)|([-+*/()]))", re.ASCII
+)
 _ALIASES = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", ",": ".", "\u00a0": " ", "\u202f": " "})
 
 

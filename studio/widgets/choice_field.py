@@ -37,13 +37,14 @@ class ChoiceField(QComboBox):
         if value is not None:
             self.set_value(value)
 
-    def set_unavailable(self, reasons: Mapping[str, str]) -> None:
-        """Grey out values, each with its reason as tooltip; all others are available."""
+    def set_unavailable(self, reasons: Mapping[str, str], notes: Mapping[str, str] | None = None) -> None:
+        """Grey out values, each with its reason as tooltip; all others are available, some with a note."""
         for row in range(self._entries.rowCount()):
             item = self._entries.item(row)
-            reason = reasons.get(item.data(VALUE), "")
+            value = item.data(VALUE)
+            reason = reasons.get(value, "")
             item.setEnabled(not reason)
-            item.setToolTip(reason)
+            item.setToolTip(reason or (notes or {}).get(value, ""))
 
     def values(self) -> list[str]:
         """Every value, in the order shown."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QRect, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QWheelEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from pipelines.errors import fill
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.arithmetic import NotArithmetic, evaluate
@@ -92,13 +93,13 @@ class NumberField(QLineEdit):
     def _offer(self, number: int | float) -> None:
         wanted = round(number) if self._whole else float(number)
         value = self._within(wanted)
-        if value != wanted:
-            side = tr("The highest is {value}.") if value < wanted else tr("The lowest is {value}.")
-            self.noticed.emit(side.replace("{value}", written(value)))
         changed = value != self._value
         self.set_value(value)
         if changed:
             self.value_changed.emit(value)
+        if value != wanted:
+            side = tr("The highest is {value}.") if value < wanted else tr("The lowest is {value}.")
+            self.noticed.emit(fill(side, {"value": written(value)}))
 
     def _within(self, value: int | float) -> int | float:
         if self._minimum is not None and value < self._minimum:

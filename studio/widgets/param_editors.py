@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pipelines.diffusion.samplers import SAMPLERS, SCHEDULE_TITLES
 from pipelines.errors import GraphUnreadable
 from pipelines.graph import jsontext, types
 from pipelines.graph.node import Input
@@ -366,9 +367,13 @@ def param_of(port: Input) -> ParamSchema:
 
 
 def choice_title(value: str) -> str:
-    """A choice as it is read: ``model_default`` becomes “Model default”, names stay as they are."""
-    text = tr(value)
-    return text.replace("_", " ")[:1].upper() + text.replace("_", " ")[1:] if text.islower() else text
+    """A choice as it is read: samplers and schedules by the names people know, ``sgm_uniform`` as “SGM uniform”."""
+    known = next((spec.title for spec in SAMPLERS.values() if spec.id.value == value), "")
+    known = known or next((title for key, title in SCHEDULE_TITLES.items() if key.value == value), "")
+    if known:
+        return tr(known)
+    text = tr(value).replace("_", " ")
+    return text[:1].upper() + text[1:] if text.islower() else text
 
 
 def ask_for_model(parent: QWidget) -> str:

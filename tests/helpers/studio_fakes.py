@@ -48,7 +48,7 @@ STARTER = ModelInfo(
         "a small house at night",
     ),
     card="A small model made for Diptych. It knows animals, food and nature in an icon style, and no photographs.",
-    unavailable={"clip_skip": "Its text encoder is not CLIP.", "sampler:LCM": "It was not distilled for LCM."},
+    unavailable={"clip_skip": "Its text encoder is not CLIP.", "sampler:lcm": "It was not distilled for LCM."},
 )
 OTHER = ModelInfo(
     kind="diffusion",

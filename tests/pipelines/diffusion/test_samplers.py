@@ -13,6 +13,7 @@ from diffusers import (
     EDMEulerScheduler,
     FlowMatchEulerDiscreteScheduler,
     HeunDiscreteScheduler,
+    LCMScheduler,
     PNDMScheduler,
 )
 
@@ -139,6 +140,12 @@ def test_distilled_samplers_take_any_number_of_steps(sampler, steps):
     scheduler = build(sampler, Schedule.DEFAULT, Holder(DDIMScheduler(**SD_SCHEDULE)))
     scheduler.set_timesteps(steps, device="cpu")
     assert len(scheduler.timesteps) == steps
+
+
+def test_a_distilled_models_own_sampler_takes_any_number_of_steps_too():
+    scheduler = build(Sampler.DEFAULT, Schedule.DEFAULT, Holder(LCMScheduler(**SD_SCHEDULE)))
+    scheduler.set_timesteps(80, device="cpu")
+    assert len(scheduler.timesteps) == 80
 
 
 def test_the_models_scheduler_is_only_read():

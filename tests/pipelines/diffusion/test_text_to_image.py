@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -210,7 +211,7 @@ def test_a_picture_remembers_how_it_was_made(starter):
 
 
 def test_a_model_given_as_a_path_is_remembered_by_its_name(starter):
-    handle = starter.loaded.handle.replace(id="/home/someone/models/mine.safetensors")
+    handle = starter.loaded.handle.replace(id=str(Path.cwd() / "models" / "mine.safetensors"))
     starter.loaded = type(starter.loaded)(
         handle, starter.loaded.pipeline, starter.loaded.device, torch.float32
     )

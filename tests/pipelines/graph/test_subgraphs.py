@@ -257,8 +257,10 @@ def test_targets_are_what_the_outer_graph_ends_in() -> None:
         },
         "outputs": {"text": ["text", "text"]},
     }
-    unused = document({"s": use(x=1), "end": add(["s", "sum"])})
-    assert plan(unused, REGISTRY).targets == ("end",), "half is offered, but nobody takes it"
+    two = {"nodes": {"p": add(a=1), "q": add(a=2)}, "outputs": {"p": ["p", "value"], "q": ["q", "value"]}}
+    unused = document({"s": use("two"), "end": add(["s", "p"])}, two=two)
+    assert plan(unused, REGISTRY).targets == ("end",), "q is offered, but nobody takes it"
+    assert plan(document({"s": use("two")}, two=two), REGISTRY).targets == ("s/p", "s/q")
     assert plan(document({"s": use(x=1)}), REGISTRY).targets == ("s/two",)
     assert plan(document({"s": use("saver")}, saver=saver), REGISTRY).targets == ("s/save",)
     made = document(

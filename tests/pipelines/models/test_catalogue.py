@@ -216,6 +216,21 @@ def test_a_card_cannot_name_weights_outside(tmp_path: Path) -> None:
     assert info.problem
 
 
+@pytest.mark.parametrize("value", [None, [], {}, "x", -1, 1e300, [[[]]], True])
+@pytest.mark.parametrize(
+    "file", ["model_index.json", "unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"]
+)
+def test_odd_settings_never_hide_the_other_models(tmp_path: Path, file: str, value: object) -> None:
+    folder = tmp_path / "odd"
+    shutil.copytree(STARTER / "text-to-image", folder, ignore=shutil.ignore_patterns("model.safetensors"))
+    sparse(folder / "text_encoder" / "model.safetensors", {"w": (1,)})
+    sparse(tmp_path / "good.safetensors", SD1)
+    settings = json.loads((folder / file).read_text())
+    for changed in (value, *({**settings, key: value} for key in settings)):
+        (folder / file).write_text(json.dumps(changed))
+        assert "good.safetensors" in {info.id for info in Catalogue([Root(tmp_path)]).list()}
+
+
 def test_an_unreadable_folder_is_an_entry_with_a_reason(tmp_path: Path) -> None:
     folder = language(tmp_path / "many")
     for index in range(2_001):

@@ -331,15 +331,17 @@ def test_quantization_where_it_cannot_be(tmp_path: Path) -> None:
 def test_a_broken_tokenizer(language: Path, tmp_path: Path, text: str) -> None:
     (language / "tokenizer.json").write_text(text)
     with pytest.raises(ModelUnreadable):
-        load(models(tmp_path), "language")
+        load(models(tmp_path), "language", "tiny")
 
 
-@pytest.mark.parametrize("changes", [{"model_type": "no-such-type"}, {"hidden_size": -1}, {"num_hidden_layers": "x"}])
+@pytest.mark.parametrize(
+    "changes", [{"model_type": "no-such-type"}, {"hidden_size": -1}, {"num_hidden_layers": "x"}]
+)
 def test_a_nonsensical_configuration(language: Path, tmp_path: Path, changes: dict[str, object]) -> None:
     config = language / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
     with pytest.raises(ModelUnreadable):
-        load(models(tmp_path), "language")
+        load(models(tmp_path), "language", "tiny")
 
 
 def test_a_missing_weight_of_a_folder_is_named(language: Path, tmp_path: Path) -> None:
@@ -375,6 +377,15 @@ def test_cancel_between_pieces(tmp_path: Path) -> None:
 def test_a_part_that_is_gone(starter_copy: Path, tmp_path: Path, part: str) -> None:
     (starter_copy / part).unlink()
     with pytest.raises((ModelUnreadable, UnknownModelFamily), match=part.split("/")[0] + "|config.json"):
+        models(tmp_path).find("diffusion", "copy")
+
+
+def test_a_folder_that_is_already_quantized(starter_copy: Path, tmp_path: Path) -> None:
+    config = starter_copy / "unet" / "config.json"
+    config.write_text(
+        json.dumps({**json.loads(config.read_text()), "quantization_config": {"quant_method": "x"}})
+    )
+    with pytest.raises(UnknownModelFamily, match="already quantized"):
         models(tmp_path).find("diffusion", "copy")
 
 

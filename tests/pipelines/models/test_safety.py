@@ -135,6 +135,13 @@ def test_the_walk_is_bounded(tmp_path: Path) -> None:
         check_folder(folder)
 
 
+@pytest.mark.parametrize("part", ["", "text_encoder"])
+def test_an_adapter_does_not_lead_to_another_model(folder: Path, part: str) -> None:
+    (folder / part / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/elsewhere"}))
+    with pytest.raises(UnknownModelFamily, match="adapter"):
+        check_folder(folder)
+
+
 def test_deep_settings_are_no_crash(folder: Path) -> None:
     (folder / "unet" / "config.json").write_text("[" * 200_000)
     with pytest.raises(ModelUnreadable):

@@ -96,7 +96,7 @@ def test_opaque_alpha_stays_opaque_without_a_look() -> None:
     descriptor = Repeat()
     result = upscale(loaded(descriptor), Image(pixels), tile=64)
     assert (result.pixels[..., 3] == 255).all()
-    assert descriptor.sizes == [(20, 20)]
+    assert descriptor.sizes == [(28, 28)]  # 4 px of edge on each side
 
 
 def test_the_colour_of_what_is_invisible_does_not_bleed() -> None:
@@ -132,7 +132,7 @@ def test_a_picture_of_one_pixel(compact: LoadedUpscale) -> None:
 # --- tiles -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tile", [64, 65, 96, 128])
+@pytest.mark.parametrize("tile", [96, 101, 128])
 def test_tiled_equals_untiled(compact: LoadedUpscale, tile: int) -> None:
     image = noise(150, 170, 3, np.float32)
     whole = upscale(compact, image, tile=512).pixels
