@@ -140,8 +140,7 @@ class Cancelled(DiptychError):
     what = "Cancelled."
 
 
-# --- documents
-# -----------------------------------------------------------------------------------------------------
+# --- documents ----------------------------------------------------------------------------------------------
 
 
 class GraphUnreadable(DiptychError):
@@ -266,8 +265,7 @@ class NotExecuted(DiptychError):
     remedy = "Fix that step and run again."
 
 
-# --- numbers, text, lists
-# ------------------------------------------------------------------------------------------
+# --- numbers, text, lists -----------------------------------------------------------------------------------
 
 
 class ArithmeticFailed(DiptychError):
@@ -292,8 +290,7 @@ class ItemMissing(DiptychError):
     remedy = "Choose a smaller number; the first item is 0, the last is -1."
 
 
-# --- files
-# ---------------------------------------------------------------------------------------------------------
+# --- files --------------------------------------------------------------------------------------------------
 
 
 class FileMissing(DiptychError):
@@ -368,8 +365,7 @@ class SizesDiffer(DiptychError):
     remedy = "Resize or crop one of them first."
 
 
-# --- models
-# --------------------------------------------------------------------------------------------------------
+# --- models -------------------------------------------------------------------------------------------------
 
 
 class ModelMissing(DiptychError):
@@ -439,8 +435,7 @@ class DeviceUnused(DiptychError):
     remedy = "{hint}"
 
 
-# --- diffusion, language, upscale
-# ----------------------------------------------------------------------------------
+# --- diffusion, language, upscale ---------------------------------------------------------------------------
 
 
 class SamplerUnavailable(DiptychError):
@@ -505,8 +500,7 @@ class ConditioningUnsuitable(DiptychError):
     remedy = "Encode the prompt with the model that draws."
 
 
-# --- engine
-# --------------------------------------------------------------------------------------------------------
+# --- engine -------------------------------------------------------------------------------------------------
 
 
 class EngineDied(DiptychError):

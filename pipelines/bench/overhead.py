@@ -27,7 +27,7 @@ def measure() -> Iterator[Row]:
 
     dtype = default_dtype("cpu")
     bare = DiffusionPipeline.from_pretrained(
-        RESOURCES / "starter" / "text-to-image", torch_dtype=dtype, local_files_only=True
+        RESOURCES / "starter" / "text-to-image", dtype=dtype, local_files_only=True
     )
     bare.set_progress_bar_config(disable=True)
     with TemporaryDirectory() as folder:

@@ -103,7 +103,9 @@ class NodeSchema:
         return {
             "id": self.id, "version": self.node.version, "title": self.title, "category": self.category,
             "description": self.description, "lane": self.node.lane,
-            "inputs": [{**port(item), "required": item.required, "lazy": item.lazy} for item in self.inputs({})],
+            "inputs": [
+                port(item) | {"required": item.required, "lazy": item.lazy} for item in self.inputs({})
+            ],
             "outputs": [port(item) for item in self.outputs({})],
             "params": self.node.Params.model_json_schema(),
         }  # fmt: skip

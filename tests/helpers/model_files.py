@@ -69,7 +69,7 @@ REFINER = {
 }
 
 
-# --- the original layout: the inverse of diffusers' conversion ----------------------------------------------
+# --- the original layout: the inverse of diffusers' conversion ---------------------------------------------
 
 _RESNET = {
     "norm1": "in_layers.0", "conv1": "in_layers.2", "norm2": "out_layers.0", "conv2": "out_layers.3",

@@ -1,4 +1,5 @@
-"""A bridge without an engine: it answers like ``studio.engine.EngineBridge``, and a test says what happens."""
+"""A bridge without an engine: it answers like ``studio.engine.EngineBridge``, and a test says what
+happens."""
 
 from __future__ import annotations
 
@@ -113,7 +114,7 @@ class FakeBridge(QObject):
         self._pictures: dict[str, QImage] = {}
         self._number = itertools.count(1)
 
-    # --- requests ------------------------------------------------------------------------------------------------
+    # --- requests ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         self.started += 1
@@ -149,7 +150,7 @@ class FakeBridge(QObject):
     def image(self, ref: ImageRef) -> QImage:
         return self._pictures.get(ref.file, QImage())
 
-    # --- the engine's part ---------------------------------------------------------------------------------------
+    # --- the engine's part ---------------------------------------------------------------------------------
 
     def ref(self, image: QImage) -> ImageRef:
         """A reference to a picture of the engine."""

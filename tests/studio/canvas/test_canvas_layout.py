@@ -1,4 +1,4 @@
-"""Automatic places: no node on another, sources left of their users, any graph at all; and what fits a wire."""
+"""Automatic places: no node on another, sources left of users, for any graph; and what fits a wire."""
 
 from __future__ import annotations
 
