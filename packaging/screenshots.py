@@ -52,6 +52,7 @@ class Photographer:
         self.window = self.studio.window
         self.window.resize(*SIZE)
         self.window.show()
+        self.window.prepare_graph()
 
     def wait(self, until: Callable[[], bool]) -> None:
         """Let the window live until something is so; :class:`TimeoutError` if it never is."""
@@ -87,7 +88,7 @@ class Photographer:
     def draw(self, prompt: str, seed: int) -> None:
         """One picture, to the end."""
         binding, tracker = self.studio.parts.binding, self.studio.parts.tracker
-        binding.set_many({"prompt": prompt, "seed": seed}, "Screenshot")
+        binding.set_many({"prompt": prompt, "seed": seed, "steps": 16}, "Screenshot")
         self.window.actions_.generate()
         self.wait(lambda: tracker.current is None)
 

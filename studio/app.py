@@ -28,6 +28,7 @@ from studio.theme import current_theme
 from studio.translate import tr
 
 QUIT_POOL_MS = 1_500
+CANVAS_MS = 600
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -78,6 +79,8 @@ class StudioApp(QObject):
     @Slot()
     def _start_engine(self) -> None:
         self.parts.bridge.start()
+        # the canvas is made while nobody waits for it, so that it hears of every run
+        QTimer.singleShot(CANVAS_MS, self.window, self.window.prepare_soon)
 
     @Slot()
     def close(self) -> None:
@@ -135,7 +138,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(list(argv))
 
 
-def _application() -> QApplication:
+def application() -> QApplication:
+    """The Qt application, made if there is none yet."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
@@ -151,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the studio and return its exit code. ``argv`` are the arguments after the command's name."""
     began = time.perf_counter()
     options = _parse(sys.argv[1:] if argv is None else argv)
-    app = _application()
+    app = application()
     lock = profile_lock()
     read_only = bool(options.read_only)
     settings = SettingsStore(None if read_only else default_path())

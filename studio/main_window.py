@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from pipelines.engine.protocol import Device, Lost, Models, Problems, Ready
 from pipelines.errors import ErrorInfo
 from studio.actions import Actions
+from studio.background import in_background
 from studio.commands import CommandTable, native
 from studio.panels.create import CreateWorkspace
 from studio.panels.dialog import ask
@@ -43,6 +44,7 @@ from studio.widgets.banner import Banner
 from studio.widgets.command_palette import CommandPalette, PaletteItem
 
 VALIDATE_MS = 300
+PART_MS = 60
 PANELS = ("inspector", "queue", "log")
 TABS = (("create", "view.create"), ("graph", "view.graph"))
 Button = tuple[str, Callable[[], object]]
@@ -60,6 +62,8 @@ class MainWindow(QMainWindow):
         self.device: Device | None = None
         self.workspace = "start"
         self.graph: Any = None
+        self._inspector: Any = None
+        self._graph_commands = False
         self._painted = False
         self._asked = ""
         self._problems: tuple[ErrorInfo, ...] = ()
@@ -199,8 +203,8 @@ class MainWindow(QMainWindow):
         panel.setDocumentMode(True)
         panel.setMinimumWidth(260)
         self._inspector_place = QWidget()
-        place = QVBoxLayout(self._inspector_place)
-        place.setContentsMargins(0, 0, 0, 0)
+        self._inspector_column = QVBoxLayout(self._inspector_place)
+        self._inspector_column.setContentsMargins(0, 0, 0, 0)
         self.queue = QueuePanel(self.parts.tracker)
         self.log = LogPanel(self.parts.bridge)
         for widget, title in (
@@ -253,7 +257,7 @@ class MainWindow(QMainWindow):
     def show_workspace(self, name: str) -> None:
         """``start``, ``create`` or ``graph``."""
         if name == "graph":
-            self._make_graph()
+            self.prepare_graph()
         self.workspace = name
         pages: dict[str, QWidget] = {
             "start": self.start_page,
@@ -276,24 +280,47 @@ class MainWindow(QMainWindow):
         self._show_title()
         self.commands.refresh()
 
+    def prepare_soon(self) -> None:
+        """Make the canvas while nobody waits for it, in parts that never hold the window up: its modules are
+        imported by a worker thread, then canvas and inspector are made one after the other.
+        """
+        if self.graph is None:
+            in_background(self, self.parts.import_graph, lambda _: self._prepare_in_parts(), self.log.write_error)
+
+    def _prepare_in_parts(self) -> None:
+        self._make_graph()
+        QTimer.singleShot(PART_MS, self, self._make_graph_commands)
+        QTimer.singleShot(2 * PART_MS, self, self.prepare_graph)
+
+    @Slot()
+    def prepare_graph(self) -> None:
+        """Make the canvas and its inspector now, as far as they aren't made yet."""
+        self._make_graph()
+        self._make_graph_commands()
+        self._make_inspector()
+
     def _make_graph(self) -> None:
-        """The canvas is made when it is first shown: the window opens sooner."""
-        if self.graph is not None:
+        if self.graph is None:
+            self.graph = self.parts.make_graph(self.parts.document, self.parts.bridge)
+            self.stack.addWidget(self.graph)
+
+    @Slot()
+    def _make_graph_commands(self) -> None:
+        if self._graph_commands:
             return
-        self.graph = self.parts.make_graph(self.parts.document, self.parts.bridge)
-        self.stack.addWidget(self.graph)
-        inspector = self.parts.make_inspector(self.parts.document, self.graph)
-        place = self._inspector_place.layout()
-        if place is not None:
-            place.addWidget(inspector)
+        self._graph_commands = True
         keys = {title: shortcut for _, title, shortcut in reversed(self.graph.keyboard())}
         for command in self.graph.commands():
             action = self.commands.add(replace(command, shortcut=keys.get(command.title, ""), scoped=True))
-            if not command.in_palette:
-                continue
-            if command.menu in self.menus:
+            if command.in_palette:
                 self.menus[command.menu].addAction(action)
                 self.menus[command.menu].menuAction().setVisible(True)
+
+    def _make_inspector(self) -> None:
+        if self._inspector is not None:
+            return
+        inspector = self._inspector = self.parts.make_inspector(self.parts.document, self.graph)
+        self._inspector_column.addWidget(inspector)
         self.graph.selection_changed.connect(inspector.show_nodes)
         self.graph.edit_requested.connect(inspector.edit)
         self.graph.edit_requested.connect(lambda *_: self.show_panel("inspector"))
@@ -305,7 +332,7 @@ class MainWindow(QMainWindow):
     def show_panel(self, name: str) -> None:
         """Show one of the panels at the side."""
         if name == "inspector":
-            self._make_graph()
+            self.prepare_graph()
         self.panel.setCurrentIndex(PANELS.index(name))
         if not self.panel.isVisible():
             self.toggle_panel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ class Parts:
     binding: Binding
     make_graph: Callable[[GraphDocument, Any], Any]
     make_inspector: Callable[[GraphDocument, Any], Any]
+    import_graph: Callable[[], object]
+    """Imports what ``make_graph`` and ``make_inspector`` need; for a worker thread."""
     read_only: bool = False
 
 
@@ -55,8 +58,14 @@ def assemble(
         Binding(document, document),
         make_graph or _graph_workspace,
         make_inspector or _inspector,
+        _import_graph,
         read_only,
     )
+
+
+def _import_graph() -> None:
+    importlib.import_module("studio.canvas.workspace")
+    importlib.import_module("studio.panels.inspector")
 
 
 def _graph_workspace(document: GraphDocument, bridge: Any) -> QWidget:

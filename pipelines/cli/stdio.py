@@ -4,7 +4,6 @@ loaded."""
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from pipelines import paths
 from pipelines.engine import exchange
 from pipelines.engine.client import default_settings
 from pipelines.engine.frames import MAX_FRAME
-from pipelines.engine.host import ENVIRONMENT, serve, take_pipes
+from pipelines.engine.host import serve, set_environment, take_pipes
 from pipelines.engine.protocol import Failure, Hello, Message, Run, read_request, write
 from pipelines.engine.refs import error_data
 from pipelines.engine.seeds import draw_seeds
@@ -24,7 +23,7 @@ from pipelines.graph.registry import builtin
 def serve_lines(options: argparse.Namespace) -> int:
     """Serve until the end of input. A line that can't be read is answered with ``failure`` and skipped."""
     reader, writer = take_pipes()
-    os.environ.update(ENVIRONMENT)
+    set_environment()
     exchange.sweep(paths.runtime_dir())
     run_dir = exchange.make_run_dir(paths.runtime_dir())
 

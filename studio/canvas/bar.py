@@ -32,8 +32,8 @@ class GraphBar(QFrame):
     def __init__(self, command: Callable[[str], CanvasCommand], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "topbar")
-        self.title = QLabel()
-        self.title.setProperty("role", "body2")
+        self.count = QLabel()
+        self.count.setProperty("role", "hint")
         self.problems = QToolButton()
         self.problems.setProperty("role", "quiet")
         self.problems.setIconSize(QSize(14, 14))
@@ -48,7 +48,7 @@ class GraphBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 4, 8, 4)
         row.setSpacing(2)
-        row.addWidget(self.title)
+        row.addWidget(self.count)
         row.addStretch(1)
         row.addWidget(self.problems)
         for id in ("graph.add", "graph.run_to", "graph.arrange", "graph.frame_all"):
@@ -67,8 +67,10 @@ class GraphBar(QFrame):
         button.clicked.connect(lambda: command.callback() if command.enabled() else None)
         return button
 
-    def show_title(self, title: str) -> None:
-        self.title.setText(title or tr("Untitled graph"))
+    def show_count(self, nodes: int, selected: int) -> None:
+        """How many nodes there are, and how many are selected."""
+        text = tr("1 node") if nodes == 1 else tr("{n} nodes", n=nodes)
+        self.count.setText(f"{text}, {tr('{n} selected', n=selected)}" if selected else text)
 
     def show_zoom(self, zoom: float) -> None:
         self.zoom.setText(f"{zoom * 100:.0f} %")

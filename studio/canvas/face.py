@@ -5,15 +5,18 @@ A :class:`NodeFace` is plain data: the item paints it, gestures ask it where por
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from PySide6.QtCore import QPointF, QRectF
 
+from pipelines.errors import DiptychError
 from pipelines.graph import types as port_types
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, ParamSchema, Registry
+from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definitions
 from pipelines.graph.types import PortType
 from studio.canvas.style import Metrics
 from studio.graph_edits import inputs_of, outputs_of
@@ -73,8 +76,6 @@ class NodeFace:
     rows: tuple[RowFace, ...] = ()
     ports: tuple[PortFace, ...] = ()
     known: bool = True
-    preview: str = ""
-    shows_pictures: bool = False
     text_lines: int = 0
     """Lines kept for the text or number that comes out; 0 for none."""
     streams: bool = False
@@ -175,22 +176,22 @@ def build_face(
     schema = registry.get(record.type)
     builder = _Builder(node, record, metrics)
     if schema is None:
-        _unknown_rows(builder, record, used)
-        hue, title, category, preview = port_types.Any, record.title or record.type, "", ""
+        grouped = record.type == SUBGRAPH
+        names, made = _subgraph_ports(graph, record) if grouped else ((), ())
+        _unknown_rows(builder, record, dict.fromkeys([*names, *record.inputs]), sorted({*made, *used}))
+        name = str(record.params.get(NAME, "")) if grouped else record.type
+        hue, title, category = port_types.Any, record.title or name, "Logic" if grouped else ""
         inputs: tuple[Input, ...] = ()
         outputs: tuple[Output, ...] = ()
     else:
         inputs, outputs = inputs_of(schema, record), outputs_of(schema, record)
         _known_rows(builder, schema, inputs, outputs, used)
         hue = main_type(schema, inputs, outputs)
-        title, category, preview = record.title or tr(schema.title), schema.category, schema.node.preview
-    pictures = any(port.type.name in ("Image", "Mask") for port in outputs) or (
-        not any(port.type.name == "Text" for port in outputs) and any(p.type.name == "Image" for p in inputs)
-    )
+        title, category = record.title or tr(schema.title), schema.category
     lines = _text_lines(schema, inputs, outputs) if schema is not None else 0
     return NodeFace(
         node, record.type, title, category, record.mode, metrics.width, builder.y + metrics.pad, hue,
-        tuple(builder.rows), tuple(builder.ports), schema is not None, preview, pictures,
+        tuple(builder.rows), tuple(builder.ports), schema is not None or record.type == SUBGRAPH,
         lines, lines > 2,
         {(port.is_output, port.name): port for port in builder.ports},
     )  # fmt: skip
@@ -249,10 +250,20 @@ def _param_row(builder: _Builder, param: ParamSchema) -> None:
     builder.value(port, text, param.type.name in ("Number", "Integer", "Seed"), multiline=multiline)
 
 
-def _unknown_rows(builder: _Builder, record: NodeRecord, used: frozenset[str]) -> None:
-    """The ports that links mention: nothing else is known of such a node."""
-    names = list(record.inputs)
-    outputs = sorted(used)
+def _subgraph_ports(graph: Graph, record: NodeRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Inputs and outputs of the subgraph that a node stands for; none if it is broken."""
+    try:
+        found = Definitions(graph).of(record)
+    except DiptychError:
+        return (), ()
+    return tuple(found.inputs), tuple(found.outputs)
+
+
+def _unknown_rows(
+    builder: _Builder, record: NodeRecord, inputs: Iterable[str], outputs: Sequence[str]
+) -> None:
+    """Ports by name alone: those that links mention, and those of a subgraph."""
+    names, used = list(inputs), frozenset(outputs)
     for index in range(max(len(names), len(outputs), 1)):
         builder.pair(
             Input(names[index], port_types.Any, names[index], default=None) if index < len(names) else None,

@@ -30,8 +30,9 @@ def layered(
         corner: the top left corner of the whole.
     """
     chosen = [node for node in graph.nodes if nodes is None or node in nodes]
+    among = set(chosen)
     sources = {
-        node: [link.node for link in graph.nodes[node].inputs.values() if link.node in set(chosen)]
+        node: [link.node for link in graph.nodes[node].inputs.values() if link.node in among]
         for node in chosen
     }
     layers = _ordered(_ranks(chosen, sources), sources)
@@ -89,12 +90,14 @@ def _ordered(ranks: Mapping[str, int], sources: Mapping[str, list[str]]) -> list
     for node, found in sources.items():
         for source in found:
             users[source].append(node)
+    at = {node: place for layer in layers for place, node in enumerate(layer)}
     for sweep in range(SWEEPS):
         forward = sweep % 2 == 0
         neighbours = sources if forward else users
         for layer in layers if forward else reversed(layers):
-            at = {node: place for row in layers for place, node in enumerate(row)}
-            layer.sort(key=lambda node: _mean([at[other] for other in neighbours[node]], at[node]))
+            wanted = {node: _mean([at[other] for other in neighbours[node]], at[node]) for node in layer}
+            layer.sort(key=wanted.__getitem__)
+            at.update({node: place for place, node in enumerate(layer)})
     return layers
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from PySide6.QtGui import QImage
 
 from pipelines.engine.protocol import (
     ErrorData,
+    Failure,
     ImageRef,
     NodeFinished,
     NodeProgress,
@@ -39,6 +39,7 @@ class Bridge(Protocol):
     node_warned: Any
     node_finished: Any
     run_finished: Any
+    failed: Any
 
     def image(self, ref: ImageRef) -> QImage | None: ...
 
@@ -69,6 +70,11 @@ class NodeState:
     made_from: bytes = b""
     """The digest of what the result was made from."""
     stale: bool = False
+
+    @property
+    def failures(self) -> int:
+        """How many errors are its own; a blocked node only repeats what failed before it."""
+        return len(self.errors) if self.status == "failed" else 0
 
     @property
     def fraction(self) -> float:
@@ -106,13 +112,11 @@ class RunState(QObject):
             bridge.node_warned.connect(self.on_node_warned)
             bridge.node_finished.connect(self.on_node_finished)
             bridge.run_finished.connect(self.on_run_finished)
+            bridge.failed.connect(self.on_failed)
 
     def state(self, node: str) -> NodeState:
         """The state of a node (an empty one if nothing is known)."""
         return self._states.get(node) or NodeState()
-
-    def states(self) -> Iterable[tuple[str, NodeState]]:
-        return self._states.items()
 
     @property
     def is_running(self) -> bool:
@@ -210,6 +214,12 @@ class RunState(QObject):
                 state.status = event.nodes.get(node, "cancelled" if event.status == "cancelled" else ended)
                 self.node_state_changed.emit(node)
         self.running_changed.emit()
+
+    @Slot(object)
+    def on_failed(self, event: object) -> None:
+        """A run that could not be served at all."""
+        if isinstance(event, Failure) and event.request in self._jobs:
+            self.on_run_finished(RunFinished(job=event.request, status="cancelled", seconds=0))
 
     # --- helpers ---------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal, Slot
@@ -14,7 +15,7 @@ from studio.canvas.face import PortFace, build_face
 from studio.canvas.items import NodeItem, WireItem
 from studio.canvas.layout import GAP_Y, layered
 from studio.canvas.run_state import RunState, outer
-from studio.canvas.style import CanvasStyle
+from studio.canvas.style import GRID, CanvasStyle
 from studio.document import GraphDocument
 from studio.graph_edits import input_port, output_port
 from studio.translate import tr
@@ -38,6 +39,7 @@ class GraphScene(QGraphicsScene):
         self._used: dict[str, frozenset[str]] = {}
         self._problems: dict[str, list[ErrorInfo]] = {}
         self._flow = 0.0
+        self._unplaced = self._selection_lost = False
         self._laid_out: dict[str, tuple[float, float]] = {}
         self.setSceneRect(QRectF(-EXTENT, -EXTENT, 2 * EXTENT, 2 * EXTENT))
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
@@ -47,6 +49,7 @@ class GraphScene(QGraphicsScene):
         document.links_changed.connect(self._sync_wires)
         document.view_changed.connect(self._sync_positions)
         document.replaced.connect(self.rebuild)
+        document.changed.connect(self._finish)
         run.node_state_changed.connect(self._show_state)
         run.cleared.connect(self._show_states)
         self.selectionChanged.connect(self.selected_nodes_changed)
@@ -107,14 +110,28 @@ class GraphScene(QGraphicsScene):
     @Slot(str)
     def _add(self, node: str) -> None:
         self._make(node)
-        self._sync_positions()
+        at = self.document.graph.position(node)
+        if at is not None:
+            self.nodes[node].place(*at)
+        else:
+            self._unplaced = True
 
     @Slot(str)
     def _remove(self, node: str) -> None:
         item = self.nodes.pop(node)
-        was_selected = item.isSelected()
+        self._selection_lost |= item.isSelected()
+        blocked = self.blockSignals(True)
         self.removeItem(item)
-        if was_selected:
+        self.blockSignals(blocked)
+
+    @Slot()
+    def _finish(self) -> None:
+        """The end of an edit: what only has to be done once."""
+        if self._unplaced:
+            self._unplaced = False
+            self._sync_positions()
+        if self._selection_lost:
+            self._selection_lost = False
             self.selected_nodes_changed.emit()
 
     @Slot(str)
@@ -136,8 +153,22 @@ class GraphScene(QGraphicsScene):
                 item.place(*at)
         if unplaced:
             self._lay_out(unplaced)
+        for item in self.nodes.values():
+            if item.has_extra:
+                item.set_room(self._room_below(item))
         for wire in self.wires.values():
             self._place_wire(wire)
+
+    def _room_below(self, item: NodeItem) -> float:
+        """How far the next node below is from an item's rows, less a gap."""
+        left, top, right, _ = item.area
+        rows = top + item.face.height
+        tops = [
+            other.area[1]
+            for other in self.nodes.values()
+            if other.area[1] > top and other.area[0] < right and other.area[2] > left
+        ]
+        return min(tops) - rows - GRID / 2 if tops else math.inf
 
     def _lay_out(self, unplaced: list[str]) -> None:
         """Places for nodes the document has none for: only shown, not written (a move writes them)."""
@@ -202,6 +233,7 @@ class GraphScene(QGraphicsScene):
         item = self.nodes.get(node)
         if item is None:
             return
+        item.set_room(self._room_below(item))
         item.set_state(self.run.state(node))
         for wire in self.wires.values():
             if node in (wire.source, wire.target):

@@ -21,6 +21,8 @@ def tip_at(scene: GraphScene, press: Press) -> str:
         lines = [f"<b>{escape(press.port.label)}</b> — {escape(str(press.port.type))}"]
         if press.port.description:
             lines.append(escape(press.port.description))
+        if press.port.required and not press.port.linked:
+            lines.append(escape(tr("Has to be connected.")))
         lines += [escape(text) for text in _problems(scene, press.port.node, press.port.name)]
         return "<br>".join(lines)
     if press.node is not None:

@@ -101,7 +101,6 @@ class GraphWorkspace(QWidget):
         document, view = self.document, self.view
         document.changed.connect(self._document_changed)
         document.replaced.connect(self._document_replaced)
-        document.path_changed.connect(self._show_title)
         self.scene.selected_nodes_changed.connect(self._selection_changed)
         view.palette_requested.connect(self.open_palette)
         view.edit_requested.connect(self.edit_requested)
@@ -116,7 +115,6 @@ class GraphWorkspace(QWidget):
         self.bar.problem_chosen.connect(self.show_node)
         self.run_state.running_changed.connect(self._show_running)
         current_theme().changed.connect(self._restyle)
-        self._show_title()
         self._show_zoom()
         self._show_problems()
         self._place_floating()
@@ -251,7 +249,7 @@ class GraphWorkspace(QWidget):
     @Slot()
     def _document_changed(self) -> None:
         self.run_state.set_graph(self.document.graph)
-        self._show_title()
+        self._describe_view()
         self.empty.setVisible(not self.document.graph.nodes)
 
     @Slot()
@@ -268,10 +266,6 @@ class GraphWorkspace(QWidget):
         if not self._framed:
             self._framed = True
             self.view.frame()
-
-    @Slot()
-    def _show_title(self) -> None:
-        self.bar.show_title(self.document.title)
 
     @Slot()
     def _show_zoom(self) -> None:
@@ -302,6 +296,7 @@ class GraphWorkspace(QWidget):
     def _describe_view(self) -> None:
         """What a screen reader says about the canvas: what is selected."""
         names = [self.scene.nodes[node].face.title for node in self.scene.selected_nodes()]
+        self.bar.show_count(len(self.scene.nodes), len(names))
         self.view.setAccessibleName(tr("Nodes and wires"))
         text = tr("{n} nodes.", n=len(self.scene.nodes))
         if names:

@@ -67,7 +67,7 @@ class CreateWorkspace(QWidget):
         self.result.banner.diagnostics_requested.connect(self.diagnostics_requested)
         self.strip.result_selected.connect(self._selected)
         tracker.changed.connect(self._run_changed)
-        tracker.preview_arrived.connect(self.result.show_preview)
+        tracker.preview_arrived.connect(self._preview)
         tracker.text_arrived.connect(self.result.show_text)
         tracker.result_added.connect(self._result_added)
         tracker.already_made.connect(self._already_made)
@@ -185,6 +185,12 @@ class CreateWorkspace(QWidget):
         self.form.set_running(self._tracker.current is not None, self._tracker.waiting)
         if self.current is None:
             self.result.set_phase(self._tracker.phase())
+
+    @Slot(object, object)
+    def _preview(self, image: QImage, size: QSize) -> None:
+        run = self._tracker.current
+        prompt = (run.text or run.settings.get("prompt", "")) if run is not None else ""
+        self.result.show_preview(image, size, str(prompt))
 
     def begin(self) -> None:
         """A run was asked for: messages of the one before are out of date."""

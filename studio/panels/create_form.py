@@ -229,7 +229,7 @@ class CreateForm(QWidget):
         def show() -> None:
             value = str(self._binding.value("model") or "")
             choices = self._models.choices("diffusion", value)
-            if [key for key, _ in choices] != field.values():
+            if choices != field.choices():
                 field.set_choices(choices)
             field.set_unavailable(self._models.problems())
             field.set_value(self._models.listed_value(value))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -23,8 +24,10 @@ from pipelines.graph import jsontext
 from pipelines.graph.document import NodeRecord
 from pipelines.graph.node import Input
 from pipelines.graph.registry import NodeSchema, ParamSchema
+from pipelines.graph.subgraph_file import SUBGRAPH
 from studio.canvas.problems import ProblemList
 from studio.canvas.run_state import RunState
+from studio.diagnostics import diagnostics
 from studio.document import GraphDocument
 from studio.graph_edits import inputs_of
 from studio.panels.inspector_fields import ConnectField, LinkField, ValueRow
@@ -99,7 +102,8 @@ class Inspector(QScrollArea):
             self._more.set_expanded(True)
         target: QWidget = row.field if row is not None else self.title
         self.ensureWidgetVisible(target)
-        target.setFocus(Qt.FocusReason.OtherFocusReason)
+        # later: whoever asked may still have to show this panel
+        QTimer.singleShot(0, target, lambda: target.setFocus(Qt.FocusReason.OtherFocusReason))
         if target is self.title:
             self.title.selectAll()
 
@@ -220,6 +224,7 @@ class Inspector(QScrollArea):
         column.addLayout(self._header(node, record, schema))
         self.banner = Banner()
         self.banner.close_button.hide()
+        self.banner.diagnostics_requested.connect(self._copy_diagnostics)
         column.addWidget(self.banner)
         if schema is None:
             self._build_unknown(column, record)
@@ -321,6 +326,10 @@ class Inspector(QScrollArea):
     def _more_toggled(self, expanded: bool) -> None:
         self._more_open = expanded
 
+    @Slot(str)
+    def _copy_diagnostics(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(diagnostics(text))
+
     def _show_title(self) -> None:
         record = self._document.graph.nodes[self._nodes[0]]
         schema = self._document.registry.get(record.type)
@@ -339,7 +348,8 @@ class Inspector(QScrollArea):
         found = list(self._problems.of(node)) if self._problems is not None else []
         found += self._run_problems(node)
         record = self._document.graph.nodes[node]
-        if record.type not in self._document.registry and not found:
+        known = record.type in self._document.registry or record.type == SUBGRAPH
+        if not known and not found:
             found.append(UnknownNodeType(type=record.type, node=node).info())
         by_field: dict[str, list[ErrorInfo]] = {}
         for problem in found:

@@ -168,8 +168,10 @@ class ResultPanel(QFrame):
         if result is self._result and isinstance(error, ErrorInfo):
             self.banner.show_error(FileMissing(path=result.path).info(error.details))
 
-    def show_preview(self, image: QImage, size: QSize) -> None:
+    def show_preview(self, image: QImage, size: QSize, prompt: str = "") -> None:
         """A picture that is still forming."""
+        if not self.view.shows_preview and prompt:
+            self._set_caption(tr("Forming: {prompt}", prompt=" ".join(prompt[:160].split())), prompt)
         self.view.set_preview(image, size)
         self._pages.setCurrentWidget(self.view)
         self._foot.show()
@@ -184,7 +186,9 @@ class ResultPanel(QFrame):
     def end_preview(self) -> None:
         """A run ended without a picture: back to the one before."""
         self.view.clear_preview()
-        if self.view.image is None:
+        if self._result is not None and self.view.image is not None:
+            self._arrived(self._result, self.view.image)
+        elif self.view.image is None:
             self._pages.setCurrentWidget(self._empty)
             self._foot.hide()
 

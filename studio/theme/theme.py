@@ -36,6 +36,7 @@ class Theme(QObject):
         self._app = app
         self._mode: Mode = "dark"
         self._high_contrast = False
+        self._styled = False
         self.scale = 1.0
         self.reduced_motion = False
         self.tokens: Tokens = tokens.DARK
@@ -65,8 +66,9 @@ class Theme(QObject):
 
     def _install(self) -> None:
         self.tokens = tokens.scheme(self._is_dark(), self._high_contrast)
-        style = self._app.style()
-        if not isinstance(style, DiptychStyle):
+        if not self._styled:
+            # once: behind a style sheet the application no longer tells which style it has
+            self._styled = True
             self._app.setStyle(DiptychStyle())
         self._app.setFont(self.font("body"))
         self._app.setPalette(palette(self.tokens))

@@ -50,6 +50,11 @@ class ChoiceField(QComboBox):
         """Every value, in the order shown."""
         return [self._entries.item(row).data(VALUE) for row in range(self._entries.rowCount())]
 
+    def choices(self) -> list[tuple[str, str]]:
+        """Every ``(value, title)``, in the order shown."""
+        rows = (self._entries.item(row) for row in range(self._entries.rowCount()))
+        return [(item.data(VALUE), item.text()) for item in rows]
+
     def value(self) -> str:
         """The value chosen."""
         found = self.currentData(VALUE)

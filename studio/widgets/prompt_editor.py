@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QKeySequence, QTextCursor
+from PySide6.QtGui import QKeyEvent, QKeySequence, QTextCursor, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
 
+LONG_WORD = 2_000
 _OURS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
 
@@ -36,6 +37,8 @@ class PromptEditor(QPlainTextEdit):
             return
         position = min(self.textCursor().position(), len(value))
         self._showing = True
+        self.clear()
+        self._choose_wrapping(value)
         self.setPlainText(value)
         self._showing = False
         cursor = QTextCursor(self.document())
@@ -45,7 +48,16 @@ class PromptEditor(QPlainTextEdit):
     @Slot()
     def _edited(self) -> None:
         if not self._showing:
-            self.value_changed.emit(self.toPlainText())
+            text = self.toPlainText()
+            self._choose_wrapping(text)
+            self.value_changed.emit(text)
+
+    def _choose_wrapping(self, text: str) -> None:
+        """Breaking lines at words takes Qt a second for a word of 100,000 letters; then break anywhere."""
+        long = len(text) > LONG_WORD and max(map(len, text.split()), default=0) > LONG_WORD
+        mode = QTextOption.WrapMode.WrapAnywhere if long else QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
+        if mode != self.wordWrapMode():
+            self.setWordWrapMode(mode)
 
     def _height(self, rows: int) -> int:
         margins = self.contentsMargins()

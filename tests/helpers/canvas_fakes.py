@@ -33,6 +33,7 @@ class FakeBridge(QObject):
     node_warned = Signal(object)
     node_finished = Signal(object)
     run_finished = Signal(object)
+    failed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QThreadPool
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from pipelines.errors import ModelMissing, PromptTooLong, SaveFailed
 from studio.app import StudioApp
 from studio.document import GraphDocument
-from studio.main_window import MainWindow, apply_theme
+from studio.main_window import MainWindow
 from studio.panels.create_form import CreateForm
 from studio.parts import Parts, assemble
 from studio.settings import SettingsStore
@@ -68,22 +68,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
-    bridge = FakeBridge(tmp_path / "pictures")
-    settings = SettingsStore(None)
-    settings.change(theme="dark", reduced_motion=True)
-    parts = assemble(GraphDocument(template()), bridge, settings)
-    apply_theme(parts)
-    app = StudioApp(parts, None)
-    app.window.resize(1280, 800)
-    app.window.show_workspace("create")
-    qtbot.addWidget(app.window)
-    with qtbot.waitExposed(app.window):
-        app.window.show()
+def desk(open_studio: Callable[..., tuple[StudioApp, FakeBridge]]) -> Desk:
+    studio, bridge = open_studio(template())
+    studio.window.show_workspace("create")
     bridge.tell_ready()
-    yield Desk(app, bridge)
-    QThreadPool.globalInstance().waitForDone()
-    QApplication.processEvents()
+    return Desk(studio, bridge)
 
 
 def test_a_typed_prompt_is_drawn_shown_and_kept(desk: Desk, qtbot: QtBot) -> None:

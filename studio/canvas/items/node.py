@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,8 @@ class NodeItem(QGraphicsRectItem):
         self.state = NodeState()
         self.marks = Marks()
         self._height = face.height
+        self.room = math.inf
+        """Free pixels between the rows and the next node below."""
         self.area = (0.0, 0.0, 0.0, 0.0)
         """Left, top, right and bottom of the body in the scene."""
         self.setPen(Qt.PenStyle.NoPen)
@@ -75,6 +78,17 @@ class NodeItem(QGraphicsRectItem):
         self.state = state
         self._resized()
 
+    @property
+    def has_extra(self) -> bool:
+        """Whether it shows a thumbnail or text below its rows."""
+        return self._height > self.face.height
+
+    def set_room(self, room: float) -> None:
+        """Say how far the next node below is."""
+        if room != self.room:
+            self.room = room
+            self._resized()
+
     def set_marks(self, **changes: Any) -> None:
         """Change some of the :class:`Marks`; repaints only if one differs."""
         marks = replace(self.marks, **changes)
@@ -83,7 +97,7 @@ class NodeItem(QGraphicsRectItem):
             self.update()
 
     def _resized(self) -> None:
-        height = self.face.height + extra_height(self.face, self.state, self.style)
+        height = self.face.height + extra_height(self.face, self.state, self.style, self.room)
         self._height = height
         self._measure()
         self.update()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -18,6 +19,10 @@ CATEGORY_ICONS = {
     "Upscale": "upscale", "Numbers": "number", "Number": "number", "Logic": "logic", "Lists": "list",
     "List": "list", "Models": "model", "Model": "model", "Files": "file", "Input and output": "file",
 }  # fmt: skip
+
+GAP = 4.0
+"""Between thumbnails."""
+LEAST_PICTURE = 48.0
 
 
 @dataclass(slots=True)
@@ -36,17 +41,29 @@ class Marks:
     problem_count: int = 0
 
 
-def extra_height(face: NodeFace, state: NodeState, style: CanvasStyle) -> float:
-    """Height of thumbnail or streamed text below the rows."""
+def extra_height(face: NodeFace, state: NodeState, style: CanvasStyle, room: float = math.inf) -> float:
+    """Height of thumbnail or text below the rows.
+
+    Args:
+        room: free pixels below the rows, down to the next node; what is shown shrinks to it.
+    """
     m = style.metrics
+    frame = m.inset - m.pad + 2
     if state.pictures:
-        return picture_size(face, state, style).height() + m.inset - m.pad + 2
+        size = state.pictures[0].size()
+        count = len(state.pictures)
+        each = (face.width - 2 * m.inset - GAP * (count - 1)) / count
+        wanted = min(m.picture, max(24.0, each * size.height() / max(1, size.width())))
+        return min(wanted, max(LEAST_PICTURE, room - frame)) + frame
     lines = shown_lines(face, state, style)
-    return lines * m.line + 8 + m.inset - m.pad + 2 if lines else 0.0
+    if not lines:
+        return 0.0
+    fitting = (room - frame - 8) // m.line
+    return min(lines, max(1, fitting)) * m.line + 8 + frame
 
 
 def shown_lines(face: NodeFace, state: NodeState, style: CanvasStyle) -> int:
-    """How many lines of text the node shows now."""
+    """How many lines of text the node would like to show now."""
     if not face.text_lines:
         return 0
     if face.streams:
@@ -55,16 +72,12 @@ def shown_lines(face: NodeFace, state: NodeState, style: CanvasStyle) -> int:
     return len(wrapped(state.text, style.label, width, face.text_lines)) if state.text else 0
 
 
-def picture_size(face: NodeFace, state: NodeState, style: CanvasStyle) -> QRectF:
-    """The thumbnails' area (its corner is at 0, 0)."""
+def extra_area(face: NodeFace, style: CanvasStyle, height: float) -> QRectF:
+    """Where thumbnail or text are, in a node of this height."""
     m = style.metrics
-    width = face.width - 2 * m.inset
-    size = state.pictures[0].size()
-    ratio = size.height() / max(1, size.width())
-    count = len(state.pictures)
-    columns = 1 if count == 1 else min(count, 4)
-    each = (width - 4 * (columns - 1)) / columns
-    return QRectF(0, 0, width, min(m.picture, max(24.0, each * ratio)))
+    frame = m.inset - m.pad + 2
+    top = face.height - m.pad + 2
+    return QRectF(m.inset, top, face.width - 2 * m.inset, height - face.height - frame)
 
 
 def paint_node(
@@ -172,7 +185,7 @@ def _title_right(
 ) -> float:
     """Time, progress, and small marks; gives where they begin."""
     m = style.metrics
-    right = face.width - (18 if marks.problem_count or state.errors else 10)
+    right = face.width - (18 if marks.problem_count or state.failures else 10)
     if state.status == "cached":
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(style.colour("good"))
@@ -201,7 +214,7 @@ def _row(painter: QPainter, row: RowFace, marks: Marks, style: CanvasStyle) -> N
     line = QRectF(row.rect.x(), row.rect.y(), row.rect.width(), m.row)
     middle = Qt.AlignmentFlag.AlignVCenter
     painter.setFont(style.label)
-    bad = row.param in marks.problems or (row.input is not None and row.input.name in marks.problems)
+    bad = row.input is not None and row.input.name in marks.problems
     if row.box is not None:
         field_path = QPainterPath()
         field_path.addRoundedRect(row.box, 4, 4)
@@ -262,9 +275,9 @@ def _extra(
 ) -> None:
     if state.pictures:
         _pictures(painter, face, state, style, height)
-    elif lines := shown_lines(face, state, style):
-        m = style.metrics
-        box = QRectF(m.inset, face.height - m.pad + 2, face.width - 2 * m.inset, lines * m.line + 8)
+    elif shown_lines(face, state, style):
+        box = extra_area(face, style, height)
+        lines = max(1, round((box.height() - 8) / style.metrics.line))
         path = QPainterPath()
         path.addRoundedRect(box, 4, 4)
         painter.fillPath(path, style.colour("bg0"))
@@ -276,14 +289,12 @@ def _extra(
 
 
 def _pictures(painter: QPainter, face: NodeFace, state: NodeState, style: CanvasStyle, height: float) -> None:
-    m = style.metrics
-    area = picture_size(face, state, style).translated(m.inset, face.height - m.pad + 2)
+    area = extra_area(face, style, height)
     count = len(state.pictures)
-    gap = 4.0
-    each = (area.width() - gap * (count - 1)) / count
+    each = (area.width() - GAP * (count - 1)) / count
     painter.fillRect(area, style.colour("bg0"))
     for index, picture in enumerate(state.pictures):
-        cell = QRectF(area.x() + index * (each + gap), area.y(), each, area.height())
+        cell = QRectF(area.x() + index * (each + GAP), area.y(), each, area.height())
         _fitted(painter, cell, picture)
     if state.count > count:
         painter.setFont(style.label)
@@ -356,7 +367,7 @@ def _port(painter: QPainter, port: PortFace, marks: Marks, style: CanvasStyle, f
 
 def _badge(painter: QPainter, face: NodeFace, state: NodeState, marks: Marks, style: CanvasStyle) -> None:
     """The number of problems, on the corner of the node."""
-    count = marks.problem_count + len(state.errors)
+    count = marks.problem_count + state.failures
     if not count:
         return
     radius = 9 * style.metrics.scale

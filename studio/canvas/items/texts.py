@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
 
 from studio.canvas.run_state import NodeState
+from studio.phases import bytes_text
 from studio.translate import tr
 
 
@@ -50,9 +51,9 @@ def seconds_text(seconds: float) -> str:
 
 
 def progress_text(state: NodeState) -> str:
-    """How far a running node is: ``7/16 · 9.2 it/s``, ``23 · 18 tokens/s``, ``3.2/6.6 GB``, or the phase."""
+    """How far a node is: ``7/16 · 9.2 it/s``, ``23 · 18 tokens/s``, ``3.2 of 6.6 GB``, or the phase."""
     if state.unit == "byte" and state.total > 0:
-        return tr("{done}/{total} GB", done=f"{state.step / 1e9:.1f}", total=f"{state.total / 1e9:.1f}")
+        return bytes_text(state.step, state.total)
     if state.total > 1 and state.unit != "token":
         count = f"{state.step}/{state.total}"
     else:

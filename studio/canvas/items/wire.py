@@ -59,7 +59,7 @@ class WireItem(QGraphicsPathItem):
         self.area = (0.0, 0.0, 0.0, 0.0)
         """Left, top, right and bottom in the scene."""
         self._ends: tuple[float, float, float, float] | None = None
-        self.hovered = self.selected = self.stale = self.flowing = self.wrong = self.hidden_by_gesture = False
+        self.hovered = self.selected = self.stale = self.flowing = self.wrong = False
         self._style = style
         self._mark: QGraphicsEllipseItem | None = None
         self.setZValue(0)

@@ -208,3 +208,17 @@ def test_an_empty_graph_teaches(document: GraphDocument, workspace: GraphWorkspa
     assert workspace.empty.isVisible()
     document.add_node("test.words", (0, 0))
     assert not workspace.empty.isVisible()
+
+
+def test_a_subgraph_shows_its_name_and_ports(document: GraphDocument, workspace: GraphWorkspace) -> None:
+    document.load_bytes(
+        b'{"nodes": {"s": {"type": "graph.subgraph", "params": {"subgraph": "Softer"}},'
+        b' "t": {"type": "graph.subgraph", "params": {"subgraph": "missing"}}},'
+        b' "subgraphs": {"Softer": {"nodes": {"b": {"type": "test.blur"}},'
+        b' "inputs": {"picture": ["b", "image"]}, "outputs": {"soft": ["b", "image"]}}}}',
+        "Grouped",
+    )
+    face = workspace.scene.nodes["s"].face
+    assert (face.title, face.known) == ("Softer", True)
+    assert [(port.name, port.is_output) for port in face.ports] == [("picture", False), ("soft", True)]
+    assert workspace.scene.nodes["t"].face.ports == ()

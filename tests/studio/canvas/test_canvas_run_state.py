@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtGui import QImage
 
-from pipelines.engine.protocol import ErrorData, ValueRef
+from pipelines.engine.protocol import ErrorData, Failure, ValueRef
 from pipelines.errors import SaveFailed
 from studio.canvas.items.node import NodeItem
 from studio.canvas.items.texts import progress_text, seconds_text, status_text
@@ -69,10 +69,12 @@ def test_text_streams_into_its_node(workspace: GraphWorkspace, bridge: FakeBridg
 def test_failed_blocked_and_cached(workspace: GraphWorkspace, bridge: FakeBridge, job: str) -> None:
     bridge.finish(job, "model", "cached", 0.0)
     bridge.finish(job, "paint", "failed", error=failure())
-    bridge.finish(job, "blur", "blocked")
+    bridge.finish(job, "blur", "blocked", error=failure())
     bridge.end(job, "failed")
     assert item(workspace, "paint").state.errors[0].code == "SaveFailed"
+    assert item(workspace, "paint").state.failures == 1
     assert status_text(item(workspace, "blur").state) == "Blocked"
+    assert item(workspace, "blur").state.failures == 0
     assert status_text(item(workspace, "model").state) == ""
     again = workspace.run()
     bridge.start(again, *ALL)
@@ -124,6 +126,16 @@ def test_a_cancelled_run_leaves_nothing_running(
     assert not workspace.run_state.is_running
 
 
+def test_a_run_that_cannot_be_served_leaves_nothing_waiting(
+    workspace: GraphWorkspace, bridge: FakeBridge, job: str
+) -> None:
+    bridge.failed.emit(Failure(request="another", error=failure()))
+    assert workspace.run_state.is_running
+    bridge.failed.emit(Failure(request=job, error=failure()))
+    assert not workspace.run_state.is_running
+    assert item(workspace, "blur").state.status == "cancelled"
+
+
 def test_events_for_another_document_or_a_deleted_node_are_ignored(
     workspace: GraphWorkspace, bridge: FakeBridge, job: str, document: GraphDocument
 ) -> None:
@@ -167,5 +179,17 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_progress_of_bytes_and_phases() -> None:
     reading = NodeState("running", 3_200_000_000, 6_600_000_000, "reading", "byte")
-    assert progress_text(reading) == "3.2/6.6 GB"
+    assert progress_text(reading) == "3.2 of 6.6 GB"
     assert progress_text(NodeState("running", 0, 0, "encoding")) == "Encoding"
+
+
+def test_a_thumbnail_shrinks_rather_than_cover_the_node_below(
+    workspace: GraphWorkspace, bridge: FakeBridge, job: str, document: GraphDocument
+) -> None:
+    bridge.finish(job, "paint", outputs={"image": bridge.picture("q", 256, 256)})
+    full = item(workspace, "paint").size[1]
+    rows = item(workspace, "paint").face.height
+    document.move_nodes({"blur": (320, rows + 90)})
+    assert rows < item(workspace, "paint").size[1] < rows + 90
+    document.undo_stack.undo()
+    assert item(workspace, "paint").size[1] == full
