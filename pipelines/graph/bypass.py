@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from pipelines.graph.document import Link
-
-if TYPE_CHECKING:
-    from pipelines.graph.plan import PlannedNode
+from pipelines.graph.planned import PlannedNode
 
 
 def resolve_bypassed(nodes: Mapping[str, PlannedNode]) -> None:

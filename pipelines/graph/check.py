@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,11 +24,9 @@ from pipelines.errors import (
 )
 from pipelines.graph import types
 from pipelines.graph.node import Input
+from pipelines.graph.planned import PlannedNode
 from pipelines.graph.registry import NodeSchema, ParamSchema
 from pipelines.graph.types import connects
-
-if TYPE_CHECKING:
-    from pipelines.graph.plan import PlannedNode
 
 SEED_RANGE = "A seed is a whole number from 0 to 18446744073709551615, or empty for a new one each time."
 

@@ -21,7 +21,8 @@ from pipelines.graph.cache import Cache, Entry
 from pipelines.graph.invoke import MakeContext, converted, invoke, located
 from pipelines.graph.keys import key_for, needs_values, used_links
 from pipelines.graph.node import CancelToken, Lane, Resources, file_fingerprint
-from pipelines.graph.plan import Plan, PlannedNode
+from pipelines.graph.plan import Plan
+from pipelines.graph.planned import PlannedNode
 from pipelines.graph.tasks import Task, Tasks
 from pipelines.graph.values import ListValue
 

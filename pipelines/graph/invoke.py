@@ -17,7 +17,7 @@ from pipelines.graph import types
 from pipelines.graph.check import parameter_problems
 from pipelines.graph.conversions import convert
 from pipelines.graph.node import Context, Input
-from pipelines.graph.plan import PlannedNode
+from pipelines.graph.planned import PlannedNode
 from pipelines.graph.values import ListValue
 
 MakeContext = Callable[[str, int, int], Context]

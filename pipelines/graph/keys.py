@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.errors import DiptychError
 from pipelines.graph.cache import key_of
 from pipelines.graph.node import Node, Resources
-from pipelines.graph.plan import PlannedNode
+from pipelines.graph.planned import PlannedNode
 from pipelines.graph.values import ListValue
 
 

@@ -7,54 +7,18 @@ their problems, so that healthy targets run all the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from pipelines.errors import BadNodeId, CycleFound, ErrorInfo, UnknownTarget
 from pipelines.graph.bypass import passed_on, resolve_bypassed
 from pipelines.graph.check import check_links, check_params
 from pipelines.graph.cycles import dependency_order
-from pipelines.graph.document import NODE_ID, Graph, Link, NodeRecord
+from pipelines.graph.document import NODE_ID, Graph
 from pipelines.graph.node import Input, Output
-from pipelines.graph.registry import NodeSchema, Registry
+from pipelines.graph.planned import PlannedNode
+from pipelines.graph.registry import Registry
 from pipelines.graph.subgraph_file import PortOf
 from pipelines.graph.subgraphs import Flat, flatten
-
-
-@dataclass(slots=True)
-class PlannedNode:
-    """A node ready to be keyed and run: its schema, literals, and where each linked name comes from."""
-
-    id: str
-    record: NodeRecord
-    schema: NodeSchema | None
-    literals: Mapping[str, Any] = field(default_factory=dict)
-    """Params and input literals as written, completed with defaults; linked names are absent."""
-    inputs: tuple[Input, ...] = ()
-    outputs: tuple[Output, ...] = ()
-    links: dict[str, Link] = field(default_factory=dict)
-    ports: dict[str, Input] = field(default_factory=dict)
-    """The input port of each linked name, be it a declared input or a linkable param."""
-    problems: list[ErrorInfo] = field(default_factory=list)
-
-    @property
-    def title(self) -> str:
-        return self.record.title or (self.schema.title if self.schema else self.record.type)
-
-    @property
-    def muted(self) -> bool:
-        return self.record.mode == "muted"
-
-    @property
-    def idle(self) -> bool:
-        """Muted or bypassed: it never runs, and what is wrong with it keeps nothing from running."""
-        return self.record.mode != "active"
-
-    @property
-    def linked_params(self) -> list[str]:
-        """Linked names that are params: what is wanted, or read, may depend on their values."""
-        known = self.schema.params_by_name if self.schema else {}
-        return [name for name in self.links if name in known]
 
 
 @dataclass(frozen=True, slots=True)
