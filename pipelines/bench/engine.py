@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.bench.report import Row, resident_bytes, seconds
-from pipelines.engine.client import EngineClient, default_settings
+from pipelines.bench.report import MeasurementFailed, Row, resident_bytes, seconds
+from pipelines.engine.client import EngineClient, HostFactory, default_settings
 from pipelines.engine.hosts import ProcessHost
 from pipelines.engine.protocol import Device, Message, NodeProgress, Prepare, RunFinished
 from pipelines.graph.document import Graph, NodeRecord
@@ -22,11 +22,11 @@ from pipelines.paths import RESOURCES
 class Drive:
     """An engine process and the times at which its events arrived."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: HostFactory = ProcessHost) -> None:
         self.events: queue.SimpleQueue[tuple[float, Message]] = queue.SimpleQueue()
         settings = default_settings(output_dir=str(folder / "pictures"), cache_dir=str(folder / "cache"))
         self.client = EngineClient(
-            settings, lambda event: self.events.put((time.perf_counter(), event)), ProcessHost
+            settings, lambda event: self.events.put((time.perf_counter(), event)), host
         )
 
     def wait(self, kind: type[Message], timeout: float = 300) -> tuple[float, Message]:
@@ -45,6 +45,10 @@ class Drive:
             item = self.events.get(timeout=300)
             seen.append(item)
             if isinstance(item[1], RunFinished) and item[1].job == job:
+                if item[1].status != "finished":
+                    raise MeasurementFailed(
+                        f"{item[1].status}: {[error.message for error in item[1].errors]}"
+                    )
                 return seen
 
 

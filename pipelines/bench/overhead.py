@@ -8,22 +8,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipelines.bench.engine import starter_graph
+from pipelines.bench.engine import Drive, starter_graph
 from pipelines.bench.report import Row, seconds
+from pipelines.engine.host import set_environment
 from pipelines.engine.hosts import InProcessHost
 from pipelines.graph.document import Graph
+from pipelines.models.device import default_dtype
+from pipelines.models.libraries import go_offline
+from pipelines.paths import RESOURCES
 
 ROUNDS = 7
 
 
 def measure() -> Iterator[Row]:
     """Median of alternating runs: the pipeline's own ``__call__`` with the same settings, then our graph."""
+    set_environment()
+    go_offline()
     import torch
     from diffusers import DiffusionPipeline
-
-    from pipelines.bench.engine import Drive
-    from pipelines.models.device import default_dtype
-    from pipelines.paths import RESOURCES
 
     dtype = default_dtype("cpu")
     bare = DiffusionPipeline.from_pretrained(
@@ -31,8 +33,7 @@ def measure() -> Iterator[Row]:
     )
     bare.set_progress_bar_config(disable=True)
     with TemporaryDirectory() as folder:
-        drive = Drive(Path(folder))
-        drive.client._make_host = InProcessHost
+        drive = Drive(Path(folder), InProcessHost)
         drive.client.start()
 
         def call(seed: int) -> Any:

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 
+class MeasurementFailed(RuntimeError):
+    """What was to be measured did not work; the other measurements go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One figure. ``goal`` is what it should stay under (or over, where ``at_least``)."""

@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from pipelines.bench.report import Row, as_json, as_table, machine
-from pipelines.cli.session import OK, print_json
+from pipelines.bench.report import MeasurementFailed, Row, as_json, as_table, machine
+from pipelines.cli.session import FAILED, OK, print_json
 from pipelines.errors import WrongUse
 from pipelines.files import atomic_write
 
@@ -25,14 +25,19 @@ def bench(options: argparse.Namespace) -> int:
             reason=f"There is no bench called {unknown[0]}.", hint=f"There are: {', '.join(BENCHES)}"
         )
     rows: list[Row] = []
+    code = OK
     for name in options.name or BENCHES:
-        for row in import_module(f"pipelines.bench.{name}").measure():
-            rows.append(row)
-            print(f"{row.bench}: {row.name}: {row.value:.4g} {row.unit} {row.verdict}", file=sys.stderr)
+        try:
+            for row in import_module(f"pipelines.bench.{name}").measure():
+                rows.append(row)
+                print(f"{row.bench}: {row.name}: {row.value:.4g} {row.unit} {row.verdict}", file=sys.stderr)
+        except MeasurementFailed as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            code = FAILED
     if options.output:
         atomic_write(Path(options.output), json.dumps(as_json(rows), indent=2, ensure_ascii=False).encode())
     if options.json:
         print_json(as_json(rows))
     else:
         print(f"{machine()}\n\n{as_table(rows)}")
-    return OK
+    return code

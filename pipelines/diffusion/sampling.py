@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.encoding import encode, parameters
+from pipelines.diffusion.interrupt import cancellable
 from pipelines.diffusion.latents import LatentLayout, check_picture_size, layout, pack, unpack
 from pipelines.diffusion.memory import free_cache, is_out_of_memory
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
@@ -161,7 +162,8 @@ def _denoise(
         "return_dict": False,
     }
     takes = parameters(pipeline.__call__)
-    result = pipeline(**{name: value for name, value in arguments.items() if name in takes})[0]
+    with cancellable(denoiser_of(pipeline), context.cancel):
+        result = pipeline(**{name: value for name, value in arguments.items() if name in takes})[0]
     return unpack(pipeline, result, found, options.width, options.height).float().cpu()
 
 
@@ -199,6 +201,11 @@ def _conditions(
     return arguments
 
 
+def denoiser_of(pipeline: Any) -> Any:
+    """The U-Net or transformer of a pipeline; None if it has neither."""
+    return getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
+
+
 def _zeros_for_nothing(pipeline: Any) -> bool:
     return bool(pipeline.config.get("force_zeros_for_empty_prompt", False))
 
@@ -206,7 +213,7 @@ def _zeros_for_nothing(pipeline: Any) -> bool:
 def _check_width(loaded: LoadedDiffusion, conditioning: Conditioning | None) -> None:
     """Refuse conditioning of another family before the denoiser fails on it."""
     width = int(conditioning.info.get("width", 0)) if conditioning is not None else 0
-    denoiser = getattr(loaded.pipeline, "unet", None) or getattr(loaded.pipeline, "transformer", None)
+    denoiser = denoiser_of(loaded.pipeline)
     for name in ("cross_attention_dim", "joint_attention_dim"):
         wanted = getattr(denoiser.config, name, None) if denoiser is not None else None
         if width and isinstance(wanted, int) and wanted != width:

@@ -8,6 +8,7 @@ import torch
 from diffusers import FlowMatchLCMScheduler, PNDMScheduler
 
 from pipelines.diffusion.samplers import Sampler, Schedule, availability, schedule_availability
+from pipelines.diffusion.sampling import denoiser_of
 from pipelines.diffusion.scheduling import scheduler_config
 from pipelines.errors import Cancelled, ModelUnsuitable, SizeUnsuitable
 from pipelines.graph.values import ListValue
@@ -151,3 +152,23 @@ def test_a_model_without_latents_is_refused(tmp_path):
     pipeline.vae = None
     with pytest.raises(ModelUnsuitable, match="latent space"):
         draw("sd1", DiffusionContext(wrap(pipeline), tmp_path))
+
+
+def test_every_family_can_be_cancelled_inside_a_step(family):
+    """The denoiser's last block is never reached after a cancel in its first, and no hook stays behind."""
+    name, context = family
+    denoiser = denoiser_of(context.loaded.pipeline)
+    blocks = [module for module in denoiser.modules() if module is not denoiser]
+    before = [len(module._forward_pre_hooks) for module in blocks]
+    last = list(denoiser.children())[-1]
+    reached = []
+    start = denoiser.register_forward_pre_hook(lambda *_: context.cancel.cancel())
+    end = last.register_forward_hook(lambda *_: reached.append(1))
+    try:
+        with pytest.raises(Cancelled):
+            draw(name, context, steps=30)
+    finally:
+        start.remove()
+        end.remove()
+    assert not reached
+    assert [len(module._forward_pre_hooks) for module in blocks] == before
