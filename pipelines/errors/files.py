@@ -1,0 +1,77 @@
+"""Files and pictures."""
+
+from __future__ import annotations
+
+from pipelines.errors.base import DiptychError
+
+
+class FileMissing(DiptychError):
+    what = "{path} is not there."
+    remedy = "Choose another file, or put it back."
+
+
+class ImageUnreadable(DiptychError):
+    what = "The image {path} can't be read."
+    why = "{reason}"
+    remedy = "Open it in another program and save it again, or choose another one."
+
+
+class ImageTooLarge(DiptychError):
+    what = "{width} × {height} pixels are too many."
+    why = "The limit is {limit} million pixels, so that memory is never exhausted."
+    remedy = "Choose a smaller size."
+
+
+class SaveFailed(DiptychError):
+    what = "The image could not be saved to {path}."
+    why = "{reason}"
+    remedy = "Choose another folder. The image is kept in memory until then."
+
+
+class PathNotAllowed(DiptychError):
+    what = "{path} leaves the folder it must stay in."
+    remedy = "Use a plain name without “..” or a drive."
+
+
+class DiskFull(DiptychError):
+    what = "There is no space left for {path}."
+    why = "It needs {needed}, {free} is free."
+    remedy = "Free some space or choose another folder. Nothing was lost."
+
+
+class NothingToSave(DiptychError):
+    what = "There is nothing to save."
+    remedy = "Run the step before it first."
+
+
+class GraphNotSaved(SaveFailed):
+    what = "The graph could not be saved to {path}."
+    remedy = "Save it somewhere else. It stays open, and the file is as it was before."
+
+
+class TextNotSaved(SaveFailed):
+    what = "The text could not be saved to {path}."
+    remedy = "Choose another folder. Nothing that was there has changed."
+
+
+class FolderMissing(DiptychError):
+    what = "The folder {path} is not there."
+    remedy = "Choose another folder, or put it back."
+
+
+class TextUnreadable(DiptychError):
+    what = "The text {path} can't be read."
+    why = "{reason}"
+    remedy = "Save it as plain text in UTF-8, or choose another one."
+
+
+class CropOutside(DiptychError):
+    what = "The part of {width} × {height} px at {x}, {y} reaches outside the picture."
+    why = "The picture is {image_width} × {image_height} px."
+    remedy = "Choose a position and a size inside it."
+
+
+class SizesDiffer(DiptychError):
+    what = "The first picture is {width} × {height} px, {name} is {other_width} × {other_height} px."
+    why = "They are laid over each other, so they must have the same size."
+    remedy = "Resize or crop one of them first."

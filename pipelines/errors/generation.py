@@ -1,0 +1,67 @@
+"""Drawing, writing and enlarging."""
+
+from __future__ import annotations
+
+from pipelines.errors.base import DiptychError
+
+
+class SamplerUnavailable(DiptychError):
+    what = "The sampler {sampler} can't be used with {model}."
+    why = "{reason}"
+    remedy = "Choose another sampler; “model default” always works."
+
+
+class ScheduleUnavailable(DiptychError):
+    what = "The schedule {schedule} can't be used with the sampler {sampler}."
+    why = "{reason}"
+    remedy = "Choose another schedule; “model default” always works."
+
+
+class SizeUnsuitable(DiptychError):
+    what = "{width} × {height} can't be drawn by this model."
+    why = "Sides must be multiples of {multiple} px."
+    remedy = "The nearest that works is {nearest_width} × {nearest_height}."
+
+
+class DecodeFailed(DiptychError):
+    what = "The picture could not be decoded: it holds values that are no numbers."
+    why = "The model overflowed in {dtype}, and again in full precision."
+    remedy = "Choose another precision or sampler."
+
+
+class PromptTooLong(DiptychError):
+    """A warning, not a failure."""
+
+    what = "The prompt is longer than the model reads: {used} of {total} tokens are used."
+    remedy = "Shorten it, or put what matters first. The rest begins at “{rest}”."
+
+
+class ContextTooLong(DiptychError):
+    what = "The text is too long for {model}: {used} tokens, it reads {limit}."
+    remedy = "Shorten it, or ask for fewer new tokens."
+
+
+class ChatTemplateFailed(DiptychError):
+    what = "The chat template of {model} can't be used."
+    why = "{reason}"
+    remedy = "Choose another model, or get a newer copy of this one."
+
+
+class LogitsNotFinite(DiptychError):
+    what = "The text model stopped: its output holds values that are no numbers."
+    why = "The model overflowed in {dtype}."
+    remedy = "Choose another precision for it."
+
+
+class SettingIgnored(DiptychError):
+    """A warning, not a failure."""
+
+    what = "{setting} has no effect with {model}."
+    why = "{reason}"
+    remedy = "Nothing needs to be done; set it back to its default to stop this notice."
+
+
+class ConditioningUnsuitable(DiptychError):
+    what = "This conditioning was encoded for another kind of model than {model}."
+    why = "It is {found} numbers wide; this model takes {expected}."
+    remedy = "Encode the prompt with the model that draws."

@@ -1,0 +1,72 @@
+"""Models, devices and memory."""
+
+from __future__ import annotations
+
+from pipelines.errors.base import DiptychError
+
+
+class ModelMissing(DiptychError):
+    what = "The model {model} is not on this computer."
+    remedy = "Choose another model, or add the folder it is in."
+
+
+class ModelUnreadable(DiptychError):
+    what = "The model {model} can't be opened."
+    why = "{reason}"
+    remedy = "Download or copy it again."
+
+
+class ModelUnsafe(DiptychError):
+    what = "The model {model} was not opened, because it could run a program."
+    why = "{reason}"
+    remedy = "Use a safetensors version of it."
+
+
+class ModelUnsuitable(DiptychError):
+    what = "The model {model} can't do this."
+    why = "{reason}"
+    remedy = "Choose a model made for {task}."
+
+
+class UnknownModelFamily(DiptychError):
+    what = "Diptych doesn't know what kind of model {model} is."
+    why = "{reason}"
+    remedy = "Choose a Stable Diffusion 1.x or SDXL checkpoint, or a diffusers folder."
+
+
+class StarterTextModelMissing(DiptychError):
+    what = "The starter text model is not installed yet."
+    remedy = "Run packaging/start.py once with a network connection, or choose a model of your own."
+
+
+class QuantizationUnavailable(DiptychError):
+    what = "{quantization} can't be used here."
+    why = "{reason}"
+    remedy = "Choose another precision."
+
+
+class OutOfMemory(DiptychError):
+    what = "There is not enough memory on {device}."
+    why = "{reason}"
+    remedy = "Choose a smaller size, fewer images at a time, or a lower precision."
+
+
+class ModelFormatUnsupported(DiptychError):
+    what = "The model {model} is kept in a format that can't be used here."
+    why = "{reason}"
+    remedy = "Use a safetensors version of it."
+
+
+class ModelChanged(DiptychError):
+    """The file on the disk is another one than when the run began."""
+
+    what = "The model {model} was replaced while it was about to be used."
+    remedy = "Run again; the new file is used then."
+
+
+class DeviceUnused(DiptychError):
+    """A banner, not a failure: a graphics card is there, but the processor draws."""
+
+    what = "{card} is not used; the processor does the work."
+    why = "{reason}"
+    remedy = "{hint}"
