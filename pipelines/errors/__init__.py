@@ -3,8 +3,7 @@
 One module an area; all names are here. ``describe`` turns any exception into one of them, as data.
 """
 
-from pipelines.errors.base import Cancelled, DiptychError, ErrorInfo, UnexpectedError, fill
-from pipelines.errors.describe import describe
+from pipelines.errors.base import Cancelled, DiptychError, ErrorInfo, fill
 from pipelines.errors.engine import EngineBusy, EngineDied, EngineUnavailable, ProtocolError, WrongUse
 from pipelines.errors.files import (
     CropOutside,
@@ -73,6 +72,7 @@ from pipelines.errors.models import (
     StarterTextModelMissing,
     UnknownModelFamily,
 )
+from pipelines.errors.unexpected import UnexpectedError, describe
 
 __all__ = [
     "ArithmeticFailed",

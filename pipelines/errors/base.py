@@ -108,14 +108,6 @@ class DiptychError(Exception):
         )
 
 
-class UnexpectedError(DiptychError):
-    """A bug of ours or of a library: the only error whose ``why`` is not ours."""
-
-    what = "The step stopped because of an unexpected error."
-    why = "{kind}: {message}"
-    remedy = "Try again. If it comes back, copy the diagnostics into a bug report."
-
-
 class Cancelled(DiptychError):
     """The user cancelled; not a failure."""
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import traceback
 
-from pipelines.errors.base import DiptychError, ErrorInfo, UnexpectedError
+from pipelines.errors.base import DiptychError, ErrorInfo
 from pipelines.errors.models import OutOfMemory
+
+
+class UnexpectedError(DiptychError):
+    """A bug of ours or of a library: the only error whose ``why`` is not ours."""
+
+    what = "The step stopped because of an unexpected error."
+    why = "{kind}: {message}"
+    remedy = "Try again. If it comes back, copy the diagnostics into a bug report."
 
 
 def describe(error: BaseException) -> ErrorInfo:
