@@ -79,7 +79,7 @@ class Photographer:
         self.settle()
         path = self.out / f"{name}.png"
         image = self.window.grab().toImage()
-        image.save(str(path), "PNG", 0)
+        image.save(str(path), quality=0)
         if path.stat().st_size > LIMIT:
             shrink(path)
         print(f"{path.name}: {path.stat().st_size // 1000} kB, {image.width()} × {image.height()}")
@@ -119,27 +119,26 @@ def shrink(path: Path) -> None:
     small.save(path, optimize=True)
 
 
-def take(out: Path) -> None:
-    """All pictures, dark and light."""
+def take(out: Path, theme: str) -> None:
+    """All pictures of one theme."""
     out.mkdir(parents=True, exist_ok=True)
-    for theme in ("dark", "light"):
-        photographer = Photographer(out, theme)
-        try:
-            photographer.shoot(f"start-{theme}")
-            photographer.window.actions_.open_template("prompt_to_image")
-            photographer.window.banner.hide()
-            for prompt, seed in PROMPTS:
-                photographer.draw(prompt, seed)
-            photographer.shoot(f"create-{theme}")
-            photographer.draw_halfway("a yellow fish on the sea, flat style", 3, 20)
-            photographer.shoot(f"forming-{theme}")
-            photographer.window.actions_.cancel()
-            photographer.wait(lambda: photographer.studio.parts.tracker.current is None)
-            photographer.draw(*PROMPTS[0])
-            photographer.window.show_workspace("graph")
-            photographer.shoot(f"graph-{theme}")
-        finally:
-            photographer.close()
+    photographer = Photographer(out, theme)
+    try:
+        photographer.shoot(f"start-{theme}")
+        photographer.window.actions_.open_template("prompt_to_image")
+        photographer.window.banner.hide()
+        for prompt, seed in PROMPTS:
+            photographer.draw(prompt, seed)
+        photographer.shoot(f"create-{theme}")
+        photographer.draw_halfway("a yellow fish on the sea, flat style", 3, 20)
+        photographer.shoot(f"forming-{theme}")
+        photographer.window.actions_.cancel()
+        photographer.wait(lambda: photographer.studio.parts.tracker.current is None)
+        photographer.draw(*PROMPTS[0])
+        photographer.window.show_workspace("graph")
+        photographer.shoot(f"graph-{theme}")
+    finally:
+        photographer.close()
 
 
 def keyboard() -> str:
@@ -168,7 +167,8 @@ def main() -> int:
     if options.keyboard:
         print(keyboard(), end="")
     else:
-        take(options.out)
+        for theme in ("dark", "light"):
+            take(options.out, theme)
     return 0
 
 

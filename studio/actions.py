@@ -40,7 +40,7 @@ class Actions(QObject):
         self._saving: dict[str, tuple[int, str]] = {}
         parts.bridge.saved.connect(self._saved_elsewhere)
 
-    # --- when --------------------------------------------------------------------------------------------------------
+    # --- when ------------------------------------------------------------------------------------------
 
     def in_create(self) -> bool:
         return self._window.workspace == "create"
@@ -70,7 +70,7 @@ class Actions(QObject):
     def _result(self) -> Result | None:
         return self._window.create_page.current
 
-    # --- documents ---------------------------------------------------------------------------------------------------
+    # --- documents -------------------------------------------------------------------------------------
 
     def new(self) -> None:
         """The start page; the document stays until another is chosen."""
@@ -195,7 +195,7 @@ class Actions(QObject):
     def redo(self) -> None:
         self._parts.document.undo_stack.redo()
 
-    # --- runs --------------------------------------------------------------------------------------------------------
+    # --- runs ------------------------------------------------------------------------------------------
 
     def generate(self) -> None:
         """Run the document; it is accepted while the engine is still starting."""
@@ -227,7 +227,7 @@ class Actions(QObject):
         self._window.show_workspace("create")
         self._window.create_page.form.choose_own_model()
 
-    # --- pictures ----------------------------------------------------------------------------------------------------
+    # --- pictures --------------------------------------------------------------------------------------
 
     def copy_picture(self) -> None:
         """The picture and its file to the clipboard."""
@@ -286,7 +286,8 @@ class Actions(QObject):
             )
 
     def save_elsewhere(self, rows: list[int]) -> None:
-        """Pictures that could not be saved: ask for a folder, and let the engine write them there with their data."""
+        """Pictures that could not be saved: ask for a folder, and let the engine write them there with
+        their data."""
         folder = QFileDialog.getExistingDirectory(self._window, tr("Choose a folder for the pictures"))
         if folder:
             self.save_to(rows, Path(folder))
@@ -361,7 +362,7 @@ class Actions(QObject):
 
             in_background(self, lambda: picture_files.to_bin(path), gone, self._window.show_error)
 
-    # --- the window --------------------------------------------------------------------------------------------------
+    # --- the window ------------------------------------------------------------------------------------
 
     def show_workspace(self, name: str) -> None:
         self._window.show_workspace(name)

@@ -1,4 +1,5 @@
-"""The composition root: settings, theme, document, engine, window. Nothing heavy is imported before the window shows."""
+"""The composition root: settings, theme, document, engine, window. Nothing heavy is imported before the
+window shows."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pipelines import paths
 from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
+from pipelines.graph.document import Graph
 from studio import session
 from studio.document import GraphDocument
 from studio.main_window import MainWindow, apply_theme
@@ -70,9 +72,8 @@ class StudioApp(QObject):
             return
         document = self.parts.document
         document.new(saved.graph, saved.path.stem if saved.path is not None else "")
-        if saved.path is not None and not saved.modified and saved.path.is_file():
-            if saved.path.read_bytes() == saved.graph.dumps():
-                document.load(saved.path)
+        if saved.path is not None and not saved.modified and _holds(saved.path, saved.graph):
+            document.load(saved.path)
         self.window.show_workspace(saved.workspace if saved.workspace in ("create", "graph") else "create")
         self.window.create_page.select_last(saved.selected)
 
@@ -92,6 +93,14 @@ class StudioApp(QObject):
         if self.keeper is not None:
             self.keeper.write_now()
         self.parts.bridge.close()
+
+
+def _holds(path: Path, graph: Graph) -> bool:
+    """Whether a file is still what the session remembers of it."""
+    try:
+        return path.read_bytes() == graph.dumps()
+    except OSError:
+        return False
 
 
 def make_parts(settings: SettingsStore, *, read_only: bool = False) -> Parts:
@@ -114,8 +123,8 @@ class SecondStudio(Dialog):
 
         text = QLabel(
             tr(
-                "Another window of Diptych ({owner}) uses this profile. Two at once would overwrite each other's "
-                "session. You can work here too; pictures are saved, but the session is not kept.",
+                "Another window of Diptych ({owner}) uses this profile. Two at once would overwrite each "
+                "other's session. You can work here too; pictures are saved, but the session is not kept.",
                 owner=owner,
             )
         )
@@ -146,7 +155,6 @@ def application() -> QApplication:
     QApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("diptych")
-    app.setApplicationDisplayName("Diptych")
     app.setDesktopFileName("diptych")
     return app
 

@@ -1,6 +1,7 @@
 """Work off the main thread: files and pictures are read and written here, never in an event handler.
 
-Worker threads only ever touch one object, made in the main thread and living as long as the application: it hands
+Worker threads only ever touch one object, made in the main thread and living as long as the application:
+it hands
 results to their owners there. An owner that is gone by then hears nothing.
 """
 

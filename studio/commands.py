@@ -1,6 +1,7 @@
 """Every action, in one table: id, title, shortcut, menu, when it can be used, and what it calls.
 
-Menus, tool buttons, shortcuts, the command palette and the keyboard table of the README are made from it; nothing
+Menus, tool buttons, shortcuts, the command palette and the keyboard table of the README are made from it;
+nothing
 else defines an action.
 """
 
@@ -74,7 +75,8 @@ def always(studio: Studio) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One action. ``title`` is a source text; ``shortcut`` in Qt's portable notation; ``also`` are further keys."""
+    """One action. ``title`` is a source text; ``shortcut`` in Qt's portable notation; ``also`` are further
+    keys."""
 
     id: str
     title: str
@@ -102,7 +104,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
             lambda s: s.open_template("variations"), icon="variations"),
     Command("file.open", "Open…", "Ctrl+O", "File", lambda s: s.open(), icon="open", break_before=True),
     Command("file.save", "Save the graph", "Ctrl+S", "File", lambda s: s.save(), icon="save"),
-    Command("file.save_as", "Save the graph as…", "Ctrl+Shift+S", "File", lambda s: s.save_as(), icon="save_as"),
+    Command("file.save_as", "Save the graph as…", "Ctrl+Shift+S", "File", lambda s: s.save_as(),
+            icon="save_as"),
     Command("file.preferences", "Settings…", "Ctrl+,", "File", lambda s: s.preferences(), icon="settings",
             break_before=True),
     Command("file.quit", "Quit", "Ctrl+Q", "File", lambda s: s.quit(), icon="close", break_before=True),
@@ -111,7 +114,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
             ("Ctrl+Y",)),
     Command("edit.paste_picture", "Paste a picture", "Ctrl+Shift+V", "Edit", lambda s: s.paste_picture(),
             icon="paste", break_before=True),
-    Command("edit.focus_prompt", "Go to the prompt", "Ctrl+L", "Edit", lambda s: s.focus_prompt(), icon="text"),
+    Command("edit.focus_prompt", "Go to the prompt", "Ctrl+L", "Edit", lambda s: s.focus_prompt(),
+            icon="text"),
     Command("picture.copy", "Copy the picture", "Ctrl+Shift+C", "Picture", lambda s: s.copy_picture(),
             lambda s: s.has_result(), "copy"),
     Command("picture.save_as", "Save the picture as…", "Ctrl+E", "Picture", lambda s: s.save_picture_as(),
@@ -134,10 +138,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
             "play", ("Ctrl+Enter",)),
     Command("run.new_seed", "Generate with a new seed", "Ctrl+Shift+Return", "Run",
             lambda s: s.generate_new_seed(), lambda s: s.can_run(), "dice", ("Ctrl+Shift+Enter",)),
-    Command("run.cancel", "Cancel the run", "Ctrl+.", "Run", lambda s: s.cancel(), lambda s: s.is_running(), "stop"),
-    Command("run.own_model", "Use a model of my own…", "Ctrl+Shift+M", "Run", lambda s: s.own_model(), icon="model",
+    Command("run.cancel", "Cancel the run", "Ctrl+.", "Run", lambda s: s.cancel(),
+            lambda s: s.is_running(), "stop"),
+    Command("run.own_model", "Use a model of my own…", "Ctrl+Shift+M", "Run", lambda s: s.own_model(),
+            icon="model",
             break_before=True),
-    Command("run.rescan_models", "Look for models again", "F5", "Run", lambda s: s.rescan_models(), icon="reset"),
+    Command("run.rescan_models", "Look for models again", "F5", "Run", lambda s: s.rescan_models(),
+            icon="reset"),
     Command("view.create", "Create", "Ctrl+1", "View", lambda s: s.show_workspace("create"), icon="create"),
     Command("view.graph", "Graph", "Ctrl+2", "View", lambda s: s.show_workspace("graph"), icon="graph"),
     Command("view.panel", "Show or hide the side panel", "F9", "View", lambda s: s.toggle_panel(),
@@ -155,9 +162,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
             icon="theme", break_before=True),
     Command("view.text_larger", "Larger text", "Ctrl+Alt++", "View", lambda s: s.scale_text(0.1), icon="plus",
             also=("Ctrl+Alt+=",)),
-    Command("view.text_smaller", "Smaller text", "Ctrl+Alt+-", "View", lambda s: s.scale_text(-0.1), icon="minus"),
+    Command("view.text_smaller", "Smaller text", "Ctrl+Alt+-", "View", lambda s: s.scale_text(-0.1),
+            icon="minus"),
     Command("view.full_screen", "Full screen", "F11", "View", lambda s: s.full_screen(), icon="actual"),
-    Command("help.palette", "Find a command…", "Ctrl+Shift+P", "Help", lambda s: s.open_palette(), icon="search",
+    Command("help.palette", "Find a command…", "Ctrl+Shift+P", "Help", lambda s: s.open_palette(),
+            icon="search",
             in_palette=False),
     Command("help.keyboard", "Keyboard", "F1", "Help", lambda s: s.show_keyboard(), icon="keyboard"),
     Command("help.problems", "Problems", "F8", "Help", lambda s: s.show_problems(), icon="warning"),

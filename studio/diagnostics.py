@@ -1,4 +1,5 @@
-"""What goes into a bug report: versions, system and device, never prompts, pictures or the names of folders."""
+"""What goes into a bug report: versions, system and device, never prompts, pictures or the names of
+folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The window: menu, workspaces as tabs, the side panel, the status line. It shows; commands act through Actions."""
+"""The window: menu, workspaces as tabs, the side panel, the status line. It shows; commands act through
+Actions."""
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ class MainWindow(QMainWindow):
         self._restore_place()
         self._show_title()
 
-    # --- building ----------------------------------------------------------------------------------------------------
+    # --- building --------------------------------------------------------------------------------------
 
     def _build(self) -> None:
         self.stack = QStackedWidget()
@@ -251,7 +252,7 @@ class MainWindow(QMainWindow):
         bridge.problems_found.connect(self._problems_found)
         self.start_page.set_recent(parts.settings.values.recent)
 
-    # --- workspaces and panels ---------------------------------------------------------------------------------------
+    # --- workspaces and panels -------------------------------------------------------------------------
 
     @Slot(str)
     def show_workspace(self, name: str) -> None:
@@ -285,7 +286,9 @@ class MainWindow(QMainWindow):
         imported by a worker thread, then canvas and inspector are made one after the other.
         """
         if self.graph is None:
-            in_background(self, self.parts.import_graph, lambda _: self._prepare_in_parts(), self.log.write_error)
+            in_background(
+                self, self.parts.import_graph, lambda _: self._prepare_in_parts(), self.log.write_error
+            )
 
     def _prepare_in_parts(self) -> None:
         self._make_graph()
@@ -374,7 +377,7 @@ class MainWindow(QMainWindow):
             self.parts.binding.set_many({"prompt": model.examples[0]}, tr("Use an example"))
         self.actions_.generate()
 
-    # --- messages ----------------------------------------------------------------------------------------------------
+    # --- messages --------------------------------------------------------------------------------------
 
     def show_error(self, error: ErrorInfo, actions: tuple[Button, ...] = ()) -> None:
         """An error that belongs to no field and no node."""
@@ -430,7 +433,7 @@ class MainWindow(QMainWindow):
         if node is not None:
             self.graph.show_node(node)
 
-    # --- what others say ---------------------------------------------------------------------------------------------
+    # --- what others say -------------------------------------------------------------------------------
 
     @Slot()
     def _document_changed(self) -> None:
@@ -500,7 +503,7 @@ class MainWindow(QMainWindow):
         apply_theme(self.parts)
         self.start_page.set_recent(self.parts.settings.values.recent)
 
-    # --- events ------------------------------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -19,7 +19,8 @@ from studio.settings import SettingsStore
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """``bridge`` is a ``studio.engine.EngineBridge`` or what a test puts in its place; ``make_graph`` makes the Graph
+    """``bridge`` is a ``studio.engine.EngineBridge`` or what a test puts in its place; ``make_graph``
+    makes the Graph
     workspace when it is first shown, ``make_inspector`` the inspector that goes with it.
     """
 

@@ -88,7 +88,7 @@ def _phase(progress: NodeProgress) -> str:
 
 def fraction_of(progress: NodeProgress) -> float | None:
     """The part that is done, all pictures together; ``None`` if the length is not known."""
-    if progress.total <= 0 or progress.phase in ("encoding", "decoding") and progress.total <= 1:
+    if progress.total <= 0 or (progress.phase in ("encoding", "decoding") and progress.total <= 1):
         return None
     part = min(1.0, progress.step / progress.total)
     return (progress.item + part) / max(1, progress.items)

@@ -1,4 +1,5 @@
-"""Files of pictures: copy, convert, paste, bin, and the graph inside. For worker threads, except where noted."""
+"""Files of pictures: copy, convert, paste, bin, and the graph inside. For worker threads, except where
+noted."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def graph_inside(path: str) -> Graph | None:
     """The graph that made a picture.
 
     Raises:
-        FileMissing, ImageUnreadable, GraphUnreadable, GraphFromTheFuture: see :func:`pipelines.metadata.graph_of`.
+        FileMissing, ImageUnreadable, GraphUnreadable, GraphFromTheFuture: see
+        :func:`pipelines.metadata.graph_of`.
     """
     from pipelines.metadata import graph_of
 

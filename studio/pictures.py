@@ -1,4 +1,5 @@
-"""Pictures of messages, for several views: the engine's files can be read once only, so the last ones are kept."""
+"""Pictures of messages, for several views: the engine's files can be read once only, so the last ones are
+kept."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from PySide6.QtGui import QImage
 from pipelines.engine.protocol import ImageRef
 from studio.engine import EngineBridge
 
-KEPT = 48
+KEPT_BYTES = 96 * 2**20
 
 
 class SharedBridge(EngineBridge):
@@ -19,12 +20,14 @@ class SharedBridge(EngineBridge):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._pictures: OrderedDict[str, QImage] = OrderedDict()
+        self._bytes = 0
 
     def image(self, ref: ImageRef) -> QImage:
         found = self._pictures.get(ref.file)
         if found is None:
             found = super().image(ref)
             self._pictures[ref.file] = found
-            while len(self._pictures) > KEPT:
-                self._pictures.popitem(last=False)
+            self._bytes += found.sizeInBytes()
+            while self._bytes > KEPT_BYTES and len(self._pictures) > 1:
+                self._bytes -= self._pictures.popitem(last=False)[1].sizeInBytes()
         return found

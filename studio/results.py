@@ -26,7 +26,10 @@ from studio.background import in_background
 from studio.translate import tr
 
 KEPT = 500
-THUMBNAIL = 256
+THUMBNAIL = 160
+"""Pixels on the longer side: a tile at twice the resolution."""
+SCALED_AT_ONCE = 1_000_000
+"""Pixels of a picture that is reduced in no time; the thumbnail of a larger one is read from its file."""
 THUMBNAIL_ROLE = Qt.ItemDataRole.UserRole + 1
 MISSING_ROLE = Qt.ItemDataRole.UserRole + 2
 _NO_INDEX = QModelIndex()
@@ -35,7 +38,8 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One picture. ``settings`` are the graph's exposed values it was made with; ``path`` is empty if it wasn't saved."""
+    """One picture. ``settings`` are the graph's exposed values it was made with; ``path`` is empty if it
+    wasn't saved."""
 
     path: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +101,15 @@ def read_image(path: str, side: int | None = None) -> QImage:
     return image
 
 
+def thumbnail_of(image: QImage) -> QImage:
+    """A picture small enough for a tile."""
+    if max(image.width(), image.height()) <= THUMBNAIL:
+        return image
+    return image.scaled(
+        THUMBNAIL, THUMBNAIL, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+
+
 class ResultList(QAbstractListModel):
     """Results, oldest first. Thumbnails are read in the background, the first time they are asked for."""
 
@@ -118,7 +131,8 @@ class ResultList(QAbstractListModel):
         return self._results[row] if 0 <= row < len(self._results) else None
 
     def add(self, result: Result, image: QImage | None = None) -> int:
-        """Append a result and give its row; the oldest goes (from the list, not the disk) beyond :data:`KEPT`.
+        """Append a result and give its row; the oldest goes (from the list, not the disk) beyond
+        :data:`KEPT`.
 
         A picture that wasn't saved is kept in memory until it is.
         """
@@ -135,18 +149,10 @@ class ResultList(QAbstractListModel):
         return row
 
     def _keep(self, key: int, result: Result, image: QImage) -> None:
-        small = max(image.width(), image.height()) <= THUMBNAIL
         if not result.path:
             self._unsaved[key] = image
-        if small:
-            self._thumbnails[key] = image
-        elif not result.path:
-            self._thumbnails[key] = image.scaled(
-                THUMBNAIL,
-                THUMBNAIL,
-                Qt.AspectRatioMode.KeepAspectRatio,
-                Qt.TransformationMode.SmoothTransformation,
-            )
+        if not result.path or image.width() * image.height() <= SCALED_AT_ONCE:
+            self._thumbnails[key] = thumbnail_of(image)
 
     def unsaved_image(self, row: int) -> QImage | None:
         """The picture of a result that has no file yet."""
@@ -180,7 +186,7 @@ class ResultList(QAbstractListModel):
         self._unsaved.pop(key, None)
         self.endRemoveRows()
 
-    # --- for the view ------------------------------------------------------------------------------------------------
+    # --- for the view ----------------------------------------------------------------------------------
 
     def rowCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._results)

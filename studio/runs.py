@@ -1,4 +1,5 @@
-"""The runs of this session: what the status bar, Create and the queue show. Fed by the engine's events alone."""
+"""The runs of this session: what the status bar, Create and the queue show. Fed by the engine's events
+alone."""
 
 from __future__ import annotations
 
@@ -99,7 +100,8 @@ def exposed_values(graph: Graph) -> dict[str, Any]:
 class RunTracker(QObject):
     """Keeps the records and puts finished pictures into the list of results.
 
-    ``changed`` after anything; ``preview_arrived`` (picture, size it will have), ``result_added`` (row, the whole
+    ``changed`` after anything; ``preview_arrived`` (picture, size it will have), ``result_added`` (row,
+    the whole
     picture),
     ``already_made`` (record) for a run that executed nothing, ``run_failed`` and ``warned`` (error, record),
     ``text_arrived`` (text so far), ``run_ended`` (record).
@@ -130,7 +132,7 @@ class RunTracker(QObject):
         bridge.run_finished.connect(self._finished)
         bridge.failed.connect(self._failed)
 
-    # --- asking and acting -------------------------------------------------------------------------------------------
+    # --- asking and acting -----------------------------------------------------------------------------
 
     @property
     def runs(self) -> tuple[RunRecord, ...]:
@@ -173,7 +175,7 @@ class RunTracker(QObject):
             return progress_text(run.progress)
         return tr("starting") if run.state == "queued" else tr("at work")
 
-    # --- events ------------------------------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------------
 
     @Slot(str)
     def _submitted(self, job: str) -> None:
@@ -186,9 +188,12 @@ class RunTracker(QObject):
 
     @Slot(object)
     def _started(self, event: RunStarted) -> None:
-        if (run := self._runs.get(event.job)) is not None:
-            run.state, run.submitted = "running", time.monotonic()
-            self.changed.emit()
+        run = self._runs.get(event.job)
+        if run is None:
+            # queued by the session before this one: what it draws is shown, what it was made with is not known
+            run = self._runs[event.job] = RunRecord(event.job, "", Graph(), {})
+        run.state, run.submitted = "running", time.monotonic()
+        self.changed.emit()
 
     @Slot(object)
     def _waiting(self, event: RunWaiting) -> None:
@@ -232,7 +237,7 @@ class RunTracker(QObject):
         for value in event.outputs.values():
             if value.infos:
                 run.infos[event.node] = value.infos
-        if event.node in run.graph.sinks():
+        if event.node in run.graph.sinks() or (not run.graph.nodes and "path" in event.outputs):
             self._take_pictures(run, event)
         if event.error is not None and event.status == "failed":
             info = error_info(event.error)
@@ -264,7 +269,7 @@ class RunTracker(QObject):
             self.run_failed.emit(run.errors[-1], run)
             self.changed.emit()
 
-    # --- pictures ----------------------------------------------------------------------------------------------------
+    # --- pictures --------------------------------------------------------------------------------------
 
     def _take_pictures(self, run: RunRecord, event: NodeFinished) -> None:
         value = next((item for item in event.outputs.values() if item.images), None)
@@ -305,7 +310,8 @@ class RunTracker(QObject):
     def _final_size(self, run: RunRecord, preview: QImage) -> QSize:
         """The size the picture will have, so that the preview stands where the picture will.
 
-        The last picture tells by how much the graph enlarges; before there is one, an upscaler is taken for 4×.
+        The last picture tells by how much the graph enlarges; before there is one, an upscaler is taken
+        for 4×.
         """
         width, height = run.settings.get("width"), run.settings.get("height")
         if not isinstance(width, int) or not isinstance(height, int):

@@ -1,6 +1,7 @@
 """The session: the document and the pictures of last time, kept without ever asking.
 
-Written in the background at most two seconds after a change, and at the end; each file whole or not at all. The
+Written in the background at most two seconds after a change, and at the end; each file whole or not at
+all. The
 document is its own file, byte for byte what a saved graph would be.
 """
 
@@ -104,7 +105,8 @@ class SessionKeeper(QObject):
 
     @Slot()
     def touch(self) -> None:
-        """Something changed: write it soon. The timer isn't started again, so that two seconds stay two seconds."""
+        """Something changed: write it soon. The timer isn't started again, so that two seconds stay two
+        seconds."""
         if not self._timer.isActive():
             self._timer.start()
 

@@ -1,6 +1,7 @@
 """Settings as typed data, kept as JSON in the configuration folder.
 
-A file that can't be understood is kept aside under another name, and the defaults are used; single values that are
+A file that can't be understood is kept aside under another name, and the defaults are used; single values
+that are
 out of range fall back to theirs, the rest is kept.
 """
 
@@ -51,7 +52,8 @@ class Settings(BaseModel):
 
 
 def load(path: Path) -> Settings:
-    """Read settings. Never fails: what is unreadable is moved aside, and a missing file gives the defaults."""
+    """Read settings. Never fails: what is unreadable is moved aside, and a missing file gives the
+    defaults."""
     try:
         with path.open("rb") as file:
             data: Any = json.loads(file.read(MAX_BYTES))
@@ -82,7 +84,8 @@ def _keep_aside(path: Path) -> None:
 
 
 class SettingsStore(QObject):
-    """The settings in use; ``changed`` after each change. ``path`` None keeps them in memory (read-only profile)."""
+    """The settings in use; ``changed`` after each change. ``path`` None keeps them in memory (read-only
+    profile)."""
 
     changed = Signal()
 
@@ -97,7 +100,8 @@ class SettingsStore(QObject):
         return self._settings
 
     def change(self, **values: Any) -> None:
-        """Change some and write them. A folder that can't be written to costs the memory of it, nothing else."""
+        """Change some and write them. A folder that can't be written to costs the memory of it, nothing
+        else."""
         settings = Settings.model_validate({**self._settings.model_dump(), **values})
         if settings == self._settings:
             return

@@ -90,7 +90,7 @@ class StatusBar(QFrame):
         self._note = ""
         self.refresh()
 
-    # --- what is shown -----------------------------------------------------------------------------------------------
+    # --- what is shown ---------------------------------------------------------------------------------
 
     def note(self, text: str) -> None:
         """A few words for a few seconds (“Copied”), when nothing runs."""

@@ -138,7 +138,7 @@ class CreateWorkspace(QWidget):
     def _moved(self, position: int, index: int) -> None:
         self._settings.change(form_width=min(max(position, 240), 800))
 
-    # --- pictures ----------------------------------------------------------------------------------------------------
+    # --- pictures --------------------------------------------------------------------------------------
 
     @property
     def current(self) -> Result | None:
@@ -178,7 +178,7 @@ class CreateWorkspace(QWidget):
             drag.setMimeData(mime_of([self.current]))
             drag.exec(Qt.DropAction.CopyAction)
 
-    # --- runs --------------------------------------------------------------------------------------------------------
+    # --- runs ------------------------------------------------------------------------------------------
 
     @Slot()
     def _run_changed(self) -> None:

@@ -1,6 +1,7 @@
 """The Create form: prompt, model, shape, quality, count and seed; the rest behind a remembered “More”.
 
-A view of the document's arguments: each edit is one undo command, and what others change is shown at once. What the
+A view of the document's arguments: each edit is one undo command, and what others change is shown at once.
+What the
 graph doesn't have is hidden, and a sentence says so.
 """
 
@@ -77,7 +78,7 @@ class CreateForm(QWidget):
         settings.changed.connect(self.refresh)
         self.refresh()
 
-    # --- the button --------------------------------------------------------------------------------------------------
+    # --- the button ------------------------------------------------------------------------------------
 
     def set_running(self, running: bool, waiting: int = 0) -> None:
         """Generate, or Cancel while a run is active."""
@@ -100,7 +101,7 @@ class CreateForm(QWidget):
     def _pressed(self) -> None:
         (self.cancel_requested if self._running else self.run_requested).emit()
 
-    # --- building ----------------------------------------------------------------------------------------------------
+    # --- building --------------------------------------------------------------------------------------
 
     @Slot()
     def refresh(self) -> None:
@@ -354,7 +355,7 @@ class CreateForm(QWidget):
         )
         row.set_resettable(value != default, tr("Back to {value}", value=plain))
 
-    # --- what the model says -----------------------------------------------------------------------------------------
+    # --- what the model says ---------------------------------------------------------------------------
 
     def _model_info(self) -> Any:
         return self._models.find(str(self._binding.value("model") or ""))
@@ -401,7 +402,7 @@ class CreateForm(QWidget):
         value = self._binding.value(name)
         return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
-    # --- acting ------------------------------------------------------------------------------------------------------
+    # --- acting ----------------------------------------------------------------------------------------
 
     @Slot(object)
     def choose_model(self, value: str) -> None:
@@ -458,7 +459,7 @@ class CreateForm(QWidget):
         opened = opened | {key} if expanded else opened - {key}
         self._settings.change(open_sections=tuple(sorted(opened)))
 
-    # --- from runs ---------------------------------------------------------------------------------------------------
+    # --- from runs -------------------------------------------------------------------------------------
 
     def show_drawn_seed(self, seed: int | None) -> None:
         """The seed of the last run, shown in grey while the dice is on; no edit."""

@@ -1,4 +1,5 @@
-"""What is known of the chosen model: a few sentences, example prompts, and the way to a model of one's own."""
+"""What is known of the chosen model: a few sentences, example prompts, and the way to a model of one's
+own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Settings: look, where pictures go, where models are, which device draws. Each takes effect at once or says when."""
+"""Settings: look, where pictures go, where models are, which device draws. Each takes effect at once or
+says when."""
 
 from __future__ import annotations
 

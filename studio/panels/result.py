@@ -126,7 +126,7 @@ class ResultPanel(QFrame):
         size, ratio = QSize(240, 120), self.devicePixelRatioF()
         self._art.setPixmap(icons.pixmap("art_empty", current_theme().tokens, "text2", size, ratio))
 
-    # --- what is shown -----------------------------------------------------------------------------------------------
+    # --- what is shown ---------------------------------------------------------------------------------
 
     @property
     def result(self) -> Result | None:

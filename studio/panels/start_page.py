@@ -90,7 +90,8 @@ class TemplateCard(QFrame):
         hover = self.underMouse()
         line = tokens.brass if active else tokens.text3 if hover else tokens.line
         self.setStyleSheet(
-            f"#card {{ background: {tokens.bg2 if hover else tokens.bg1}; border: {2 if active else 1}px solid {line};"
+            f"#card {{ background: {tokens.bg2 if hover else tokens.bg1};"
+            f" border: {2 if active else 1}px solid {line};"
             f" border-radius: 8px; }} #art {{ background: {tokens.bg0}; border-top-left-radius: 7px;"
             " border-top-right-radius: 7px; padding: 10px 0; }"
         )
@@ -123,7 +124,8 @@ class TemplateCard(QFrame):
 
 
 class StartPage(QScrollArea):
-    """``template_chosen`` carries a template's name, ``file_chosen`` a path, ``open_requested`` asks for one."""
+    """``template_chosen`` carries a template's name, ``file_chosen`` a path, ``open_requested`` asks for
+    one."""
 
     template_chosen = Signal(str)
     file_chosen = Signal(str)

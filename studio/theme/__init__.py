@@ -1,4 +1,5 @@
-"""Look: tokens (the only colours), palette, style and style sheet made from them, icons that recolour themselves.
+"""Look: tokens (the only colours), palette, style and style sheet made from them, icons that recolour
+themselves.
 
 Widgets ask :func:`current_theme` for colours, fonts and icons, and repaint on its ``changed`` signal.
 """

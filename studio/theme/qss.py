@@ -48,13 +48,16 @@ QPushButton:pressed { background: $bg3; border-color: $text2; }
 QPushButton:checked { background: $bg3; border-color: $brass; }
 QPushButton:focus { border: 2px solid $brass; padding: 0 11px; min-height: ${control_focus}px; }
 QPushButton:disabled { color: $text3; background: $bg1; }
-QPushButton[role="primary"] { background: $brass; color: $on_brass; border: 1px solid $brass; font-weight: 600;
+QPushButton[role="primary"] { background: $brass; color: $on_brass; border: 1px solid $brass; font-weight:
+600;
   min-height: ${primary}px; font-size: ${heading}px; }
 QPushButton[role="primary"]:hover { background: $brass_hover; border-color: $brass_hover; }
 QPushButton[role="primary"]:pressed { background: $brass_pressed; border-color: $brass_pressed; }
-QPushButton[role="primary"]:focus { border: 2px solid $text; padding: 0 11px; min-height: ${primary_focus}px; }
+QPushButton[role="primary"]:focus { border: 2px solid $text; padding: 0 11px; min-height:
+${primary_focus}px; }
 QPushButton[role="primary"]:disabled { background: $bg3; color: $text3; border-color: $bg3; }
-QPushButton[role="compact"] { background: $brass; color: $on_brass; border: 1px solid $brass; font-weight: 600;
+QPushButton[role="compact"] { background: $brass; color: $on_brass; border: 1px solid $brass; font-weight:
+600;
   min-height: ${chip}px; }
 QPushButton[role="compact"]:hover { background: $brass_hover; border-color: $brass_hover; }
 QPushButton[role="compact"]:focus { border: 2px solid $text; min-height: ${chip_focus}px; }
@@ -62,7 +65,8 @@ QPushButton[role="stop"] { background: $bg2; color: $text; border: 1px solid $br
   min-height: ${primary}px; font-size: ${heading}px; }
 QPushButton[role="stop"]:hover { background: $bg3; }
 QPushButton[role="stop"]:focus { border: 2px solid $brass; padding: 0 11px; min-height: ${primary_focus}px; }
-QPushButton[role="link"] { background: transparent; border: 1px solid transparent; color: $link; padding: 0 4px;
+QPushButton[role="link"] { background: transparent; border: 1px solid transparent; color: $link; padding: 0
+4px;
   min-height: 20px; text-align: left; }
 QPushButton[role="link"]:hover { text-decoration: underline; }
 QPushButton[role="link"]:focus { border: 2px solid $brass; padding: 0 3px; min-height: 18px; }
@@ -79,13 +83,17 @@ QPushButton[role="segment"] { background: $bg2; border: 1px solid $line; border-
   min-width: 28px; color: $text2; }
 QPushButton[role="segment"][place="middle"], QPushButton[role="segment"][place="last"] { margin-left: -1px; }
 QPushButton[role="segment"]:hover { background: $bg3; color: $text; }
-QPushButton[role="segment"]:checked { background: $bg3; color: $text; border-color: $brass; font-weight: 600; }
+QPushButton[role="segment"]:checked { background: $bg3; color: $text; border-color: $brass; font-weight:
+600; }
 QPushButton[role="segment"]:focus { border: 2px solid $brass; padding: 0 3px; }
 QPushButton[role="segment"]:disabled { color: $text3; }
-QPushButton[role="segment"][place="first"] { border-top-left-radius: ${radius}px; border-bottom-left-radius: ${radius}px; }
-QPushButton[role="segment"][place="last"] { border-top-right-radius: ${radius}px; border-bottom-right-radius: ${radius}px; }
+QPushButton[role="segment"][place="first"] { border-top-left-radius: ${radius}px;
+border-bottom-left-radius: ${radius}px; }
+QPushButton[role="segment"][place="last"] { border-top-right-radius: ${radius}px;
+border-bottom-right-radius: ${radius}px; }
 
-QToolButton { background: transparent; border: 1px solid transparent; border-radius: ${radius_field}px; padding: 3px; }
+QToolButton { background: transparent; border: 1px solid transparent; border-radius: ${radius_field}px;
+padding: 3px; }
 QToolButton:hover { background: $bg2; }
 QToolButton:pressed, QToolButton:checked { background: $bg3; }
 QToolButton:focus { border: 2px solid $brass; padding: 2px; }
@@ -111,7 +119,8 @@ QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QAbstractSpinBox { background: 
 QLineEdit, QComboBox { padding: 0 7px; min-height: ${control}px; }
 QPlainTextEdit, QTextEdit { padding: 4px 4px; }
 QLineEdit:hover, QComboBox:hover, QPlainTextEdit:hover { border-color: $text3; }
-QLineEdit:focus, QComboBox:focus, QComboBox:on { border: 2px solid $brass; padding: 0 6px; min-height: ${control_focus}px; }
+QLineEdit:focus, QComboBox:focus, QComboBox:on { border: 2px solid $brass; padding: 0 6px; min-height:
+${control_focus}px; }
 QPlainTextEdit:focus, QTextEdit:focus { border: 2px solid $brass; padding: 3px 3px; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QComboBox:disabled { color: $text3; background: $bg1; }
 QLineEdit:read-only { color: $text2; }
@@ -126,7 +135,8 @@ QComboBox QAbstractItemView::item:disabled { color: $text3; }
 
 QCheckBox { spacing: 8px; min-height: 24px; border: 2px solid transparent; border-radius: ${radius_field}px; }
 QCheckBox:focus { border-color: $brass; }
-QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $text3; border-radius: 3px; background: $bg2; }
+QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $text3; border-radius: 3px; background:
+$bg2; }
 QCheckBox::indicator:hover { border-color: $text2; }
 QCheckBox::indicator:checked { background: $brass; border-color: $brass; image: url("$check"); }
 QCheckBox::indicator:disabled { border-color: $line; background: $bg1; }
@@ -135,7 +145,8 @@ QSlider { min-height: 22px; border: 2px solid transparent; border-radius: ${radi
 QSlider:focus { border-color: $brass; }
 QSlider::groove:horizontal { height: 4px; background: $bg3; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $brass; border-radius: 2px; }
-QSlider::handle:horizontal { width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; background: $text; }
+QSlider::handle:horizontal { width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; background:
+$text; }
 QSlider::handle:horizontal:disabled, QSlider::sub-page:horizontal:disabled { background: $text3; }
 
 QMenuBar { background: $bg1; padding: 2px 8px; }
@@ -163,7 +174,8 @@ QListView, QTreeView, QTableView { background: transparent; border: none; outlin
 QListView::item, QTreeView::item { border-radius: ${radius_field}px; }
 QListView[role="boxed"] { background: $bg2; border: 1px solid $line; border-radius: ${radius_field}px; }
 QTreeView::item { min-height: ${chip}px; }
-QHeaderView::section { background: $bg1; color: $text2; border: none; border-bottom: 1px solid $line; padding: 4px 6px; }
+QHeaderView::section { background: $bg1; color: $text2; border: none; border-bottom: 1px solid $line;
+padding: 4px 6px; }
 
 QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
 QTabWidget::pane { border: none; }
@@ -181,7 +193,8 @@ QMainWindow::separator:hover { background: $brass; }
 
 
 def _picture(name: str, tokens: Tokens, role: str) -> str:
-    """The path of a recoloured icon: a style sheet can only name files. Kept in the cache, made when it is missing."""
+    """The path of a recoloured icon: a style sheet can only name files. Kept in the cache, made when it is
+    missing."""
     from pipelines.paths import cache_dir
     from studio.theme.icons import recolour, source
 

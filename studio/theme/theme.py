@@ -27,7 +27,8 @@ _SIZES: dict[FontRole, int] = {
 
 
 class Theme(QObject):
-    """Tokens, fonts and icons in use. ``changed`` is sent after a switch; ask :func:`current_theme` for the object."""
+    """Tokens, fonts and icons in use. ``changed`` is sent after a switch; ask :func:`current_theme` for
+    the object."""
 
     changed = Signal()
 
@@ -43,7 +44,7 @@ class Theme(QObject):
         self._family = app.font().family()
         app.styleHints().colorSchemeChanged.connect(self._follow_system)
 
-    # --- choosing ----------------------------------------------------------------------------------------------------
+    # --- choosing --------------------------------------------------------------------------------------
 
     def apply(
         self, mode: Mode, *, high_contrast: bool = False, scale: float = 1.0, reduced_motion: bool = False
@@ -75,7 +76,7 @@ class Theme(QObject):
         self._app.setStyleSheet(style_sheet(self.tokens, self.scale))
         self.changed.emit()
 
-    # --- asking ------------------------------------------------------------------------------------------------------
+    # --- asking ----------------------------------------------------------------------------------------
 
     @property
     def dark(self) -> bool:
@@ -103,7 +104,8 @@ class Theme(QObject):
         return font
 
     def icon(self, name: str, role: str = "text2", on_role: str = "") -> QIcon:
-        """An icon of ``resources/icons`` in the colour of a token; it follows the theme. ``on_role`` when checked."""
+        """An icon of ``resources/icons`` in the colour of a token; it follows the theme. ``on_role`` when
+        checked."""
         return QIcon(icons.SvgIconEngine(name, role, lambda: self.tokens, on_role))
 
     def pixmap(self, name: str, size: int, role: str = "text2", ratio: float = 1.0) -> QPixmap:

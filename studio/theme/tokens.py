@@ -84,7 +84,7 @@ def scheme(dark: bool, high_contrast: bool) -> Tokens:
     return SCHEMES[("dark" if dark else "light") + ("-contrast" if high_contrast else "")]
 
 
-# --- sizes (logical pixels at text scale 1) and time -----------------------------------------------------------------
+# --- sizes (logical pixels at text scale 1) and time ---------------------------------------------------
 
 FONT_LABEL: Final = 11
 FONT_BODY: Final = 13
@@ -108,7 +108,7 @@ ICON: Final = 20
 MOTION_MS: Final = 120
 
 
-# --- contrast --------------------------------------------------------------------------------------------------------
+# --- contrast ------------------------------------------------------------------------------------------
 
 
 def luminance(colour: str) -> float:

@@ -32,7 +32,8 @@ def evaluate(text: str) -> int | float:
     """The value of an expression.
 
     Raises:
-        NotArithmetic: not in the grammar, longer than :data:`MAX_LENGTH`, nested deeper than :data:`MAX_DEPTH`, a
+        NotArithmetic: not in the grammar, longer than :data:`MAX_LENGTH`, nested deeper than
+        :data:`MAX_DEPTH`, a
             division by zero, or a value that is not finite or beyond :data:`MAX_MAGNITUDE`.
     """
     if len(text) > MAX_LENGTH:

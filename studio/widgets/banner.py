@@ -30,7 +30,8 @@ _ICONS = {
 
 
 class Banner(QFrame):
-    """One message. ``diagnostics_requested`` carries the details; ``closed`` is sent when the user closes it."""
+    """One message. ``diagnostics_requested`` carries the details; ``closed`` is sent when the user closes
+    it."""
 
     diagnostics_requested = Signal(str)
     closed = Signal()

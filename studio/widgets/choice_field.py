@@ -82,7 +82,8 @@ class ChoiceField(QComboBox):
 
 
 class NoWheel(QObject):
-    """Event filter for sliders in scrolled forms: the wheel scrolls the form unless the slider has the focus."""
+    """Event filter for sliders in scrolled forms: the wheel scrolls the form unless the slider has the
+    focus."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():

@@ -1,4 +1,5 @@
-"""A labelled field: label, origin ("from the model"), lock, reset to default, and a line for a hint or an error."""
+"""A labelled field: label, origin ("from the model"), lock, reset to default, and a line for a hint or an
+error."""
 
 from __future__ import annotations
 
@@ -100,7 +101,7 @@ class FieldRow(QWidget):
         layout.addWidget(self.field)
         layout.addLayout(bottom)
 
-    # --- state -------------------------------------------------------------------------------------------------------
+    # --- state -----------------------------------------------------------------------------------------
 
     def set_origin(self, text: str) -> None:
         """Where the value comes from, in a few words (“from the model”)."""
@@ -136,7 +137,8 @@ class FieldRow(QWidget):
             widget.setToolTip(text)
 
     def show_message(self, text: str, severity: str = "error", *, lasting: bool = True) -> None:
-        """A line below the field: ``error``, ``warning`` or ``info``; gone after a while unless ``lasting``."""
+        """A line below the field: ``error``, ``warning`` or ``info``; gone after a while unless
+        ``lasting``."""
         icons = {"error": ("error", "bad"), "warning": ("warning", "warn"), "info": ("info", "text2")}
         name, role = icons[severity]
         self._icon.setPixmap(current_theme().pixmap(name, 14, role, self.devicePixelRatioF()))

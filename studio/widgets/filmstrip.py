@@ -65,7 +65,8 @@ def _cover(image: QImage) -> QRectF:
 
 
 class Filmstrip(QListView):
-    """One row of tiles. ``result_selected`` carries the row, whoever selected it; ``menu_requested`` the place."""
+    """One row of tiles. ``result_selected`` carries the row, whoever selected it; ``menu_requested`` the
+    place."""
 
     result_selected = Signal(int)
     menu_requested = Signal(object)

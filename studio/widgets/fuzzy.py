@@ -11,7 +11,8 @@ T = TypeVar("T")
 def score(query: str, text: str) -> float | None:
     """How well ``query`` matches ``text``; ``None`` if its letters aren't all there in order.
 
-    Each letter counts 1, at the start of a word 4 more, right behind the letter before it 3 more; letters skipped
+    Each letter counts 1, at the start of a word 4 more, right behind the letter before it 3 more; letters
+    skipped
     cost a little. Words of the query may come in any order.
     """
     total = 0.0

@@ -1,6 +1,7 @@
 """The picture on its ground: zoom to the cursor, pan, fit, 100 %, and the live preview while it forms.
 
-Large pictures are halved several times in a worker thread; painting takes the smallest one that is large enough, so a
+Large pictures are halved several times in a worker thread; painting takes the smallest one that is large
+enough, so a
 repaint costs what the view has pixels, not what the picture has.
 """
 
@@ -57,7 +58,7 @@ class ImageView(QWidget):
         self._pressed: QPointF | None = None
         current_theme().changed.connect(self.update)
 
-    # --- what is shown -----------------------------------------------------------------------------------------------
+    # --- what is shown ---------------------------------------------------------------------------------
 
     @property
     def image(self) -> QImage | None:
@@ -86,7 +87,8 @@ class ImageView(QWidget):
             self.update()
 
     def set_preview(self, image: QImage, nominal: QSize) -> None:
-        """Show a picture that is still forming, in the place the finished one (of size ``nominal``) will have."""
+        """Show a picture that is still forming, in the place the finished one (of size ``nominal``) will
+        have."""
         if nominal != self._size():
             self._fit = True
         self._preview, self._nominal = image, nominal
@@ -103,7 +105,7 @@ class ImageView(QWidget):
             return self._nominal
         return self._image.size() if self._image is not None else QSize()
 
-    # --- zoom --------------------------------------------------------------------------------------------------------
+    # --- zoom ------------------------------------------------------------------------------------------
 
     @property
     def scale(self) -> float:
@@ -187,7 +189,7 @@ class ImageView(QWidget):
         rect = self.picture_rect()
         return rect.width() > self.width() or rect.height() > self.height()
 
-    # --- painting ----------------------------------------------------------------------------------------------------
+    # --- painting --------------------------------------------------------------------------------------
 
     def _source(self) -> QImage | None:
         if self._preview is not None:
@@ -218,7 +220,7 @@ class ImageView(QWidget):
         super().resizeEvent(event)
         self._refit()
 
-    # --- pointer and keys --------------------------------------------------------------------------------------------
+    # --- pointer and keys ------------------------------------------------------------------------------
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         notches = event.angleDelta().y() / 120

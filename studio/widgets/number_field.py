@@ -28,7 +28,8 @@ def written(value: int | float, decimals: int = 6) -> str:
 class NumberField(QLineEdit):
     """``value_changed`` carries the new number (an ``object``: an int may have 64 bits).
 
-    A value out of range becomes the nearest in range, a text that is no number the value before; ``noticed`` says so.
+    A value out of range becomes the nearest in range, a text that is no number the value before;
+    ``noticed`` says so.
     """
 
     value_changed = Signal(object)
@@ -55,7 +56,7 @@ class NumberField(QLineEdit):
         self.set_value(value)
         self.editingFinished.connect(self._commit)
 
-    # --- value -------------------------------------------------------------------------------------------------------
+    # --- value -----------------------------------------------------------------------------------------
 
     def value(self) -> int | float:
         """The last number that was accepted."""
@@ -117,7 +118,7 @@ class NumberField(QLineEdit):
             number = round(number, 6)
         self._offer(self._within(number))
 
-    # --- keys and pointer --------------------------------------------------------------------------------------------
+    # --- keys and pointer ------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         notches = {
@@ -148,7 +149,7 @@ class NumberField(QLineEdit):
             return
         super().mousePressEvent(event)
 
-    # --- look --------------------------------------------------------------------------------------------------------
+    # --- look ------------------------------------------------------------------------------------------
 
     def _arrange(self) -> None:
         unit = self.fontMetrics().horizontalAdvance(self._unit) + 6 if self._unit else 0

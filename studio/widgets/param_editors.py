@@ -219,8 +219,12 @@ class TextEditor(ParamEditor):
             self.field.value_changed.connect(self.value_changed)
         else:
             self.field = QLineEdit()
-            self.field.textEdited.connect(self.value_changed)
+            self.field.textEdited.connect(self._typed)
         self._add(self.field, 1)
+
+    @Slot(str)
+    def _typed(self, text: str) -> None:
+        self.value_changed.emit(text)
 
     def value(self) -> str:
         return self.field.value() if isinstance(self.field, PromptEditor) else self.field.text()
@@ -339,7 +343,8 @@ class JsonEditor(ParamEditor):
 
 
 def editor_for(param: ParamSchema, choices: Choices = (), parent: QWidget | None = None) -> ParamEditor:
-    """The editor that fits ``param``. ``choices`` are ``(value, title)`` of its dynamic list, as far as it is known."""
+    """The editor that fits ``param``. ``choices`` are ``(value, title)`` of its dynamic list, as far as it
+    is known."""
     if param.dynamic_choices.startswith("models:") or param.widget == "model":
         return ModelEditor(param, choices, parent)
     if param.type == types.Choice or choices:
@@ -367,7 +372,8 @@ def param_of(port: Input) -> ParamSchema:
 
 
 def choice_title(value: str) -> str:
-    """A choice as it is read: samplers and schedules by the names people know, ``sgm_uniform`` as “SGM uniform”."""
+    """A choice as it is read: samplers and schedules by the names people know, ``sgm_uniform`` as “SGM
+    uniform”."""
     known = next((spec.title for spec in SAMPLERS.values() if spec.id.value == value), "")
     known = known or next((title for key, title in SCHEDULE_TITLES.items() if key.value == value), "")
     if known:
@@ -377,7 +383,8 @@ def choice_title(value: str) -> str:
 
 
 def ask_for_model(parent: QWidget) -> str:
-    """Ask for a model file or, if the user picks ``model_index.json``, its folder. Empty if the user cancelled."""
+    """Ask for a model file or, if the user picks ``model_index.json``, its folder. Empty if the user
+    cancelled."""
     title = tr("Use a model of my own: a .safetensors or .gguf file, or the model_index.json of a folder")
     kinds = tr("Models") + " (*.safetensors *.gguf model_index.json)"
     path = QFileDialog.getOpenFileName(parent, title, "", kinds)[0]

@@ -1,4 +1,5 @@
-"""Progress in twelve segments; unknown length is a segment that wanders (it stands still with reduced motion)."""
+"""Progress in twelve segments; unknown length is a segment that wanders (it stands still with reduced
+motion)."""
 
 from __future__ import annotations
 

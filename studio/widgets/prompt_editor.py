@@ -1,4 +1,5 @@
-"""Text of several lines that grows with what is typed. Undo belongs to the document, Ctrl+Enter to the command."""
+"""Text of several lines that grows with what is typed. Undo belongs to the document, Ctrl+Enter to the
+command."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ _OURS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
 
 class PromptEditor(QPlainTextEdit):
-    """Between ``rows`` and ``max_rows`` lines high. Tab leaves the field (the form works from the keyboard alone)."""
+    """Between ``rows`` and ``max_rows`` lines high. Tab leaves the field (the form works from the keyboard
+    alone)."""
 
     value_changed = Signal(object)
 
@@ -32,7 +34,8 @@ class PromptEditor(QPlainTextEdit):
         return self.toPlainText()
 
     def set_value(self, value: str) -> None:
-        """Show a text without telling anyone; the cursor keeps its place if the text is the same up to there."""
+        """Show a text without telling anyone; the cursor keeps its place if the text is the same up to
+        there."""
         if value == self.toPlainText():
             return
         position = min(self.textCursor().position(), len(value))
@@ -55,7 +58,9 @@ class PromptEditor(QPlainTextEdit):
     def _choose_wrapping(self, text: str) -> None:
         """Breaking lines at words takes Qt a second for a word of 100,000 letters; then break anywhere."""
         long = len(text) > LONG_WORD and max(map(len, text.split()), default=0) > LONG_WORD
-        mode = QTextOption.WrapMode.WrapAnywhere if long else QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
+        mode = (
+            QTextOption.WrapMode.WrapAnywhere if long else QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
+        )
         if mode != self.wordWrapMode():
             self.setWordWrapMode(mode)
 

@@ -17,7 +17,8 @@ SEED_END = 2**64
 class SeedField(QWidget):
     """``value()`` is a seed, or ``None`` while a new one is drawn for every run.
 
-    In the dice's state the field shows the seed of the last run in grey (:meth:`show_drawn`): looking at it is no edit.
+    In the dice's state the field shows the seed of the last run in grey (:meth:`show_drawn`): looking at
+    it is no edit.
     The lock keeps that seed. ``value_changed`` carries the seed or ``None``.
     """
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 
 class Segmented(QWidget):
-    """``value_changed`` carries the value chosen by the user. No value: nothing is chosen (a custom setting)."""
+    """``value_changed`` carries the value chosen by the user. No value: nothing is chosen (a custom
+    setting)."""
 
     value_changed = Signal(object)
 

@@ -48,8 +48,11 @@ STARTER = ModelInfo(
         "two green frogs on green grass",
         "a small house at night",
     ),
-    card="A small model made for Diptych. It knows animals, food and nature in an icon style, and no photographs.",
-    unavailable={"clip_skip": "Its text encoder is not CLIP.", "sampler:lcm": "It was not distilled for LCM."},
+    card="A small model made for Diptych. It knows animals, food and nature, and no photographs.",
+    unavailable={
+        "clip_skip": "Its text encoder is not CLIP.",
+        "sampler:lcm": "It was not distilled for LCM.",
+    },
 )
 OTHER = ModelInfo(
     kind="diffusion",
@@ -63,7 +66,9 @@ OTHER = ModelInfo(
     defaults={"steps": 25, "guidance_scale": 7.5, "guidance_rescale": 0.0, "width": 512, "height": 512},
     unavailable={"negative": "It draws without a negative prompt."},
 )
-LANGUAGE = ModelInfo(kind="language", id="smollm2", title="SmolLM2 135M", path="/models/smollm2", bytes=270_000_000)
+LANGUAGE = ModelInfo(
+    kind="language", id="smollm2", title="SmolLM2 135M", path="/models/smollm2", bytes=270_000_000
+)
 DEVICE = Device(
     device="cpu", name="2 processor cores", dtype="bf16", total_bytes=8_000_000_000, free_bytes=3_100_000_000
 )
@@ -183,7 +188,12 @@ class FakeBridge(QObject):
         self.node_warned.emit(NodeWarning(job=job, node=node, warning=data))
 
     def tell_saved(
-        self, job: str, seeds: tuple[int, ...] = (7,), status: str = "executed", hue: int = 20, prompt: str = ""
+        self,
+        job: str,
+        seeds: tuple[int, ...] = (7,),
+        status: str = "executed",
+        hue: int = 20,
+        prompt: str = "",
     ) -> list[str]:
         """The save node is done: its files are there. Gives their paths."""
         images = [picture(hue + 40 * index, 256) for index in range(len(seeds))]
@@ -197,18 +207,24 @@ class FakeBridge(QObject):
         )
         value: Any = paths if len(paths) > 1 else paths[0]
         outputs = {"path": ValueRef(type="Text", value=value), "image": shown}
-        self.node_finished.emit(NodeFinished(job=job, node="save", status=status, outputs=outputs, seconds=0.1))
+        self.node_finished.emit(
+            NodeFinished(job=job, node="save", status=status, outputs=outputs, seconds=0.1)
+        )
         return paths
 
     def tell_save_failed(self, job: str, error: DiptychError, seed: int = 7) -> None:
         """The save node could not write; the picture is in memory."""
-        shown = ValueRef(type="Image", images=(self.ref(picture(20, 256)),), infos=({"seed": seed},), sizes=((256, 256),))
+        shown = ValueRef(
+            type="Image", images=(self.ref(picture(20, 256)),), infos=({"seed": seed},), sizes=((256, 256),)
+        )
         data = ErrorData(**error.info("Traceback").at("save").to_json())
         self.node_finished.emit(
             NodeFinished(job=job, node="save", status="failed", outputs={"image": shown}, error=data)
         )
 
-    def tell_finished(self, job: str, status: str = "finished", *errors: DiptychError, node: str = "draw") -> None:
+    def tell_finished(
+        self, job: str, status: str = "finished", *errors: DiptychError, node: str = "draw"
+    ) -> None:
         graph = dict(self.submitted)[job]
         states = dict.fromkeys(graph.nodes, "executed")
         data = tuple(ErrorData(**error.info("Traceback").at(node).to_json()) for error in errors)

@@ -22,10 +22,13 @@ from tests.helpers.studio_fakes import FakeBridge
 
 @pytest.fixture
 def open_studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., tuple[StudioApp, FakeBridge]]]:
-    """``open_studio(graph=…, session=…, **settings)`` gives a studio and its bridge; all are closed afterwards."""
+    """``open_studio(graph=…, session=…, **settings)`` gives a studio and its bridge; all are closed
+    afterwards."""
     opened: list[StudioApp] = []
 
-    def make(graph: Graph | None = None, session: Path | None = None, **values: Any) -> tuple[StudioApp, FakeBridge]:
+    def make(
+        graph: Graph | None = None, session: Path | None = None, **values: Any
+    ) -> tuple[StudioApp, FakeBridge]:
         bridge = FakeBridge(tmp_path / "pictures")
         settings = SettingsStore(None)
         settings.change(**{"theme": "dark", "reduced_motion": True, **values})

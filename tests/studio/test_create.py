@@ -297,13 +297,15 @@ def test_an_error_is_shown_with_reason_remedy_and_diagnostics(desk: Desk) -> Non
     assert banner.heading.text() == "The model lost is not on this computer."
     assert "Choose another model" in banner.body.text()
     assert "lost" in desk.row("model").message.text()
-    details, copy = (button for button in banner.buttons() if button.text() in ("Details", "Copy diagnostics"))
+    details, copy = (
+        button for button in banner.buttons() if button.text() in ("Details", "Copy diagnostics")
+    )
     details.click()
     assert banner.details.toPlainText() == "Traceback"
     copy.click()
     assert "The model lost" in QApplication.clipboard().text()
     assert "Python" in QApplication.clipboard().text()
-    assert not desk.generate() == job
+    assert desk.generate() != job
     assert not banner.isVisible()
 
 

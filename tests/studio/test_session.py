@@ -58,7 +58,9 @@ def test_a_change_is_kept_within_two_seconds(qtbot: QtBot, tmp_path: Path) -> No
     assert keeper.error is None
 
 
-def test_an_edit_that_was_not_saved_to_its_file_is_kept_in_the_session(open_studio: Open, tmp_path: Path) -> None:
+def test_an_edit_that_was_not_saved_to_its_file_is_kept_in_the_session(
+    open_studio: Open, tmp_path: Path
+) -> None:
     path = tmp_path / "mine.json"
     path.write_bytes(template().dumps())
     folder = tmp_path / "session"

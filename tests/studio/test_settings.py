@@ -1,4 +1,5 @@
-"""Settings survive: a broken file is kept aside, a bad value falls back alone, writing is whole or not at all."""
+"""Settings survive: a broken file is kept aside, a bad value falls back alone, writing is whole or not at
+all."""
 
 from __future__ import annotations
 

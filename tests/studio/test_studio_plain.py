@@ -66,7 +66,9 @@ def test_progress_counts_all_pictures() -> None:
     assert fraction_of(_progress(total=0)) is None
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (59, "59 s"), (125, "2 min 5 s"), (4200, "1 h 10 min")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (59, "59 s"), (125, "2 min 5 s"), (4200, "1 h 10 min")]
+)
 def test_durations(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 

@@ -1,4 +1,5 @@
-"""What the start may cost: no library of the engine's is imported, and the window reports when it is there."""
+"""What the start may cost: no library of the engine's is imported, and the window reports when it is
+there."""
 
 from __future__ import annotations
 

@@ -26,7 +26,11 @@ def drop(studio: StudioApp, path: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
     event = QDropEvent(
-        QPointF(600, 400), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        QPointF(600, 400),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
     )
     studio.window.dropEvent(event)
 
@@ -139,7 +143,9 @@ def test_a_dropped_graph_opens_and_does_not_run(open_studio: Open, tmp_path: Pat
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"format": 1, "nodes": {"a": NaN}}', b"[" * 100_000, b""])
-def test_a_broken_graph_is_explained_and_nothing_is_lost(open_studio: Open, tmp_path: Path, content: bytes) -> None:
+def test_a_broken_graph_is_explained_and_nothing_is_lost(
+    open_studio: Open, tmp_path: Path, content: bytes
+) -> None:
     studio, _ = open_studio(template())
     path = tmp_path / "broken.json"
     path.write_bytes(content)
@@ -163,7 +169,9 @@ def test_a_dropped_picture_opens_its_graph(
     assert studio.parts.results.results[-1].path == str(path)
 
 
-def test_a_foreign_picture_joins_the_strip_with_a_word(open_studio: Open, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_foreign_picture_joins_the_strip_with_a_word(
+    open_studio: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
     studio, _ = open_studio(template())
     studio.window.show_workspace("create")
     path = tmp_path / "photo.png"
@@ -216,7 +224,9 @@ def test_a_lost_engine_is_explained_and_the_work_is_there(open_studio: Open) -> 
 
 def test_a_card_that_is_not_used_is_a_banner_with_the_remedy(open_studio: Open) -> None:
     studio, bridge = open_studio(template())
-    problem = ErrorData(code="X", what="A graphics card is not used.", why="The driver is missing.", remedy="Install it.")
+    problem = ErrorData(
+        code="X", what="A graphics card is not used.", why="The driver is missing.", remedy="Install it."
+    )
     bridge.device_changed.emit(DEVICE.model_copy(update={"problem": problem}))
     banner = studio.window.banner
     assert (banner.heading.text(), banner.severity) == ("A graphics card is not used.", "warning")
