@@ -1,4 +1,5 @@
-"""The window measuring itself: ``python -m studio.bench start|generate`` prints one JSON object (see ``diptych bench``)."""
+"""The window measuring itself: ``python -m studio.bench start|generate`` prints one JSON object (see
+``diptych bench``)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import time
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 from pipelines.bench.report import resident_bytes
-from studio.app import StudioApp, apply_theme, application, make_parts
+from studio.app import StudioApp, application, make_parts
+from studio.main_window import apply_theme
 from studio.session import session_dir
 from studio.settings import SettingsStore, default_path
 

@@ -6,9 +6,7 @@ and after, undo swaps them, and the fine signals come from comparing records by 
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,18 +15,16 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from pipelines.errors import FileMissing, GraphNotSaved, GraphUnreadable
+from pipelines.errors import GraphNotSaved
 from pipelines.files import atomic_write
 from pipelines.graph import jsontext
 from pipelines.graph.document import MODES, Graph, Link, NodeRecord
 from pipelines.graph.registry import Registry, builtin
+from pipelines.graph.storage import file_bytes, read_bytes, read_file
 from studio import graph_edits
 
 MERGE_SECONDS = 2.0
 """Edits with the same merge key become one undo step if they follow each other this quickly."""
-MAX_BYTES = 64 * 2**20
-"""A larger file is not a graph."""
-GRAPH_ENTRY = "graph.json"
 
 
 class Edit(QUndoCommand):
@@ -81,7 +77,7 @@ class GraphDocument(QObject):
         self._registry = registry
         self._path: Path | None = None
         self._name = ""
-        self._assets: dict[str, bytes] = {}
+        self._assets: Mapping[str, bytes] = {}
         self._macro: list[str] = []
         self._macro_start: Graph | None = None
         self.undo_stack = QUndoStack(self)
@@ -267,20 +263,12 @@ class GraphDocument(QObject):
         Raises:
             FileMissing, GraphUnreadable, GraphFromTheFuture: the document stays as it was.
         """
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise GraphUnreadable(name=path.name, reason=self.tr("It is too large to be a graph."))
-            data = path.read_bytes()
-        except FileNotFoundError as error:
-            raise FileMissing(path=str(path)) from error
-        except OSError as error:
-            raise GraphUnreadable(name=path.name, reason=error.strerror or str(error)) from error
-        graph, assets = _read(data, path.name)
+        graph, assets = read_file(path)
         self._reset(graph, path, "", assets)
 
     def load_bytes(self, data: bytes, name: str) -> None:
         """Open a document that has no file of its own (a template, the graph inside a picture)."""
-        graph, assets = _read(data, name)
+        graph, assets = read_bytes(data, name)
         self._reset(graph, None, name, assets)
 
     def save(self, path: Path | None = None) -> None:
@@ -293,9 +281,7 @@ class GraphDocument(QObject):
         goal = path or self._path
         if goal is None:
             raise ValueError("a document without a file needs a path")
-        data = self._graph.dumps()
-        whole = _zipped(data, self._assets) if goal.suffix.lower() == ".diptych" else data
-        atomic_write(goal, whole, failure=GraphNotSaved)
+        atomic_write(goal, file_bytes(self._graph, self._assets, goal.suffix), failure=GraphNotSaved)
         self.undo_stack.setClean()
         if goal != self._path:
             self._path = goal
@@ -356,7 +342,7 @@ class GraphDocument(QObject):
         ):
             self.links_changed.emit()
 
-    def _reset(self, graph: Graph, path: Path | None, name: str, assets: dict[str, bytes]) -> None:
+    def _reset(self, graph: Graph, path: Path | None, name: str, assets: Mapping[str, bytes]) -> None:
         moved = path != self._path
         self._graph, self._path, self._name, self._assets = graph, path, name, assets
         self.undo_stack.clear()
@@ -364,26 +350,3 @@ class GraphDocument(QObject):
             self.path_changed.emit()
         self.replaced.emit()
         self.changed.emit()
-
-
-def _read(data: bytes, name: str) -> tuple[Graph, dict[str, bytes]]:
-    """A graph and the files that came with it (none for bare JSON)."""
-    if not data.startswith(b"PK\x03\x04"):
-        return Graph.loads(data, name), {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > 4 * MAX_BYTES:
-                raise GraphUnreadable(name=name, reason="It unpacks to more than a graph can hold.")
-            entries = {entry: archive.read(entry) for entry in archive.namelist() if not entry.endswith("/")}
-        return Graph.loads(entries.pop(GRAPH_ENTRY), name), entries
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise GraphUnreadable(name=name, reason="It is damaged, or there is no graph in it.") from error
-
-
-def _zipped(graph: bytes, assets: Mapping[str, bytes]) -> bytes:
-    """The bytes of a ``.diptych`` file; the same document gives the same bytes (no timestamps)."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted({GRAPH_ENTRY: graph, **assets}.items()):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()

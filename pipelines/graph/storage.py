@@ -5,17 +5,27 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipelines.errors import FileMissing, GraphUnreadable
 from pipelines.graph.document import Graph
 
 GRAPH_NAME: Final = "graph.json"
-ASSETS: Final = "assets/"
 MAX_GRAPH: Final = 256 * 2**20
-"""Largest graph text in bytes that is read."""
+"""Largest file in bytes that is read as a document."""
+MAX_UNPACKED: Final = 4 * MAX_GRAPH
+"""Most bytes an archive may unpack to."""
+ARCHIVE_SUFFIX: Final = ".diptych"
 PICTURES: Final = (".png", ".webp", ".jpg", ".jpeg")
+
+
+class Stored(NamedTuple):
+    """What a file holds: the graph, and the files that came with it by name."""
+
+    graph: Graph
+    assets: Mapping[str, bytes]
 
 
 def read_document(path: Path) -> Graph:
@@ -32,6 +42,11 @@ def read_document(path: Path) -> Graph:
         if graph is None:
             raise GraphUnreadable(name=path.name, reason="The picture holds no Diptych graph.")
         return graph
+    return read_file(path).graph
+
+
+def read_file(path: Path) -> Stored:
+    """A document and its assets from a JSON file or an archive. Raises as :func:`read_document`."""
     try:
         if path.stat().st_size > MAX_GRAPH:
             raise GraphUnreadable(name=path.name, reason=f"It is larger than {MAX_GRAPH // 2**20} MB.")
@@ -43,27 +58,29 @@ def read_document(path: Path) -> Graph:
     return read_bytes(data, path.name)
 
 
-def read_bytes(data: bytes, name: str) -> Graph:
-    """The graph in the bytes of a file (JSON or archive)."""
-    if data[:4] != b"PK\x03\x04":
-        return Graph.loads(data, name)
+def read_bytes(data: bytes, name: str) -> Stored:
+    """A document and its assets from the bytes of a JSON file or an archive."""
+    if not data.startswith(b"PK\x03\x04"):
+        return Stored(Graph.loads(data, name), {})
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            info = archive.getinfo(GRAPH_NAME)
-            if info.file_size > MAX_GRAPH:
-                raise GraphUnreadable(name=name, reason=f"Its graph is larger than {MAX_GRAPH // 2**20} MB.")
-            return Graph.loads(archive.read(info), name)
-    except KeyError as error:
-        raise GraphUnreadable(name=name, reason=f"There is no {GRAPH_NAME} in the archive.") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise GraphUnreadable(name=name, reason="The archive is damaged.") from error
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
+                raise GraphUnreadable(name=name, reason="It unpacks to more than a graph can hold.")
+            entries = {entry: archive.read(entry) for entry in archive.namelist() if not entry.endswith("/")}
+        return Stored(Graph.loads(entries.pop(GRAPH_NAME), name), entries)
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise GraphUnreadable(name=name, reason="It is damaged, or there is no graph in it.") from error
 
 
-def write_archive(graph: Graph, assets: dict[str, bytes] | None = None) -> bytes:
-    """A ``.diptych`` archive; without time stamps, so that equal documents are equal files."""
+def file_bytes(graph: Graph, assets: Mapping[str, bytes], suffix: str) -> bytes:
+    """What to write: an archive where ``suffix`` is ``.diptych``, else JSON alone.
+
+    An archive has no time stamps, so that equal documents are equal files.
+    """
+    if suffix.lower() != ARCHIVE_SUFFIX:
+        return graph.dumps()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in [(GRAPH_NAME, graph.dumps()), *sorted((assets or {}).items())]:
-            full = name if name == GRAPH_NAME else ASSETS + name
-            archive.writestr(zipfile.ZipInfo(full, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
+        for name, data in sorted({GRAPH_NAME: graph.dumps(), **assets}.items()):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
