@@ -1,5 +1,4 @@
-"""The window measuring itself: ``python -m studio.bench start|generate`` prints one JSON object (see
-``diptych bench``)."""
+"""The window measuring itself, for ``diptych bench``: ``python -m studio.bench start|generate`` prints JSON."""
 
 from __future__ import annotations
 

@@ -101,6 +101,9 @@ class Settings(Message):
     output_dir: str
     model_folders: tuple[str, ...] = ()
     cache_bytes: int = 512 * 2**20
+    """Results kept in memory."""
+    disk_cache_bytes: int = 0
+    """Results kept on disk too, for the next start; 0 keeps none."""
     preview: bool = True
 
 

@@ -37,12 +37,14 @@ from pipelines.engine.protocol import (
     RunWaiting,
     Saved,
     SaveImage,
+    Settings,
     Shutdown,
     Validate,
 )
 from pipelines.engine.refs import error_data
 from pipelines.errors import Cancelled, DiptychError, NothingToSave, describe
 from pipelines.graph.cache import Cache
+from pipelines.graph.disk_cache import DiskCache
 from pipelines.graph.document import Graph
 from pipelines.graph.node import Lane
 from pipelines.graph.plan import validate
@@ -80,7 +82,7 @@ class Engine:
         self._services = Services(
             registry=registry or builtin(),
             models=self._models,
-            cache=Cache(settings.cache_bytes),
+            cache=Cache(settings.cache_bytes, _disk_tier(settings)),
             lanes=self._lanes,
             device=self.device,
             cache_dir=Path(settings.cache_dir),
@@ -255,6 +257,13 @@ class Engine:
         versions = {library.__name__: library.__version__ for library in (torch, diffusers, transformers)}
         message = report(self.device(), torch, driver_version())
         self.emit(message.model_copy(update={"versions": {**message.versions, **versions}}))
+
+
+def _disk_tier(settings: Settings) -> DiskCache | None:
+    """The cache's second tier, if the user wants one."""
+    if not settings.disk_cache_bytes:
+        return None
+    return DiskCache(Path(settings.cache_dir) / "results", settings.disk_cache_bytes)
 
 
 class _JobLanes:

@@ -22,14 +22,21 @@ class Drive:
     """A client whose events land in a list."""
 
     def __init__(
-        self, folder: Path, host: HostFactory, registry: Registry | None = None, jobs: JobQueue | None = None
-    ):
+        self,
+        folder: Path,
+        host: HostFactory,
+        registry: Registry | None = None,
+        jobs: JobQueue | None = None,
+        **settings: Any,
+    ) -> None:
         self.folder = folder
         self.arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.events: list[Message] = []
-        settings = default_settings(output_dir=str(folder / "pictures"), cache_dir=str(folder / "cache"))
+        folders = {"output_dir": str(folder / "pictures"), "cache_dir": str(folder / "cache")}
         (folder / "pictures").mkdir(exist_ok=True)
-        self.client = EngineClient(settings, self.arrived.put, host, jobs, registry)
+        self.client = EngineClient(
+            default_settings(**folders, **settings), self.arrived.put, host, jobs, registry
+        )
 
     def start(self) -> Drive:
         self.client.start()

@@ -177,3 +177,13 @@ def test_cancelling_what_is_not_there_is_harmless(drive):
     drive.client.send(Cancel(job="nothing"))
     assert drive.run(numbers()).status == "finished"
     assert not drive.of(Failure)
+
+
+def test_results_on_disk_are_there_after_a_new_start(tmp_path):
+    slow = graph(a=("stub.slow", {"steps": 80}))
+    statuses = []
+    for _ in range(2):
+        drive = in_process(tmp_path, REGISTRY, disk_cache_bytes=2**20).start()
+        statuses.append(drive.run(slow).nodes["a"])
+        drive.client.close()
+    assert statuses == ["executed", "cached"]
