@@ -13,9 +13,13 @@ from tests.helpers.stub_nodes import REGISTRY, graph
 def test_only_empty_unlinked_seeds_are_drawn():
     numbers = count(100)
     made = graph(
-        a=("stub.seeded",), b=("stub.seeded", {"seed": 7}), c=("stub.seeded", {"seed": None}),
-        d=("stub.constant",), e=("stub.seeded", {}, {"seed": ("d", "value")}), f=("nobody.knows", {"seed": None}),
-    )  # fmt: skip
+        a=("stub.seeded",),
+        b=("stub.seeded", {"seed": 7}),
+        c=("stub.seeded", {"seed": None}),
+        d=("stub.constant",),
+        e=("stub.seeded", {}, {"seed": ("d", "value")}),
+        f=("nobody.knows", {"seed": None}),
+    )
     drawn = draw_seeds(made, REGISTRY, lambda: next(numbers))
     assert [drawn.nodes[node].params.get("seed") for node in "abcef"] == [100, 7, 101, None, None]
     assert made.nodes["a"].params == {}
