@@ -1,4 +1,5 @@
-"""What the plan of the house forbids: imports that reach back, sockets, pickles, evaluated text, hidden folders."""
+"""What the plan of the house forbids: imports that reach back, sockets, pickles, evaluated text, hidden
+folders."""
 
 from __future__ import annotations
 
@@ -83,9 +84,13 @@ def test_nothing_pickles_listens_or_evaluates():
                 and node.func.id in ("eval", "exec")
             ):
                 found.append(f"{path}:{node.lineno} {node.func.id}")
-            if isinstance(node, ast.keyword) and node.arg in ("trust_remote_code", "allow_pickle", "shell"):
-                if not (isinstance(node.value, ast.Constant) and node.value.value is False):
-                    found.append(f"{path}:{node.value.lineno} {node.arg}")
+            risky = isinstance(node, ast.keyword) and node.arg in (
+                "trust_remote_code",
+                "allow_pickle",
+                "shell",
+            )
+            if risky and not (isinstance(node.value, ast.Constant) and node.value.value is False):
+                found.append(f"{path}:{node.value.lineno} {node.arg}")
     assert not found
 
 

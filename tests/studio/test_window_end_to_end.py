@@ -1,4 +1,5 @@
-"""The real window with the real engine and the starter model: type, Generate, watch, find it saved, cancel."""
+"""The real window with the real engine and the starter model: type, Generate, watch, find it saved,
+cancel."""
 
 from __future__ import annotations
 
