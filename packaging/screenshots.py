@@ -134,8 +134,9 @@ def take(out: Path, theme: str) -> None:
         photographer.shoot(f"forming-{theme}")
         photographer.window.actions_.cancel()
         photographer.wait(lambda: photographer.studio.parts.tracker.current is None)
-        photographer.draw(*PROMPTS[0])
+        photographer.draw(PROMPTS[0][0], 12)
         photographer.window.show_workspace("graph")
+        photographer.window.graph.show_node("draw")
         photographer.shoot(f"graph-{theme}")
     finally:
         photographer.close()

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pipelines.errors import DiskFull, PathNotAllowed, SaveFailed
+from pipelines.errors import DiskFull, FolderUnusable, PathNotAllowed, SaveFailed
 
 MAX_NAME_BYTES: Final = 255
 """Longest file name, in bytes of UTF-8, that every file system in use takes."""
@@ -118,6 +118,20 @@ def bytes_text(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading. Never a pipe or a device: what comes out of these may have no end.
+
+    Raises:
+        OSError: the system's own, or one whose ``strerror`` says what it is instead of a file.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "It is a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "It is a pipe or a device, not a file", str(path))
+    return path.open("rb")
+
+
 def atomic_write(
     path: Path,
     data: bytes | str | Callable[[BinaryIO], None],
@@ -167,8 +181,19 @@ def save_error(
     """The error to show for what the system said while ``path`` was written (``needed`` bytes)."""
     if error.errno in _NO_SPACE:
         return DiskFull(path=str(path), needed=bytes_text(needed), free=bytes_text(_free_space(path.parent)))
-    reason = _REASONS.get(error.errno or 0) or f"{error.strerror or error}."
-    return failure(path=str(path), reason=reason)
+    return failure(path=str(path), reason=reason_of(error))
+
+
+def folder_error(error: OSError, folder: Path) -> FolderUnusable:
+    """The error to show for what the system said of a folder that Diptych keeps its own files in."""
+    return FolderUnusable(path=str(folder), reason=reason_of(error))
+
+
+def reason_of(error: OSError) -> str:
+    """What the system said, as a sentence for the user."""
+    if error.errno in _NO_SPACE:
+        return "The disk is full."
+    return _REASONS.get(error.errno or 0) or f"{error.strerror or error}."
 
 
 def unique_path(path: Path) -> Path:

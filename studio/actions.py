@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QMimeData, QObject, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog
 
@@ -238,11 +238,11 @@ class Actions(QObject):
 
     def paste_picture(self) -> None:
         """A picture or file from the clipboard: into the filmstrip, and as a node if the graph is shown."""
-        data = QGuiApplication.clipboard().mimeData()
-        files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
+        data: QMimeData | None = QGuiApplication.clipboard().mimeData()  # an empty clipboard has none
+        files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()] if data is not None else []
         if files:
             self.open_path(files[0])
-        elif data.hasImage():
+        elif data is not None and data.hasImage():
             image = QGuiApplication.clipboard().image()
             in_background(
                 self, lambda: picture_files.keep_pasted(image), self._pasted, self._window.show_error

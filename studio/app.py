@@ -18,7 +18,7 @@ from pipelines import paths
 from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
 from pipelines.graph.document import Graph
-from studio import session
+from studio import picture_files, session
 from studio.document import GraphDocument
 from studio.main_window import MainWindow, apply_theme
 from studio.panels.dialog import Dialog
@@ -91,7 +91,8 @@ class StudioApp(QObject):
         self._closed = True
         QThreadPool.globalInstance().waitForDone(QUIT_POOL_MS)
         if self.keeper is not None:
-            self.keeper.write_now()
+            self.keeper.end()
+        picture_files.leave_clipboard()
         self.parts.bridge.close()
 
 

@@ -1,4 +1,4 @@
-"""The window measuring itself, for ``diptych bench``: ``python -m studio.bench start|generate`` prints JSON."""
+"""The window measuring itself for ``diptych bench``: ``python -m studio.bench start|generate`` prints JSON."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@ Actions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,6 @@ from PySide6.QtWidgets import (
 from pipelines.engine.protocol import Device, Lost, Models, Problems, Ready
 from pipelines.errors import ErrorInfo
 from studio.actions import Actions
-from studio.background import in_background
 from studio.commands import CommandTable, native
 from studio.panels.create import CreateWorkspace
 from studio.panels.dialog import ask
@@ -45,7 +45,7 @@ from studio.widgets.banner import Banner
 from studio.widgets.command_palette import CommandPalette, PaletteItem
 
 VALIDATE_MS = 300
-PART_MS = 60
+PART_MS = 20
 PANELS = ("inspector", "queue", "log")
 TABS = (("create", "view.create"), ("graph", "view.graph"))
 Button = tuple[str, Callable[[], object]]
@@ -65,6 +65,7 @@ class MainWindow(QMainWindow):
         self.graph: Any = None
         self._inspector: Any = None
         self._graph_commands = False
+        self._imports: Iterator[str] | None = None
         self._painted = False
         self._asked = ""
         self._problems: tuple[ErrorInfo, ...] = ()
@@ -281,19 +282,25 @@ class MainWindow(QMainWindow):
         self._show_title()
         self.commands.refresh()
 
+    @Slot()
     def prepare_soon(self) -> None:
-        """Make the canvas while nobody waits for it, in parts that never hold the window up: its modules are
-        imported by a worker thread, then canvas and inspector are made one after the other.
+        """Make the canvas while nobody waits for it, in parts too small to be felt: module by module (in this
+        thread: importing Qt classes in another one crashes), then canvas, commands and inspector.
         """
-        if self.graph is None:
-            in_background(
-                self, self.parts.import_graph, lambda _: self._prepare_in_parts(), self.log.write_error
-            )
+        if self.graph is None and self._imports is None:
+            self._imports = iter(self.parts.graph_modules())
+            self._prepare_next()
 
-    def _prepare_in_parts(self) -> None:
+    @Slot()
+    def _prepare_next(self) -> None:
+        name = next(self._imports, None) if self._imports is not None else None
+        if name is not None and self.graph is None:
+            importlib.import_module(name)
+            QTimer.singleShot(PART_MS, self, self._prepare_next)
+            return
         self._make_graph()
         QTimer.singleShot(PART_MS, self, self._make_graph_commands)
-        QTimer.singleShot(2 * PART_MS, self, self.prepare_graph)
+        QTimer.singleShot(3 * PART_MS, self, self.prepare_graph)
 
     @Slot()
     def prepare_graph(self) -> None:

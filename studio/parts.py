@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtWidgets import QWidget
@@ -33,8 +34,8 @@ class Parts:
     binding: Binding
     make_graph: Callable[[GraphDocument, Any], Any]
     make_inspector: Callable[[GraphDocument, Any], Any]
-    import_graph: Callable[[], object]
-    """Imports what ``make_graph`` and ``make_inspector`` need; for a worker thread."""
+    graph_modules: Callable[[], list[str]]
+    """What ``make_graph`` and ``make_inspector`` import."""
     read_only: bool = False
 
 
@@ -59,14 +60,20 @@ def assemble(
         Binding(document, document),
         make_graph or _graph_workspace,
         make_inspector or _inspector,
-        _import_graph,
+        graph_modules,
         read_only,
     )
 
 
-def _import_graph() -> None:
-    importlib.import_module("studio.canvas.workspace")
-    importlib.import_module("studio.panels.inspector")
+def graph_modules() -> list[str]:
+    """The modules behind the canvas and its inspector, to be imported one by one."""
+    import studio.canvas
+
+    folder = Path(studio.canvas.__path__[0])
+    parts = [(folder, "studio.canvas.")]
+    parts += [(item, f"studio.canvas.{item.name}.") for item in sorted(folder.iterdir()) if item.is_dir()]
+    names = [module.name for path, prefix in parts for module in pkgutil.iter_modules([str(path)], prefix)]
+    return [*names, "studio.panels.inspector"]
 
 
 def _graph_workspace(document: GraphDocument, bridge: Any) -> QWidget:

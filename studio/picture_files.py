@@ -7,7 +7,7 @@ from pathlib import Path
 
 from blake3 import blake3
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QUrl
-from PySide6.QtGui import QDesktopServices, QImage
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 
 from pipelines import paths
 from pipelines.errors import FileMissing, SaveFailed
@@ -15,6 +15,8 @@ from pipelines.files import atomic_write
 from pipelines.graph.document import Graph
 from studio.results import Result, read_image
 
+OURS = "application/x-diptych-picture"
+"""Marks what we put on the clipboard."""
 SUFFIXES = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPG", ".jpeg": "JPG"}
 
 
@@ -78,10 +80,22 @@ def to_bin(path: str) -> None:
 def clipboard_data(result: Result, image: QImage) -> QMimeData:
     """A picture for the clipboard: pixels for editors, the file for file managers. Main thread."""
     data = QMimeData()
+    data.setData(OURS, QByteArray(b"1"))
     data.setImageData(image)
     if result.path:
         data.setUrls([QUrl.fromLocalFile(result.path)])
     return data
+
+
+def leave_clipboard() -> None:
+    """Before the end: leave the picture on the clipboard, but no object of ours behind it.
+
+    Qt takes clipboard data made in Python apart after Python has ended, and crashes then. Main thread.
+    """
+    clipboard = QGuiApplication.clipboard()
+    data: QMimeData | None = clipboard.mimeData()  # an empty clipboard has none
+    if data is not None and data.hasFormat(OURS):
+        clipboard.setImage(clipboard.image())
 
 
 def show_in_folder(path: str) -> None:

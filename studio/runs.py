@@ -190,7 +190,7 @@ class RunTracker(QObject):
     def _started(self, event: RunStarted) -> None:
         run = self._runs.get(event.job)
         if run is None:
-            # queued by the session before this one: what it draws is shown, what it was made with is not known
+            # queued by the session before this one: what it draws is shown, but not what it was made with
             run = self._runs[event.job] = RunRecord(event.job, "", Graph(), {})
         run.state, run.submitted = "running", time.monotonic()
         self.changed.emit()

@@ -100,6 +100,7 @@ class SessionKeeper(QObject):
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self._write_soon)
         self.error: ErrorInfo | None = None
+        self._ended = False
         for signal in (document.changed, results.rowsInserted, results.rowsRemoved, results.dataChanged):
             signal.connect(self.touch)
 
@@ -107,7 +108,7 @@ class SessionKeeper(QObject):
     def touch(self) -> None:
         """Something changed: write it soon. The timer isn't started again, so that two seconds stay two
         seconds."""
-        if not self._timer.isActive():
+        if not self._ended and not self._timer.isActive():
             self._timer.start()
 
     @Slot()
@@ -120,6 +121,11 @@ class SessionKeeper(QObject):
 
     def _not_written(self, error: ErrorInfo) -> None:
         self.error = error
+
+    def end(self) -> None:
+        """Write it for the last time."""
+        self._ended = True
+        self.write_now()
 
     def write_now(self) -> None:
         """Write it before returning (at the end). An unwritable folder is no reason not to end."""

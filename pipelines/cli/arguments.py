@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import paths
-from pipelines.errors import DiptychError, FileMissing, WrongUse
+from pipelines.errors import DiptychError, FileMissing, GraphUnreadable, WrongUse
 from pipelines.graph import jsontext, types
 from pipelines.graph.document import Graph
 from pipelines.graph.node import Input
@@ -25,18 +25,20 @@ def load_graph(path: str) -> Graph:
         FileMissing, GraphUnreadable, GraphFromTheFuture.
     """
     file = Path(path)
-    if not file.is_file():
+    if not file.exists():
         raise FileMissing(path=path)
+    if not file.is_file():
+        raise GraphUnreadable(name=path, reason="It is not a file.")
     return read_document(file)
 
 
 def parse_size(text: str) -> tuple[int, int]:
     """``512x768`` or ``512`` as (width, height). Raises :class:`WrongUse`."""
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) <= 2 and all(part.strip().isdigit() for part in parts):
+    if len(parts) <= 2 and all(part.strip().isdecimal() and len(part) <= 40 for part in parts):
         numbers = [int(part) for part in parts]
         return numbers[0], numbers[-1]
-    raise WrongUse(reason=f"{text} is not a size.", hint="Write width x height, for example 512x768.")
+    raise WrongUse(reason=f"{text[:80]} is not a size.", hint="Write width x height, for example 512x768.")
 
 
 def apply_sets(graph: Graph, sets: list[str], registry: Registry | None = None) -> Graph:
@@ -94,9 +96,18 @@ def parse_value(port: Input, text: str) -> Any:
 
 
 def read_text(value: str) -> str:
-    """``@file`` is the file's text, ``-`` standard input, anything else itself (``@@`` is a plain ``@``)."""
+    """``@file`` is the file's text, ``-`` standard input, anything else itself (``@@`` is a plain ``@``).
+
+    Raises:
+        WrongUse: it can't be read, or is no text.
+    """
     if value == "-":
-        return sys.stdin.read()
+        try:
+            return sys.stdin.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise WrongUse(
+                reason="Standard input can't be read as text.", hint="Give text in UTF-8."
+            ) from error
     if value.startswith("@@"):
         return value[1:]
     if value.startswith("@"):

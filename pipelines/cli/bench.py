@@ -11,7 +11,7 @@ from typing import Final
 
 from pipelines.bench.report import MeasurementFailed, Row, as_json, as_table, machine
 from pipelines.cli.session import FAILED, OK, print_json
-from pipelines.errors import WrongUse
+from pipelines.errors import TextNotSaved, WrongUse
 from pipelines.files import atomic_write
 
 BENCHES: Final = ("graph", "studio", "engine", "overhead", "language")
@@ -35,7 +35,8 @@ def bench(options: argparse.Namespace) -> int:
             print(f"{name}: {error}", file=sys.stderr)
             code = FAILED
     if options.output:
-        atomic_write(Path(options.output), json.dumps(as_json(rows), indent=2, ensure_ascii=False).encode())
+        text = json.dumps(as_json(rows), indent=2, ensure_ascii=False)
+        atomic_write(Path(options.output), text, failure=TextNotSaved)
     if options.json:
         print_json(as_json(rows))
     else:

@@ -4,12 +4,34 @@ Ctrl-C."""
 from __future__ import annotations
 
 import argparse
+import json
+import math
+import os
 import sys
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
-from typing import NoReturn
+from typing import Final, NoReturn
 
-from pipelines.errors import DiptychError, WrongUse
+from pipelines import errors, paths
+from pipelines.errors import DiptychError, ErrorInfo, UnexpectedError, WrongUse, describe
+from pipelines.files import atomic_write
+
+WRONG_INPUT: Final = frozenset(
+    kind.__name__
+    for kind in (
+        WrongUse,
+        errors.FileMissing,
+        errors.FolderMissing,
+        errors.GraphFromTheFuture,
+        errors.GraphUnreadable,
+        errors.ImageTooLarge,
+        errors.ImageUnreadable,
+        errors.TableUnreadable,
+        errors.TextUnreadable,
+    )
+)
+"""What was typed or given is wrong (exit code 2); anything else is a command that failed (1)."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,10 +81,25 @@ def _common(made: argparse.ArgumentParser, model: bool = True) -> None:
 
 
 def _seed(text: str) -> int:
-    seed = int(text)
-    if not 0 <= seed < 2**64:
-        raise argparse.ArgumentTypeError("a seed is a whole number from 0 to 18446744073709551615")
-    return seed
+    if text.isdecimal() and len(text) <= 40 and int(text) < 2**64:
+        return int(text)
+    raise argparse.ArgumentTypeError("a seed is a whole number from 0 to 18446744073709551615")
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text[:80]} is not a number")
+    return number
+
+
+def _whole(text: str) -> int:
+    if text.lstrip("+-").isdecimal() and len(text) <= 40:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text[:80]} is not a whole number")
 
 
 def _render(words: argparse._SubParsersAction[_Parser]) -> None:
@@ -70,13 +107,13 @@ def _render(words: argparse._SubParsersAction[_Parser]) -> None:
     made.add_argument("prompt", help="what to draw; @FILE or - reads it")
     made.add_argument("--negative", default="", help="what to avoid")
     made.add_argument("--size", help="width x height in px (default: the model's own)")
-    made.add_argument("--steps", type=int)
-    made.add_argument("--guidance", type=float, help="how strictly the picture follows the prompt")
-    made.add_argument("--rescale", type=float, help="guidance rescale, 0 to 1")
+    made.add_argument("--steps", type=_whole)
+    made.add_argument("--guidance", type=_number, help="how strictly the picture follows the prompt")
+    made.add_argument("--rescale", type=_number, help="guidance rescale, 0 to 1")
     made.add_argument("--sampler", help="see: diptych nodes")
     made.add_argument("--schedule")
     made.add_argument("--seed", type=_seed)
-    made.add_argument("--count", type=int, default=1, help="how many pictures; seeds count up")
+    made.add_argument("--count", type=_whole, default=1, help="how many pictures; seeds count up")
     made.add_argument("--no-upscale", action="store_true", help="save the picture as the model draws it")
     made.add_argument("-o", "--output", help="a file (.png, .webp, .jpg) or a folder")
     made.add_argument("--overwrite", action="store_true", help="replace a file that is there")
@@ -87,8 +124,8 @@ def _write(words: argparse._SubParsersAction[_Parser]) -> None:
     made = _word(words, "write", "render:write", "let a text model write")
     made.add_argument("prompt", help="what to write about; @FILE or - reads it")
     made.add_argument("--system", help="how to behave")
-    made.add_argument("--max-tokens", type=int)
-    made.add_argument("--temperature", type=float, help="0 always takes the likeliest word")
+    made.add_argument("--max-tokens", type=_whole)
+    made.add_argument("--temperature", type=_number, help="0 always takes the likeliest word")
     made.add_argument("--seed", type=_seed)
     _common(made)
 
@@ -150,14 +187,45 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options = _parse(arguments or ["studio"])
         module, _, function = (options.function if options.word else "studio:studio").partition(":")
-        return int(getattr(import_module(f"pipelines.cli.{module}"), function)(options))
-    except WrongUse as error:
-        print(error, file=sys.stderr)
-        return 2
-    except DiptychError as error:
-        print(error, file=sys.stderr)
-        return 1 if error.node else 2
+        code = int(getattr(import_module(f"pipelines.cli.{module}"), function)(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
+        _close_output()
         return 1
+    except Exception as error:  # noqa: BLE001 - the last one who can say it in words
+        try:
+            return _failed(describe(error), "--json" in arguments)
+        except OSError:  # output itself is what fails
+            _close_output()
+            return 1
+    return code
+
+
+def _failed(error: ErrorInfo, as_json: bool) -> int:
+    """Say why nothing was done: on standard error, and as one JSON object where that was asked for."""
+    if error.code == UnexpectedError.__name__:
+        error = replace(error, details=_noted(error.details))
+    print(error.text(), file=sys.stderr)
+    if error.code == UnexpectedError.__name__ and error.details:
+        print(f"Diagnostics: {error.details}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": error.to_json() | {"details": ""}}, default=str), flush=True)
+    return 2 if error.code in WRONG_INPUT else 1
+
+
+def _noted(details: str) -> str:
+    """Where the details of a bug were written down; empty if they could not be."""
+    path = paths.cache_dir() / "command.log"
+    try:
+        return str(atomic_write(path, details))
+    except DiptychError:
+        return ""
+
+
+def _close_output() -> None:
+    """Nobody reads on: what Python would still write at the end goes nowhere."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

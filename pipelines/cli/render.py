@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines import paths
 from pipelines.cli.arguments import find_model, parse_size, read_text
-from pipelines.cli.session import Narrator, Session, exit_code, print_json, report_errors
+from pipelines.cli.session import Narrator, Session, entry, exit_code, print_json, report_errors, rescue
 from pipelines.engine.protocol import ModelInfo, NodeProgress, RunFinished
 from pipelines.errors import WrongUse
 from pipelines.graph.document import Graph, NodeRecord
@@ -85,8 +85,9 @@ def _run_and_report(graph: Graph, options: argparse.Namespace, name: str, lines:
     with Session(device=options.device) as session:
         finished = session.run(graph, name=name, base=Path.cwd())
         report_errors(finished)
+        rescue(session, finished)
         if options.json:
-            print_json({"graphs": [finished.result]})
+            print_json({"graphs": [entry(finished)]})
         else:
             for line in lines(finished):
                 print(line)
@@ -134,7 +135,7 @@ def write(options: argparse.Namespace) -> int:
         report_errors(finished)
         text = finished.result.get("outputs", {}).get("write", {}).get("text")
         if options.json:
-            print_json({"graphs": [finished.result]})
+            print_json({"graphs": [entry(finished)]})
         elif stream is not None and text is not None:
             stream(text)
             print()

@@ -7,10 +7,19 @@ import sys
 from pathlib import Path
 
 from pipelines.cli.arguments import apply_exposed, apply_sets, load_graph, split_arguments
-from pipelines.cli.session import Narrator, Session, exit_code, print_events, print_json, report_errors
+from pipelines.cli.session import (
+    Narrator,
+    Session,
+    entry,
+    exit_code,
+    print_events,
+    print_json,
+    report_errors,
+    rescue,
+)
 from pipelines.cli.sweep import Progress, Variant, variants
 from pipelines.engine.protocol import Message, RunFinished
-from pipelines.errors import WrongUse
+from pipelines.errors import DiptychError, WrongUse
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import builtin
 
@@ -49,13 +58,22 @@ def run(options: argparse.Namespace) -> int:
             )
             finished.append(done)
             _report(done, variant, options)
+            rescue(session, done)
             if session.interrupted:
                 break
             if progress is not None and done.status == "finished":
-                progress.add(variant)
+                _note(progress, variant)
         if options.json:
-            print_json({"graphs": [item.result or _empty(item) for item in finished]})
+            print_json({"graphs": [entry(item) for item in finished]})
         return exit_code(session, finished)
+
+
+def _note(progress: Progress, variant: Variant) -> None:
+    """Write down what is done; a disk that is full by now doesn't undo it."""
+    try:
+        progress.add(variant)
+    except DiptychError as error:
+        print(error, file=sys.stderr)
 
 
 def _variants(file: str, values: dict[str, str], options: argparse.Namespace) -> list[Variant]:
@@ -75,10 +93,6 @@ def _overwriting(graph: Graph) -> Graph:
         if record.type in SAVERS:
             graph = graph.with_param(node, "existing", "replace")
     return graph
-
-
-def _empty(finished: RunFinished) -> dict[str, object]:
-    return {"graph": "", "status": finished.status, "seconds": finished.seconds, "nodes": {}, "outputs": {}}
 
 
 def _report(finished: RunFinished, variant: Variant, options: argparse.Namespace) -> None:

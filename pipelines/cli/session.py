@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import FrameType, TracebackType
+from typing import Any, Self, TextIO
 
 from pipelines.engine.client import EngineClient, default_settings
 from pipelines.engine.hosts import ProcessHost
 from pipelines.engine.protocol import (
+    ErrorData,
+    Failure,
     Lost,
     Message,
     NodeFinished,
@@ -23,13 +29,18 @@ from pipelines.engine.protocol import (
     Ready,
     RunFinished,
     RunWaiting,
+    Saved,
+    SaveImage,
     Settings,
 )
-from pipelines.errors import ErrorInfo
+from pipelines.errors import DiskFull, ErrorInfo, NothingToSave, SaveFailed
 from pipelines.graph.document import Graph
 from pipelines.preferences import read_model_folders, read_output_dir
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+POLL_SECONDS = 0.5
+SAVE_SECONDS = 120.0
+NOT_SAVED = frozenset({SaveFailed.__name__, DiskFull.__name__})
 Listener = Callable[[Message], None]
 
 
@@ -37,7 +48,7 @@ class Session:
     """An engine for the time of a command (a context manager)."""
 
     def __init__(self, listener: Listener | None = None, **settings: Any) -> None:
-        self._events: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._listener = listener or Narrator()
         self.client = EngineClient(_settings(**settings), self._events.put, ProcessHost)
         self.interrupted = False
@@ -68,20 +79,73 @@ class Session:
             base=str(base or ""),
             output_dir=str(output_dir) if output_dir else None,
         )
+        with self._interruptible():
+            while True:
+                event = self._next()
+                if event is None:
+                    self.client.cancel(job)
+                    continue
+                self._listener(event)
+                if isinstance(event, RunFinished) and event.job == job:
+                    return event
+
+    def rescue(self, job: str, node: str) -> list[Path]:
+        """Save the pictures that a failed node could not save, to the first place that takes them.
+
+        Where: the folder for pictures, the current one, the system's for temporary files.
+        """
+        saved: list[Path] = []
+        for folder in (read_output_dir(), Path.cwd(), Path(tempfile.gettempdir())):
+            while True:
+                path = folder / f"diptych-{job[:8]}-{len(saved) + 1}.png"
+                answer = self._save(job, node, len(saved), path)
+                if answer.error is None:
+                    saved.append(Path(answer.path))
+                elif answer.error.code == NothingToSave.__name__:
+                    return saved
+                else:
+                    break
+        return saved
+
+    def _save(self, job: str, node: str, index: int, path: Path) -> Saved:
+        request = uuid.uuid4().hex
+        self.client.send(SaveImage(request=request, job=job, node=node, index=index, path=str(path)))
+        end = time.monotonic() + SAVE_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            try:
+                event = self._events.get(timeout=left)
+            except queue.Empty:
+                break
+            if isinstance(event, Saved | Failure) and event.request == request:
+                return event if isinstance(event, Saved) else Saved(request=request, error=event.error)
+            if isinstance(event, Lost):
+                break
+        nothing = NothingToSave().info()
+        return Saved(request=request, error=ErrorData(**nothing.to_json()))
+
+    def _next(self) -> Message | None:
+        """The next event; None after Ctrl-C."""
         while True:
             try:
-                event = self._events.get(timeout=0.5)
+                return self._events.get(timeout=POLL_SECONDS)  # a bound, so that signals are seen everywhere
             except queue.Empty:
                 continue
-            except KeyboardInterrupt:
-                if self.interrupted:
-                    raise
-                self.interrupted = True
-                self.client.cancel(job)
-                continue
-            self._listener(event)
-            if isinstance(event, RunFinished) and event.job == job:
-                return event
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Ctrl-C is an event like others, wherever it comes; the second one doesn't wait."""
+
+        def interrupt(_number: int, _frame: FrameType | None) -> None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True
+            self._events.put(None)  # a SimpleQueue may be written to from a signal's handler
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _settings(**changes: Any) -> Settings:
@@ -108,8 +172,6 @@ class Narrator:
                 self._line(ErrorInfo.from_json(event.warning.model_dump()).text())
             case RunWaiting():
                 self._line(f"Waiting for {event.device}: {event.owner} is using it.")
-            case Lost():
-                self._line(event.error.message or event.error.what)
             case NodeFinished() if event.error is not None:
                 self._line(f"{event.node}: {event.error.message}")
             case RunFinished():
@@ -154,7 +216,39 @@ def print_events(event: Message) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(value, ensure_ascii=_is_narrow(sys.stdout), allow_nan=False))
+
+
+def _is_narrow(stream: TextIO | None) -> bool:
+    """Whether a stream (none, if it was closed) can't say every character."""
+    return stream is not None and (stream.encoding or "").lower().replace("-", "") != "utf8"
+
+
+def entry(finished: RunFinished) -> dict[str, Any]:
+    """The entry of ``--json`` for a run, also if it never began."""
+    if finished.result:
+        return finished.result
+    errors = [error.model_dump() | {"details": ""} for error in finished.errors]
+    made: dict[str, Any] = {
+        "graph": "",
+        "status": finished.status,
+        "seconds": finished.seconds,
+        "nodes": {},
+        "outputs": {},
+    }
+    return made | ({"errors": errors} if errors else {})
+
+
+def rescue(session: Session, finished: RunFinished) -> None:
+    """Keep the pictures that could not be saved, and say where they are now."""
+    for error in finished.errors:
+        if error.code not in NOT_SAVED or error.node is None:
+            continue
+        kept = session.rescue(finished.job, error.node)
+        for path in kept:
+            print(f"The picture is kept: {path}", file=sys.stderr)
+        if kept:
+            finished.result["nodes"][error.node]["kept"] = [str(path) for path in kept]
 
 
 def exit_code(session: Session, finished: list[RunFinished]) -> int:

@@ -4,6 +4,7 @@ stopped."""
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import Final
 from blake3 import blake3
 
 from pipelines.cli.arguments import parse_value, port_of
-from pipelines.errors import TableUnreadable, WrongUse
+from pipelines.errors import GraphUnreadable, OutputFolderUnusable, TableUnreadable, TextNotSaved, WrongUse
+from pipelines.files import reason_of, save_error
+from pipelines.graph import jsontext
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry
 
@@ -54,7 +57,13 @@ def variants(
             raise WrongUse(
                 reason=f"{sweep} is not of the form node.param=a,b.", hint="Example: --sweep draw.steps=8,16"
             )
-        choices = next(csv.reader([values])) or [""]
+        try:
+            choices = next(csv.reader([values])) or [""]
+        except csv.Error as error:
+            raise WrongUse(
+                reason=f"The values of {target} can't be told apart.",
+                hint="Write them on one line, with commas between them.",
+            ) from error
         if len(made) * len(choices) > MAX_RUNS:
             raise WrongUse(
                 reason=f"That would be more than {MAX_RUNS} runs.", hint="Sweep fewer values at a time."
@@ -74,18 +83,22 @@ def read_rows(path: str) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise TableUnreadable(path=path, reason=f"{error}.") from error
     if not path.lower().endswith((".jsonl", ".ndjson")):
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
+        try:
+            rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        except csv.Error as error:
+            raise TableUnreadable(path=path, reason=f"{str(error).capitalize()}.") from error
         if any(None in row or None in row.values() for row in rows):
             raise TableUnreadable(path=path, reason="A row has more or fewer fields than the header.")
         return rows
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise TableUnreadable(path=path, reason=f"Line {number}: {error.msg}.") from error
+            row = jsontext.loads(line, f"Line {number}")
+        except GraphUnreadable as error:
+            reason = f"Line {number}: {error.arguments['reason']}"
+            raise TableUnreadable(path=path, reason=reason) from error
         if not isinstance(row, dict):
             raise TableUnreadable(path=path, reason=f"Line {number} is not an object.")
         rows.append(
@@ -118,10 +131,15 @@ class Progress:
     """Which runs are done, written down after each in the output folder."""
 
     def __init__(self, folder: Path, resume: bool) -> None:
+        """Raises :class:`OutputFolderUnusable` before anything runs."""
         self._path = folder / LOG_NAME
         self._done: set[str] = set()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputFolderUnusable(path=str(folder), reason=reason_of(error)) from error
         if resume and self._path.exists():
-            for line in self._path.read_text(encoding="utf-8").splitlines():
+            for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     self._done.add(json.loads(line)["key"])
                 except (json.JSONDecodeError, KeyError, TypeError):
@@ -131,6 +149,10 @@ class Progress:
         return variant.key in self._done
 
     def add(self, variant: Variant) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": variant.key, "run": variant.label}, ensure_ascii=False) + "\n")
+        """Write down that a run is done. Raises :class:`SaveFailed` or :class:`DiskFull`."""
+        line = json.dumps({"key": variant.key, "run": variant.label}) + "\n"
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise save_error(error, self._path, len(line), TextNotSaved) from error

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from pipelines.engine.protocol import (
     Lost,
     Message,
     NodeProgress,
+    NodeStarted,
     Ready,
     Run,
     RunFinished,
@@ -34,7 +36,7 @@ from pipelines.engine.protocol import (
 from pipelines.engine.queue import JobQueue
 from pipelines.engine.refs import error_data
 from pipelines.engine.seeds import draw_seeds
-from pipelines.errors import EngineDied, EngineUnavailable
+from pipelines.errors import DiptychError, EngineDied, EngineUnavailable, ErrorInfo, ProtocolError
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry, builtin
 
@@ -88,6 +90,7 @@ class EngineClient:
         self._queue = queue or JobQueue()
         self._registry = registry
         self._lock = threading.RLock()
+        self._started = False
         self._ready = False
         self._closed = False
         self._restarts: list[float] = []
@@ -100,15 +103,19 @@ class EngineClient:
     # --- life ----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the engine and take up what is still queued from an earlier session. Returns at once."""
-        parent = paths.runtime_dir()
-        exchange.sweep(parent)
-        self.run_dir = exchange.make_run_dir(parent)
-        for job in self._queue.recover():
-            if job.id not in self._jobs:
-                self._jobs[job.id] = job.request
-                self._waiting.append(job.request)
-        self._launch()
+        """Start the engine and take up what is still queued from an earlier session. Returns at once.
+
+        Never fails: an engine that can't be started is told as :class:`Lost`, and every job ends with the
+        reason.
+        """
+        with self._lock:
+            self._started = True
+            for job in self._queue.recover():
+                if job.id not in self._jobs:
+                    self._jobs[job.id] = job.request
+                    self._waiting.append(job.request)
+            self._tell_queue()
+            self._launch()
 
     def close(self, seconds: float = 2.0) -> None:
         """End the engine; what is queued stays queued. Never takes much longer than ``seconds``."""
@@ -130,12 +137,35 @@ class EngineClient:
         return self._ready
 
     def _launch(self) -> None:
-        hello = Hello(run_dir=str(self.run_dir), settings=self.settings)
+        """Start an engine; what waits is sent when it is ready. Call it with the lock held."""
         try:
+            if self.run_dir is None:
+                parent = paths.runtime_dir()
+                exchange.sweep(parent)
+                self.run_dir = exchange.make_run_dir(parent)
+            hello = Hello(run_dir=str(self.run_dir), settings=self.settings)
             self._host = self._make_host(hello, self._received, self._exited)
+        except DiptychError as error:
+            self._give_up_all(error.info())
         except OSError as error:
-            info = EngineUnavailable(reason=str(error)).info()
-            self._on_event(Lost(error=error_data(info), restarting=False))
+            self._give_up_all(EngineUnavailable(reason=f"{error.strerror or error}.").info())
+        else:
+            self._flush()
+
+    def _give_up_all(self, info: ErrorInfo) -> None:
+        """There is no engine and there will be none: no job waits for ever."""
+        self._on_event(Lost(error=error_data(info), restarting=False))
+        self._waiting.clear()
+        for job in list(self._jobs):
+            self._fail(job, info)
+
+    def _fail(self, job: str, info: ErrorInfo) -> None:
+        self._ended(RunFinished(job=job, status="failed", seconds=0.0, errors=(error_data(info),)))
+
+    def _tell_queue(self) -> None:
+        problem = self._queue.take_problem()
+        if problem is not None:
+            self._on_event(Failure(error=error_data(replace(problem, severity="warning"))))
 
     # --- requests ------------------------------------------------------------------------------------------
 
@@ -149,7 +179,10 @@ class EngineClient:
         output_dir: str | None = None,
         fresh: bool = False,
     ) -> str:
-        """Queue a run of the graph as it is now, empty seeds drawn. Returns the job's id at once."""
+        """Queue a run of the graph as it is now, empty seeds drawn. Returns the job's id at once.
+
+        If the engine was given up, it is tried again.
+        """
         job = uuid.uuid4().hex[:16]
         graph = draw_seeds(graph, self._registry or builtin())
         request = Run(
@@ -163,8 +196,12 @@ class EngineClient:
         )
         with self._lock:
             self._queue.add(request)
+            self._tell_queue()
             self._jobs[job] = request
             self.send(request)
+            if self._started and self._host is None and not self._closed:
+                self._restarts.clear()
+                self._launch()
         return job
 
     def send(self, message: Message) -> None:
@@ -177,6 +214,19 @@ class EngineClient:
                 self._host.send(message)
             except OSError:
                 self._waiting.append(message)  # the engine is gone; its successor gets it
+            except ProtocolError as error:
+                if isinstance(message, Run):
+                    self._fail(message.job, error.info())
+                else:
+                    request = str(getattr(message, "request", ""))
+                    self._on_event(Failure(request=request, error=error_data(error.info())))
+
+    def _flush(self) -> None:
+        """Send what waited for the engine."""
+        if self._ready and self._host is not None:
+            waiting, self._waiting = self._waiting, []
+            for message in waiting:
+                self.send(message)
 
     def cancel(self, job: str) -> None:
         """Cancel a job; an engine that does not notice within the grace period is killed and started
@@ -212,14 +262,15 @@ class EngineClient:
             match message:
                 case Ready():
                     self._ready = True
-                    waiting, self._waiting = self._waiting, []
                     self._on_event(message)
-                    for item in waiting:
-                        self.send(item)
+                    self._flush()
                     return
                 case RunStarted():
                     self._running = message.job
+                    self._unit = (time.monotonic(), 0.0)
                     self._queue.mark(message.job, "running")
+                case NodeStarted():
+                    self._unit = (time.monotonic(), self._unit[1])
                 case NodeProgress():
                     now = time.monotonic()
                     self._unit = (now, now - self._unit[0])
@@ -266,11 +317,9 @@ class EngineClient:
             if again:
                 self._launch()
             else:
-                for job in list(self._jobs):
-                    self._ended(
-                        RunFinished(job=job, status="failed", seconds=0.0, errors=(error_data(info),))
-                    )
                 self._waiting.clear()
+                for job in list(self._jobs):
+                    self._fail(job, info)
 
 
 __all__ = ["EngineClient", "Host", "HostFactory", "Shutdown", "default_settings"]

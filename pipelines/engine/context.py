@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.engine.exchange import PixelWriter
-from pipelines.engine.protocol import Message, NodeProgress, NodeWarning
+from pipelines.engine.protocol import ImageRef, Message, NodeProgress, NodeWarning
 from pipelines.engine.refs import error_data
 from pipelines.errors import ErrorInfo
 from pipelines.graph.cache import Cache
@@ -39,6 +39,8 @@ class JobContext(Protocol):
     def device(self) -> str: ...
 
     def emit(self, message: Message) -> None: ...
+
+    def show(self, node: str, picture: Image) -> ImageRef | None: ...
 
     def path(self, text: str) -> Path: ...
 
@@ -71,7 +73,7 @@ class RunContext:
         self._sent = now
         done, elapsed = step - self._first, now - self._since
         rate = done / elapsed if done > 0 and elapsed > 0 else None
-        image = self._job.pixels.write_image(preview) if preview is not None and self._job.previews else None
+        image = self._job.show(self.node, preview) if preview is not None and self._job.previews else None
         self._job.emit(
             NodeProgress(
                 job=self._job.id,

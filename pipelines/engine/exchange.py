@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.engine.protocol import ImageRef
-from pipelines.files import safe_join
+from pipelines.files import folder_error, safe_join
 
 if TYPE_CHECKING:
     from pipelines.graph.values import Image
@@ -25,9 +25,16 @@ THUMBNAIL = 256
 
 
 def make_run_dir(parent: Path) -> Path:
-    """A new directory only this user can read; its name starts with the process id (see :func:`sweep`)."""
-    parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
+    """A new directory only this user can read; its name starts with the process id (see :func:`sweep`).
+
+    Raises:
+        FolderUnusable: ``parent`` can't be written to.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
+    except OSError as error:
+        raise folder_error(error, parent) from error
 
 
 def sweep(parent: Path) -> int:
@@ -66,12 +73,16 @@ class PixelWriter:
         self._numbers = itertools.count()
 
     def write(self, pixels: npt.NDArray[np.uint8]) -> ImageRef:
-        """Write H×W×C uint8; the reference names the file."""
+        """Write H×W×C uint8; the reference names the file. Raises OSError; nothing is left behind then."""
         height, width, channels = pixels.shape
         name = f"{os.getpid()}-{next(self._numbers)}.raw"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(self.folder / name, flags, 0o600), "wb") as file:
-            file.write(np.ascontiguousarray(pixels).data)
+        try:
+            with os.fdopen(os.open(self.folder / name, flags, 0o600), "wb") as file:
+                file.write(np.ascontiguousarray(pixels).data)
+        except OSError:
+            (self.folder / name).unlink(missing_ok=True)
+            raise
         return ImageRef(file=name, width=width, height=height, channels=channels)
 
     def write_image(self, image: Image, longest: int | None = None) -> ImageRef:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-from pipelines.errors import ProtocolError
+from pipelines.errors import MessageTooLong, ProtocolError
+from pipelines.files import bytes_text
 
 MAX_FRAME = 64 * 2**20
 """Largest frame in bytes; a graph of 100,000 nodes has about 30 MB."""
@@ -14,12 +15,17 @@ _LENGTH = struct.Struct(">I")
 
 
 def write_frame(stream: BinaryIO, data: bytes) -> None:
-    """Write one frame and flush. Raises :class:`ProtocolError` if it is too long, OSError if the other side
+    """Write one frame and flush. Raises :class:`MessageTooLong` if it is too long, OSError if the other side
     is gone."""
-    if len(data) > MAX_FRAME:
-        raise ProtocolError(reason=f"A message of {len(data)} bytes is longer than {MAX_FRAME}.")
+    check_length(data, "A message")
     stream.write(_LENGTH.pack(len(data)) + data)
     stream.flush()
+
+
+def check_length(data: bytes, name: str) -> None:
+    """Raise :class:`MessageTooLong` for a message that no frame can hold; ``name`` says what it carries."""
+    if len(data) > MAX_FRAME:
+        raise MessageTooLong(name=name, bytes=bytes_text(len(data)), limit=bytes_text(MAX_FRAME))
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:

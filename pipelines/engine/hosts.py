@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.engine.frames import read_frame, write_frame
+from pipelines.engine.frames import check_length, read_frame, write_frame
 from pipelines.engine.process import kill, open_log, spawn, tail
-from pipelines.engine.protocol import Hello, Message, Shutdown, read_event, write
+from pipelines.engine.protocol import Hello, Message, Run, Shutdown, Validate, read_event, write
 from pipelines.errors import ProtocolError
 from pipelines.graph.registry import Registry
 
@@ -39,10 +39,17 @@ class ProcessHost:
         return self._process.pid
 
     def send(self, message: Message) -> None:
-        """Hand a message to the writer thread: a full pipe never stalls the caller."""
+        """Hand a message to the writer thread: a full pipe never stalls the caller.
+
+        Raises:
+            MessageTooLong: no frame can hold it.
+            BrokenPipeError: the engine is gone.
+        """
+        data = write(message)
+        check_length(data, "The graph" if isinstance(message, Run | Validate) else "A message")
         if self._process.poll() is not None:
             raise BrokenPipeError("the engine is gone")
-        self._outbox.put(write(message))
+        self._outbox.put(data)
 
     def kill(self) -> None:
         kill(self._process)

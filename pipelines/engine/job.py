@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,23 +14,28 @@ from typing import Any
 from pipelines.engine.context import RunContext
 from pipelines.engine.exchange import PixelWriter
 from pipelines.engine.protocol import (
+    ImageRef,
     Message,
     NodeFinished,
     NodeStarted,
     NodeStatus,
+    NodeWarning,
     Run,
     RunFinished,
     RunStarted,
     RunStatus,
+    ValueRef,
 )
 from pipelines.engine.refs import error_data, plain_value, value_ref
+from pipelines.errors import PathUnusable, PictureNotShown
+from pipelines.files import reason_of
 from pipelines.graph.cache import Cache
 from pipelines.graph.document import Graph
 from pipelines.graph.executor import Lanes, NodeResult, execute
 from pipelines.graph.node import FlagToken, ModelAccess
 from pipelines.graph.plan import Plan, plan
 from pipelines.graph.registry import Registry
-from pipelines.graph.values import nbytes
+from pipelines.graph.values import Image, nbytes
 
 LIBRARIES = ("torch", "diffusers", "transformers")
 
@@ -71,6 +76,7 @@ class Job:
         self.is_started = False
         self._began = time.perf_counter()
         self._full: frozenset[str] = frozenset()
+        self._unseen = False
 
     def run(self) -> RunFinished:
         """Run to the end, telling everything on the way; the closing message is returned, not yet sent.
@@ -164,16 +170,48 @@ class Job:
                 status=result.status,
                 seconds=result.seconds,
                 error=error_data(result.error) if result.error else None,
-                outputs={port: value_ref(value, self.pixels, full) for port, value in values.items()},
+                outputs={port: self._ref(node, value, full) for port, value in values.items()},
                 stored_bytes=sum(nbytes(value) for value in result.outputs.values()),
             )
         )
 
+    def show(self, node: str, picture: Image) -> ImageRef | None:
+        """A preview for the views. No space for it is no reason to stop drawing."""
+        try:
+            return self.pixels.write_image(picture)
+        except OSError as error:
+            self._not_shown(node, error)
+            return None
+
+    def _ref(self, node: str, value: Any, full: bool) -> ValueRef:
+        try:
+            return value_ref(value, self.pixels, full)
+        except OSError as error:
+            self._not_shown(node, error)
+            return value_ref(value, None, full)
+
+    def _not_shown(self, node: str, error: OSError) -> None:
+        """Say once a run that pictures can't be handed to the views."""
+        if not self._unseen:
+            self._unseen = True
+            info = replace(PictureNotShown(reason=reason_of(error)).info(), severity="warning")
+            self.emit(NodeWarning(job=self.id, node=node, warning=error_data(info.at(node))))
+
     # --- Resources and what contexts ask for ---------------------------------------------------------------
 
     def path(self, text: str) -> Path:
-        """A path of the document: absolute, from the home folder, or from the document's folder."""
-        path = Path(text).expanduser()
+        """A path of the document: absolute, from the home folder, or from the document's folder.
+
+        Raises:
+            PathUnusable: no file can be called that.
+        """
+        if "\0" in text:
+            shown = text.replace("\0", "␀")
+            raise PathUnusable(path=shown, reason="It holds a character that no file name can have.")
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError as error:
+            raise PathUnusable(path=text, reason="There is no user of this name here.") from error
         return path if path.is_absolute() or not self.request.base else Path(self.request.base) / path
 
     def find(self, kind: str, model: str, dtype: str = "auto", quantization: str = "none") -> Any:

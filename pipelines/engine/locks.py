@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from pipelines.files import folder_error
 from pipelines.graph.node import CancelToken
 
 POLL_SECONDS = 0.1
@@ -20,7 +22,7 @@ class FileLock:
 
     def __init__(self, path: Path, owner: str = "") -> None:
         self.path = path
-        self.owner = owner or f"process {os.getpid()}"
+        self.owner = owner or f"Diptych, process {os.getpid()}"
         self._file: IO[bytes] | None = None
 
     @property
@@ -28,29 +30,39 @@ class FileLock:
         return self._file is not None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody has it; True if it is ours now."""
+        """Take the lock if nobody has it; True if it is ours now.
+
+        Raises:
+            FolderUnusable: the file can't be made, or the disk knows no locks.
+        """
         if self._file is not None:
             return True
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+b")
-        if not _lock(file):
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.open("a+b", buffering=0)
+        except OSError as error:
+            raise folder_error(error, self.path.parent) from error
+        try:
+            taken = _lock(file)
+        except OSError as error:
+            file.close()
+            raise folder_error(error, self.path.parent) from error
+        if not taken:
             file.close()
             return False
         self._file = file
-        file.seek(0)
-        file.truncate()
-        file.write(
-            b"\0" + self.owner.encode()
-        )  # Windows locks the first byte; the name behind it stays readable
-        file.flush()
+        with contextlib.suppress(OSError):  # on a full disk the name is missing, the lock holds all the same
+            file.truncate(0)
+            # Windows locks the first byte; the name behind it stays readable
+            file.write(b"\0" + self.owner.encode())
         return True
 
     def release(self) -> None:
         """Give the lock back; harmless if it isn't held."""
-        if self._file is not None:
-            _unlock(self._file)
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with file:
+                _unlock(file)
 
     def holder(self) -> str:
         """Who wrote its name last: of use in a message only."""
@@ -67,6 +79,7 @@ class FileLock:
 
         Raises:
             Cancelled: while waiting.
+            FolderUnusable: see :meth:`acquire`.
         """
         told = False
         while not self.acquire():
@@ -100,9 +113,10 @@ else:
     import fcntl
 
     def _lock(file: IO[bytes]) -> bool:
+        """False if another has it. Raises OSError if it can't be had at all: waiting would never end."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):
             return False
         return True
 

@@ -7,11 +7,13 @@ names the message. Pixels travel in files of the run directory, named by :class:
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
-from pipelines.errors import ProtocolError
+from pipelines.errors import ProtocolError, RequestUnreadable
 
 PROTOCOL = 1
 """Raised whenever a message changes in a way an older reader can't understand."""
@@ -356,22 +358,32 @@ _events: TypeAdapter[Any] = TypeAdapter(Event)
 
 
 def read_request(data: bytes | str) -> Any:
-    """A request from its JSON. Raises :class:`ProtocolError`."""
-    return _read(_requests, data)
+    """A request from its JSON. Raises :class:`RequestUnreadable`."""
+    try:
+        return _requests.validate_json(data)
+    except ValidationError as error:
+        raise RequestUnreadable(reason=_first_fault(error)) from error
 
 
 def read_event(data: bytes | str) -> Any:
     """An event from its JSON. Raises :class:`ProtocolError`."""
-    return _read(_events, data)
-
-
-def _read(adapter: TypeAdapter[Any], data: bytes | str) -> Any:
     try:
-        return adapter.validate_json(data)
+        return _events.validate_json(data)
     except ValidationError as error:
-        raise ProtocolError(reason=str(error)[:500]) from error
+        raise ProtocolError(reason=_first_fault(error)) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Where a message breaks, in one sentence."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}."[:500] if place else f"{fault['msg']}."[:500]
 
 
 def write(message: Message) -> bytes:
-    """A message as JSON in one line. Raises :class:`ProtocolError` for what JSON can't say."""
-    return message.model_dump_json().encode()
+    """A message as JSON in one line. Half characters, which UTF-8 can't say (file names may have them),
+    become question marks."""
+    try:
+        return message.model_dump_json().encode()
+    except PydanticSerializationError:
+        return json.dumps(message.model_dump(), ensure_ascii=False, default=str).encode("utf-8", "replace")

@@ -24,8 +24,12 @@ def error_data(info: ErrorInfo) -> ErrorData:
     return ErrorData(**info.to_json())
 
 
-def value_ref(value: Any, pixels: PixelWriter, full: bool) -> ValueRef:
-    """What a view needs of a value. ``full``: whole pictures, not thumbnails."""
+def value_ref(value: Any, pixels: PixelWriter | None, full: bool) -> ValueRef:
+    """What a view needs of a value. ``full``: whole pictures, not thumbnails; without ``pixels`` none.
+
+    Raises:
+        OSError: pixels can't be written.
+    """
     items = list(value)[:MAX_ITEMS] if isinstance(value, ListValue) else [value]
     pictures = [_picture(item) for item in items]
     images = [picture for picture in pictures if picture is not None]
@@ -34,7 +38,9 @@ def value_ref(value: Any, pixels: PixelWriter, full: bool) -> ValueRef:
         type=str(type_of(value)),
         value=plain if isinstance(value, ListValue) else plain[0],
         items=len(value) if isinstance(value, ListValue) else None,
-        images=tuple(pixels.write_image(image, None if full else THUMBNAIL) for image in images),
+        images=tuple(pixels.write_image(image, None if full else THUMBNAIL) for image in images)
+        if pixels is not None
+        else (),
         infos=tuple(dict(image.info) for image in images),
         sizes=tuple((image.width, image.height) for image in images),
     )

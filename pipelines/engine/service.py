@@ -3,6 +3,7 @@ happens."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -28,6 +29,7 @@ from pipelines.engine.protocol import (
     ListNodes,
     Message,
     Models,
+    NodeFinished,
     Nodes,
     Prepare,
     Problems,
@@ -42,7 +44,7 @@ from pipelines.engine.protocol import (
     Validate,
 )
 from pipelines.engine.refs import error_data
-from pipelines.errors import Cancelled, DiptychError, NothingToSave, describe
+from pipelines.errors import Cancelled, DiptychError, MessageTooLong, NothingToSave, ProtocolError, describe
 from pipelines.graph.cache import Cache
 from pipelines.graph.disk_cache import DiskCache
 from pipelines.graph.document import Graph
@@ -78,7 +80,7 @@ class Engine:
         models = Path(settings.data_dir) / "models"
         self._models: ModelStore = open_models(models, settings.model_folders)
         self._setting, self._device = settings.device, ""
-        self._lock = FileLock(paths.runtime_dir() / f"device-{settings.device.replace(':', '-')}.lock")
+        self._lock: FileLock | None = None
         self._services = Services(
             registry=registry or builtin(),
             models=self._models,
@@ -98,8 +100,13 @@ class Engine:
         self._worker.start()
 
     def emit(self, message: Message) -> None:
-        with self._emit_lock:
-            self._emit_unlocked(message)
+        """Send an event. One that is too long goes without the values in it; nobody listens: it is dropped,
+        since the end of input ends the engine."""
+        with self._emit_lock, contextlib.suppress(OSError):
+            try:
+                self._emit_unlocked(message)
+            except MessageTooLong as error:
+                self._emit_unlocked(_shortened(message, error))
 
     def ready(self) -> Ready:
         """The first message a client gets."""
@@ -108,6 +115,9 @@ class Engine:
     def handle(self, request: Message) -> bool:
         """Serve one request; False after :class:`Shutdown`. Never raises: failures are messages."""
         match request:
+            case Run() if request.job in self._jobs:
+                error = ProtocolError(reason=f"There is a job called {request.job} already.")
+                self.emit(Failure(error=error_data(error.info())))
             case Run():
                 job = Job(request, replace(self._services, lanes=_JobLanes(self, request.job)))
                 self._jobs[job.id] = job
@@ -138,7 +148,8 @@ class Engine:
         self._queue.put(None)
         self._worker.join(seconds)
         self._lanes.close()
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     # --- jobs ----------------------------------------------------------------------------------------------
 
@@ -188,13 +199,19 @@ class Engine:
         job = self._jobs[job_id]
 
         def waiting(owner: str) -> None:
-            self.emit(RunWaiting(job=job_id, device=self._setting, owner=owner))
+            self.emit(RunWaiting(job=job_id, device=self.device(), owner=owner))
 
         def locked(work: Callable[[], Any]) -> Any:
-            with self._lock.hold(job.cancel, waiting):
+            with self._device_lock().hold(job.cancel, waiting):
                 return work()
 
         return locked
+
+    def _device_lock(self) -> FileLock:
+        """The lock of the device itself, whatever setting led to it. Called in the device's lane only."""
+        if self._lock is None:
+            self._lock = FileLock(paths.runtime_dir() / f"device-{self.device().replace(':', '-')}.lock")
+        return self._lock
 
     @property
     def lanes(self) -> ThreadLanes:
@@ -277,3 +294,17 @@ class _JobLanes:
             locked = self._engine.lock_for(self._job)
             return self._engine.lanes.submit(lane, lambda: locked(work))
         return self._engine.lanes.submit(lane, work)
+
+
+def _shortened(message: Message, error: MessageTooLong) -> Message:
+    """A message that fits: the end of a node or a run without its values, else a failure that says so."""
+    told = error_data(MessageTooLong(**{**error.arguments, "name": "The result"}).info())
+    match message:
+        case NodeFinished():
+            return message.model_copy(update={"outputs": {}})
+        case RunFinished():
+            result = {**message.result, "status": "failed", "outputs": {}}
+            update = {"result": result, "status": "failed", "errors": (*message.errors, told)}
+            return message.model_copy(update=update)
+    request = str(getattr(message, "request", ""))
+    return Failure(request=request, error=told)

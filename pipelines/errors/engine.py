@@ -33,3 +33,31 @@ class WrongUse(DiptychError):
 
     what = "{reason}"
     remedy = "{hint}"
+
+
+class QueueNotKept(DiptychError):
+    """A warning, not a failure: runs go on, but those still waiting are gone when the program ends."""
+
+    what = "The list of waiting runs can't be written to {path}."
+    why = "{reason}"
+    remedy = "Runs go on as usual. What still waits when Diptych ends has to be started again."
+
+
+class QueueUnreadable(DiptychError):
+    """A warning, not a failure."""
+
+    what = "The list of waiting runs could not be read."
+    why = "{reason}"
+    remedy = "A new one was begun; the old file is kept as {kept}."
+
+
+class RequestUnreadable(ProtocolError):
+    what = "This request can't be understood."
+    why = "{reason}"
+    remedy = "Send one JSON object a line, with the fields its kind has."
+
+
+class MessageTooLong(ProtocolError):
+    what = "{name} is too long to be handed over."
+    why = "It has {bytes}; at most {limit} go through."
+    remedy = "Use fewer or shorter items, or save them to a file."

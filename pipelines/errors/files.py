@@ -75,3 +75,31 @@ class SizesDiffer(DiptychError):
     what = "The first picture is {width} × {height} px, {name} is {other_width} × {other_height} px."
     why = "They are laid over each other, so they must have the same size."
     remedy = "Resize or crop one of them first."
+
+
+class FolderUnusable(DiptychError):
+    """A folder that Diptych needs for itself, not one for pictures."""
+
+    what = "The folder {path} can't be used."
+    why = "{reason}"
+    remedy = "Make it writable, or set DIPTYCH_HOME to a folder that is."
+
+
+class PathUnusable(DiptychError):
+    what = "“{path}” is not a usable path."
+    why = "{reason}"
+    remedy = "Choose the file or folder again."
+
+
+class PictureNotShown(DiptychError):
+    """A warning, not a failure: the run goes on, and what it saves is saved."""
+
+    what = "Pictures of this run can't be shown."
+    why = "{reason}"
+    remedy = "Free some space. The run goes on, and its pictures are saved where you said."
+
+
+class OutputFolderUnusable(FolderUnusable):
+    """A folder that was asked for."""
+
+    remedy = "Choose another folder."

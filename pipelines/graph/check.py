@@ -62,7 +62,7 @@ def check_params(planned: PlannedNode) -> None:
             planned.problems.append(problem.at(planned.id, name))
     planned.literals = _literals(planned, complete, declared)
     planned.outputs = schema.outputs(planned.literals)
-    linked = {name: schema.port(name, complete) for name in planned.links}
+    linked = {name: declared.get(name) or schema.param_port(name) for name in planned.links}
     planned.ports = {name: found for name, found in linked.items() if found is not None}
 
 
@@ -191,18 +191,15 @@ def _known(schema: NodeSchema, declared: Mapping[str, Input]) -> str:
     )
 
 
-def _is_told(planned: PlannedNode, name: str) -> bool:
-    """Whether a link into a subgraph was already found to lead nowhere."""
-    return any(item.port == name and item.code == "UnknownOutput" for item in planned.problems)
-
-
 def check_links(planned: PlannedNode, nodes: Mapping[str, PlannedNode]) -> None:
     """Note dangling links, unknown ports, types that don't fit, and required inputs that nothing feeds."""
     schema = planned.schema
+    # Links into a subgraph that were already found to lead nowhere.
+    told = {item.port for item in planned.problems if item.code == "UnknownOutput"}
     for name, link in planned.links.items():
         port = planned.ports.get(name)
         if schema is None:  # its ports aren't known, but where its links come from is
-            if link.node not in nodes and not _is_told(planned, name):
+            if link.node not in nodes and name not in told:
                 problem = DanglingLink(port_title=name, source=link.node).info()
                 planned.problems.append(problem.at(planned.id, name))
             continue
@@ -211,7 +208,7 @@ def check_links(planned: PlannedNode, nodes: Mapping[str, PlannedNode]) -> None:
             planned.problems.append(UnknownInput(name=name, known=known).info().at(planned.id, name))
             continue
         source = nodes.get(link.node)
-        if source is None and _is_told(planned, name):
+        if source is None and name in told:
             continue
         if source is None:
             problem = DanglingLink(port_title=port.label, source=link.node).info()

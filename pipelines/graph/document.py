@@ -20,6 +20,8 @@ from pipelines.graph import jsontext
 FORMAT = 1
 NODE_ID = re.compile(r"[A-Za-z0-9_:-]{1,64}")
 MODES = ("active", "bypassed", "muted")
+FAR = 1e6
+"""Pixels from the middle beyond which no node stands, whatever a file says."""
 
 V = TypeVar("V")
 
@@ -252,7 +254,8 @@ class Graph:
         positions = self.view.get("positions")
         at = positions.get(node) if isinstance(positions, Mapping) else None
         if isinstance(at, list | tuple) and len(at) == 2 and all(isinstance(v, int | float) for v in at):
-            return float(at[0]), float(at[1])
+            x, y = (float(max(-FAR, min(FAR, value))) for value in at)
+            return x, y
         return None
 
     def links(self) -> Iterator[tuple[str, str, Link]]:

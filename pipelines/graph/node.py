@@ -94,6 +94,7 @@ def Param(
     max_length: int | None = None,
     widget: str = "",
     choices: str = "",
+    empty: str = "",
     advanced: bool = False,
     primary: bool = False,
 ) -> Any:
@@ -111,6 +112,7 @@ def Param(
         ``folder``,
             ``save``, ``model``, ``seed``.
         choices: the name of a dynamic list (``models:diffusion``, ``models:language``, ``models:upscale``).
+        empty: what an empty text or 0 stands for, in a few words, where it is not itself ("the model's own").
         advanced: stands behind "More".
         primary: shown on the node itself (at most four are).
     """
@@ -119,6 +121,7 @@ def Param(
         "step": step,
         "widget": widget,
         "choices": choices,
+        "empty": empty,
         "advanced": advanced,
         "primary": primary,
     }

@@ -33,6 +33,8 @@ class ParamSchema:
     choices: tuple[str, ...] = ()
     dynamic_choices: str = ""
     widget: str = ""
+    empty: str = ""
+    """What an empty text or 0 stands for, where it is not itself."""
     advanced: bool = False
     primary: bool = False
 
@@ -84,6 +86,10 @@ class NodeSchema:
         for port in self.inputs(params):
             if port.name == name:
                 return port
+        return self.param_port(name)
+
+    def param_port(self, name: str) -> Input | None:
+        """The linkable param called ``name`` as an input."""
         param = self.params_by_name.get(name)
         if param is None:
             return None
@@ -169,7 +175,8 @@ def _param(name: str, info: FieldInfo) -> ParamSchema:
         default.value if isinstance(default, Enum) else default, optional,
         unit=str(hints.get("unit", "")), minimum=low, maximum=high, step=hints.get("step"), choices=choices,
         dynamic_choices=str(hints.get("choices", "")), widget=str(hints.get("widget", "")),
-        advanced=bool(hints.get("advanced")), primary=bool(hints.get("primary")),
+        empty=str(hints.get("empty", "")), advanced=bool(hints.get("advanced")),
+        primary=bool(hints.get("primary")),
     )  # fmt: skip
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipelines.errors import FileMissing, GraphUnreadable
+from pipelines.files import open_file
 from pipelines.graph.document import Graph
 
 GRAPH_NAME: Final = "graph.json"
@@ -50,7 +52,8 @@ def read_file(path: Path) -> Stored:
     try:
         if path.stat().st_size > MAX_GRAPH:
             raise GraphUnreadable(name=path.name, reason=f"It is larger than {MAX_GRAPH // 2**20} MB.")
-        data = path.read_bytes()
+        with open_file(path) as file:
+            data = file.read()
     except FileNotFoundError as error:
         raise FileMissing(path=str(path)) from error
     except OSError as error:
@@ -68,7 +71,7 @@ def read_bytes(data: bytes, name: str) -> Stored:
                 raise GraphUnreadable(name=name, reason="It unpacks to more than a graph can hold.")
             entries = {entry: archive.read(entry) for entry in archive.namelist() if not entry.endswith("/")}
         return Stored(Graph.loads(entries.pop(GRAPH_NAME), name), entries)
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
         raise GraphUnreadable(name=name, reason="It is damaged, or there is no graph in it.") from error
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from pipelines.errors import FileMissing, ImageUnreadable
-from pipelines.files import bytes_text
+from pipelines.files import bytes_text, open_file
 from pipelines.graph.values import Array, Image, Mask, check_size
 from pipelines.metadata.containers import TextTooLarge, png_without_text, read_box, sniff
 from pipelines.metadata.exif import parse_exif
@@ -61,7 +61,8 @@ def load_image(path: Path) -> Image:
         if size > MAX_FILE:
             reason = f"The file has {bytes_text(size)}; at most {bytes_text(MAX_FILE)} are read."
             raise ImageUnreadable(path=str(path), reason=reason)
-        data = path.read_bytes()
+        with open_file(path) as file:
+            data = file.read()
     except FileNotFoundError as error:
         raise FileMissing(path=str(path)) from error
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelines.errors import FileMissing, ModelUnreadable, ModelUnsuitable
+from pipelines.files import open_file
 
 MAX_HEADER: Final = 32 * 2**20
 """Bytes of header that are read at most. More than for safetensors, since the vocabulary is in it."""
@@ -117,7 +118,7 @@ def read_header(path: Path) -> GgufHeader:
         ModelUnsuitable: a tensor's type is not known here.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             size = file.seek(0, 2)
             file.seek(0)
             data = file.read(min(size, MAX_HEADER))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import FileMissing, GraphFromTheFuture, GraphUnreadable, ImageUnreadable
+from pipelines.files import open_file
 from pipelines.graph import jsontext
 from pipelines.graph.document import Graph
 from pipelines.metadata import foreign, xmp
@@ -65,7 +66,7 @@ def read_metadata(path: Path) -> ImageMetadata:
         ImageUnreadable: it is no picture we know, can't be read, or carries more than 16 MB of text.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             if not sniff(file.read(16)):
                 raise ImageUnreadable(path=str(path), reason="It is not a picture of a format Diptych reads.")
             file.seek(0)

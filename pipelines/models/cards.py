@@ -54,7 +54,7 @@ def read_card(model: Path) -> Card:
     if path is None:
         return Card()
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data: Any = json.loads(file.read(MAX_CARD))
         return Card.model_validate(data)
     except (OSError, ValueError, RecursionError, ValidationError):

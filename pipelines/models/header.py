@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from pipelines.errors import DiptychError, ModelFormatUnsupported, ModelMissing, ModelUnreadable, ModelUnsafe
+from pipelines.files import open_file
 
 MAX_HEADER: Final = 16 * 2**20
 """Bytes of JSON that are read at most."""
@@ -92,7 +93,7 @@ def read_header(path: Path, model: str = "") -> Header:
     """
     name = model or path.name
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             size = file.seek(0, 2)
             file.seek(0)
             _refuse_other_formats(file, size, name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelines.errors import ModelMissing, ModelUnreadable, ModelUnsafe, PathNotAllowed, UnknownModelFamily
-from pipelines.files import safe_join
+from pipelines.files import open_file, safe_join
 from pipelines.models.header import Header, read_header
 
 MAX_FILES: Final = 2_000
@@ -151,7 +151,8 @@ def read_json(path: Path, model: str) -> Any:
     try:
         if path.stat().st_size > MAX_JSON:
             raise ModelUnreadable(model=model, reason=f"{path.name} is too large to be settings.")
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            return json.loads(file.read().decode("utf-8"))
     except FileNotFoundError as error:
         raise ModelUnreadable(model=model, reason=f"{path.name} is missing.") from error
     except (OSError, ValueError, RecursionError) as error:

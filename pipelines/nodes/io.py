@@ -168,7 +168,7 @@ class SaveImage(Node):
     class Params(NodeParams):
         folder: str = Param(
             "", "Folder", "Where to save it; empty is the folder for pictures.",
-            widget="folder", max_length=4096, primary=True,
+            widget="folder", max_length=4096, empty="Folder for pictures", primary=True,
         )  # fmt: skip
         name: str = Param(
             "{date}-{time}-{seed}", "Name",

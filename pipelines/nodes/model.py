@@ -19,7 +19,10 @@ _QUANTIZATION = "Weights of 8 or 4 bits take less memory and cost some quality."
 
 
 def _Model(kind: str) -> Any:
-    return Param("", "Model", _MODEL, widget="model", choices=f"models:{kind}", max_length=4096, primary=True)
+    return Param(
+        "", "Model", _MODEL, widget="model", choices=f"models:{kind}", max_length=4096, empty="Starter model",
+        primary=True,
+    )  # fmt: skip
 
 
 class _ModelNode(Node):

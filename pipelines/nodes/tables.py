@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelines.errors import FileMissing, GraphUnreadable, TableUnreadable, TooManyItems
-from pipelines.files import bytes_text
+from pipelines.files import bytes_text, open_file
 from pipelines.graph import jsontext
 from pipelines.graph.node import CancelToken, file_fingerprint
 
@@ -59,7 +59,7 @@ def header(path: str) -> tuple[str, ...]:
 def _header(path: str, _fingerprint: str) -> tuple[str, ...]:
     """Kept by the file's fingerprint: ports are asked for at every look at a graph."""
     try:
-        with Path(path).open("rb") as file:
+        with open_file(Path(path)) as file:
             head = file.read(_HEADER_BYTES)
         text = head.decode("utf-8-sig", "ignore" if len(head) == _HEADER_BYTES else "strict")
         if Path(path).suffix.lower() in _JSON_SUFFIXES:
@@ -77,7 +77,7 @@ def read_table(path: Path, cancel: CancelToken) -> Table:
         FileMissing, TableUnreadable, TooManyItems: as their texts say.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise TableUnreadable(path=str(path), reason=f"It is larger than {bytes_text(MAX_BYTES)}.")

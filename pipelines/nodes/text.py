@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pipelines.errors import FileMissing, InvalidParameter, TextNotSaved, TextUnreadable
-from pipelines.files import atomic_write, bytes_text
+from pipelines.files import atomic_write, bytes_text, open_file
 from pipelines.graph.node import (
     Context,
     Input,
@@ -196,7 +196,7 @@ class SaveText(Node):
     class Params(NodeParams):
         path: str = Param(
             "", "File", "Where to save it; empty is text.txt in the folder for pictures.",
-            widget="save", max_length=4096, primary=True,
+            widget="save", max_length=4096, empty="text.txt", primary=True,
         )  # fmt: skip
         existing: Literal["keep both", "replace"] = Param(
             "keep both", "If it exists", "A number is added to the new name, or the old file is replaced."
@@ -223,7 +223,7 @@ def read_text(path: Path) -> str:
             raise InvalidParameter(
                 title="File", value=str(path), reason="It is a folder, not a file.", port="path"
             )
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise FileMissing(path=str(path)) from error

@@ -20,11 +20,11 @@ class UpscaleImage(Node):
     class Params(NodeParams):
         factor: float = Param(
             0.0, "Factor", "How many times as wide and high; 0 is what the model was made for.",
-            unit="×", ge=0, le=16, step=0.5, primary=True,
+            unit="×", ge=0, le=16, step=0.5, empty="The model’s own", primary=True,
         )  # fmt: skip
         tile: int = Param(
             0, "Tile size", "The picture goes through the model in pieces of this size; 0 chooses what fits.",
-            unit="px", ge=0, le=8192, step=64, advanced=True,
+            unit="px", ge=0, le=8192, step=64, empty="What fits", advanced=True,
         )  # fmt: skip
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:

@@ -96,14 +96,14 @@ def number_text(value: float) -> str:
     return text if any(mark in text for mark in ".en") else f"{text}.0"
 
 
-def value_text(kind: PortType, value: Any, unit: str = "", *, dynamic: bool = False) -> str:
-    """A literal as a node shows it, in one line."""
+def value_text(kind: PortType, value: Any, unit: str = "", *, empty: str = "") -> str:
+    """A literal as a node shows it, in one line; ``empty`` is what an empty text or 0 stands for."""
+    if empty and not value:
+        return tr(empty)
     if value is None:
         return tr("New every time") if kind == port_types.Seed else tr("None")
     if isinstance(value, bool | float):
         value = number_text(value)
-    if dynamic and value == "":
-        return tr("Starter model")
     text = str(value)
     if kind == port_types.Choice:
         text = choice_title(text)
@@ -244,7 +244,7 @@ def _known_rows(
 
 def _param_row(builder: _Builder, param: ParamSchema) -> None:
     value = builder.record.params.get(param.name, param.default)
-    text = value_text(param.type, value, param.unit, dynamic=bool(param.dynamic_choices))
+    text = value_text(param.type, value, param.unit, empty=param.empty)
     port = Input(param.name, param.type, param.title, param.description, default=param.default)
     multiline = param.widget == "multiline"
     builder.value(port, text, param.type.name in ("Number", "Integer", "Seed"), multiline=multiline)

@@ -63,9 +63,7 @@ class ValueRow(FieldRow):
             self.editor.set_value(value)
         default = jsontext.canonical(self.param.default)
         differs = name in record.params and jsontext.canonical(value) != default
-        shown = value_text(
-            self.param.type, self.param.default, self.param.unit, dynamic=bool(self.param.dynamic_choices)
-        )
+        shown = value_text(self.param.type, self.param.default, self.param.unit, empty=self.param.empty)
         tip = tr("Back to the default: {value}", value=shown or tr("empty"))
         self.set_resettable(differs and not self._required, tip)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QIcon, QPixmap
@@ -219,6 +219,7 @@ class TextEditor(ParamEditor):
             self.field.value_changed.connect(self.value_changed)
         else:
             self.field = QLineEdit()
+            self.field.setPlaceholderText(tr(param.empty))
             self.field.textEdited.connect(self._typed)
         self._add(self.field, 1)
 
@@ -371,6 +372,10 @@ def param_of(port: Input) -> ParamSchema:
     return ParamSchema(port.name, port.type, port.label, port.description, default, widget=hint)
 
 
+_WRITTEN: Final = {"png": "PNG", "webp": "WebP", "jpeg": "JPEG", "cpu": "CPU", "nf4": "NF4", "int8": "INT8"}
+"""Names that are not written as words."""
+
+
 def choice_title(value: str) -> str:
     """A choice as it is read: samplers and schedules by the names people know, ``sgm_uniform`` as “SGM
     uniform”."""
@@ -378,6 +383,8 @@ def choice_title(value: str) -> str:
     known = known or next((title for key, title in SCHEDULE_TITLES.items() if key.value == value), "")
     if known:
         return tr(known)
+    if value in _WRITTEN:
+        return _WRITTEN[value]
     text = tr(value).replace("_", " ")
     return text[:1].upper() + text[1:] if text.islower() else text
 

@@ -333,3 +333,43 @@ def test_the_end_closes_the_engine_once(open_studio: Open) -> None:
     studio.window.close()
     studio.close()
     assert bridge.closed == 1
+
+
+def test_a_picture_goes_to_the_bin_after_asking(
+    open_studio: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, bridge = open_studio(template())
+    studio.window.show_workspace("create")
+    bridge.tell_ready()
+    studio.window.commands.run("run.generate")
+    bridge.tell_started("job-1")
+    (path,) = bridge.tell_saved("job-1")
+    bridge.tell_finished("job-1")
+    gone: list[str] = []
+    monkeypatch.setattr(picture_files, "to_bin", gone.append)
+    monkeypatch.setattr(studio.window, "ask_to_delete", lambda name: False)
+    studio.window.commands.run("picture.delete")
+    assert gone == []
+    monkeypatch.setattr(studio.window, "ask_to_delete", lambda name: True)
+    studio.window.commands.run("picture.delete")
+    qtbot.waitUntil(lambda: studio.parts.results.rowCount() == 0)
+    assert gone == [path]
+    assert studio.window.create_page.current is None
+
+
+def test_a_copy_keeps_the_data_and_another_suffix_converts(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    picture().save(str(source))
+    same = Path(picture_files.copy_picture(str(source), str(tmp_path / "b")))
+    assert same.name == "b.png"
+    assert same.read_bytes() == source.read_bytes()
+    other = Path(picture_files.copy_picture(str(source), str(tmp_path / "c.jpg")))
+    assert other.read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_the_canvas_is_made_while_nobody_waits(open_studio: Open, qtbot: QtBot) -> None:
+    studio, bridge = open_studio(template())
+    qtbot.waitUntil(lambda: studio.window.graph is not None and studio.window._inspector is not None)
+    graph = studio.window.graph
+    studio.window.show_workspace("graph")
+    assert studio.window.graph is graph

@@ -1,0 +1,131 @@
+"""Undo by tiles: a step holds what it changed and nothing else; old steps are packed, the oldest dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from PySide6.QtCore import QObject, QRect
+from PySide6.QtGui import QUndoCommand
+
+from studio.background import in_background
+from studio.mask.surface import Changes, Surface
+from studio.mask.tile import Tile
+
+MAX_BYTES: Final = 512 * 2**20
+RAW_STEPS: Final = 6
+"""The newest steps stay unpacked: what is undone at once is undone quickly."""
+
+
+class Step:
+    """Tiles of one surface before and after. ``alive`` is false once it was dropped for its size."""
+
+    __slots__ = ("alive", "changes", "surface")
+
+    def __init__(self, surface: Surface, changes: Changes) -> None:
+        self.surface, self.changes, self.alive = surface, changes, True
+
+    def tiles(self) -> Iterator[Tile]:
+        """Every tile it holds on to."""
+        for pair in self.changes.values():
+            yield from (tile for tile in pair if tile is not None)
+
+    def undo(self) -> QRect:
+        """Put back what was before; gives the area."""
+        return self.surface.put({key: before for key, (before, _) in self.changes.items()})
+
+    def redo(self) -> QRect:
+        """Put back what came after; gives the area."""
+        return self.surface.put({key: after for key, (_, after) in self.changes.items()})
+
+
+class History(QObject):
+    """The steps of a document, oldest first, at most ``limit`` bytes of them."""
+
+    def __init__(self, limit: int = MAX_BYTES, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._limit = limit
+        self._steps: list[Step] = []
+        self._packing = False
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held; a tile that several steps share counts once."""
+        return sum(tile.nbytes for tile in {tile for step in self._steps for tile in step.tiles()})
+
+    def add(self, step: Step) -> None:
+        """Keep a step; older ones are packed, and dropped while all together are too large."""
+        self._steps.append(step)
+        self.pack(wait=self.nbytes > self._limit)
+        self._drop()
+
+    def remove(self, step: Step) -> None:
+        """Forget a step that can't be reached any more."""
+        if step in self._steps:
+            self._steps.remove(step)
+        step.alive, step.changes = False, {}
+
+    def _drop(self) -> None:
+        while len(self._steps) > 1 and self.nbytes > self._limit:
+            self.remove(self._steps[0])
+
+    def pack(self, *, wait: bool = False) -> None:
+        """Compress tiles of older steps that no surface shows: in a worker thread, or now with ``wait``."""
+        tiles = [
+            tile
+            for step in self._steps[:-RAW_STEPS]
+            for tile in step.tiles()
+            if not tile.is_packed and not self._shown(step, tile)
+        ]
+        if wait:
+            self._install([(tile, tile.packed()) for tile in tiles])
+        elif tiles and not self._packing:
+            self._packing = True
+            in_background(self, lambda: [(tile, tile.packed()) for tile in tiles], self._packed)
+
+    def _packed(self, done: list[tuple[Tile, bytes]]) -> None:
+        self._packing = False
+        self._install(done)
+
+    def _install(self, done: list[tuple[Tile, bytes]]) -> None:
+        shown = {tile for surface in {step.surface for step in self._steps} for tile in surface.tiles.values()}
+        for tile, packed in done:
+            if tile not in shown:
+                tile.keep_packed(packed)
+
+    @staticmethod
+    def _shown(step: Step, tile: Tile) -> bool:
+        return any(step.surface.tiles.get(key) is tile for key, pair in step.changes.items() if tile in pair)
+
+
+class PixelEdit(QUndoCommand):
+    """One step on an undo stack; it has been done already when it is pushed.
+
+    A step that was dropped for its size does nothing and takes itself off the stack.
+    """
+
+    def __init__(self, history: History, step: Step, text: str, changed: Callable[[QRect], object]) -> None:
+        super().__init__(text)
+        self._history, self.step, self._changed = history, step, changed
+        self._done = True
+
+    def redo(self) -> None:
+        if self._done:
+            self._done = False
+        elif self.step.alive:
+            self._changed(self.step.redo())
+        else:
+            self.setObsolete(True)
+
+    def undo(self) -> None:
+        if self.step.alive:
+            self._changed(self.step.undo())
+        else:
+            self.setObsolete(True)
+
+    def __del__(self) -> None:
+        # a stack that is cleared, or goes another way after undo, lets go of its steps
+        self._history.remove(self.step)
