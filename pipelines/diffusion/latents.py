@@ -48,7 +48,17 @@ def layout(loaded: LoadedDiffusion) -> LatentLayout:
         )
     packed = hasattr(pipeline, "_pack_latents") and hasattr(pipeline, "_unpack_latents")
     channels = int(denoiser.config.in_channels) // (4 if packed else 1)
+    if made_for_inpainting(loaded):
+        channels = int(pipeline.vae.config.latent_channels)
     return LatentLayout(channels, int(pipeline.vae_scale_factor), packed)
+
+
+def made_for_inpainting(loaded: LoadedDiffusion) -> bool:
+    """Whether its U-Net sees a mask (one channel) and a masked picture beside the latents."""
+    unet, vae = getattr(loaded.pipeline, "unet", None), getattr(loaded.pipeline, "vae", None)
+    if unet is None or vae is None:
+        return False
+    return int(unet.config.in_channels) == 2 * int(getattr(vae.config, "latent_channels", 0)) + 1
 
 
 def size_multiple(loaded: LoadedDiffusion) -> int:

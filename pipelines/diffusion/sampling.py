@@ -12,14 +12,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.encoding import encode, parameters
+from pipelines.diffusion.from_picture import PictureRun, StartPicture, conditioned
 from pipelines.diffusion.interrupt import cancellable
-from pipelines.diffusion.latents import LatentLayout, check_picture_size, layout, pack, unpack
+from pipelines.diffusion.latents import (
+    LatentLayout,
+    check_picture_size,
+    layout,
+    made_for_inpainting,
+    pack,
+    unpack,
+)
+from pipelines.diffusion.levels import steps_to_run
 from pipelines.diffusion.memory import free_cache, is_out_of_memory
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
 from pipelines.diffusion.samplers import SAMPLERS, NoiseSource, Sampler, Schedule, check
 from pipelines.diffusion.scheduling import build, scheduler_config
 from pipelines.diffusion.steps import StepObserver
-from pipelines.errors import ConditioningUnsuitable, OutOfMemory, SettingIgnored
+from pipelines.errors import ConditioningUnsuitable, ModelUnsuitable, OutOfMemory, SettingIgnored
 
 if TYPE_CHECKING:
     import torch
@@ -69,8 +78,9 @@ def sample(
     seeds: Sequence[int],
     options: SamplingOptions,
     context: Context,
+    picture: StartPicture | None = None,
 ) -> list[torch.Tensor]:
-    """Denoise one latent per seed.
+    """Denoise one latent per seed, from noise alone or from ``picture``.
 
     A batch that doesn't fit into memory is drawn in halves: a picture depends on its own seed only.
 
@@ -80,8 +90,12 @@ def sample(
     Raises:
         SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, ConditioningUnsuitable,
         OutOfMemory, Cancelled: as their texts say.
+        ModelUnsuitable: it was made for inpainting, and there is no picture.
     """
     check_options(loaded, options)
+    if made_for_inpainting(loaded) and (picture is None or picture.condition is None):
+        reason = "It was made for repainting a part of a picture, and needs one."
+        raise ModelUnsuitable(model=loaded.handle.id, reason=reason, task="drawing from a prompt alone")
     takes = parameters(loaded.pipeline.__call__)
     if options.guidance_rescale > 0 and "guidance_rescale" not in takes:
         reason = "Its pipeline has no such correction."
@@ -93,7 +107,7 @@ def sample(
         negative = encode(loaded, "", int(positive.info.get("clip_skip", 1)), context)
     for conditioning in (positive, negative):
         _check_width(loaded, conditioning)
-    return _in_parts_that_fit(loaded, positive, negative, seeds, options, context)
+    return _in_parts_that_fit(loaded, positive, negative, seeds, options, context, picture)
 
 
 def _in_parts_that_fit(
@@ -103,6 +117,7 @@ def _in_parts_that_fit(
     seeds: Sequence[int],
     options: SamplingOptions,
     context: Context,
+    picture: StartPicture | None,
 ) -> list[torch.Tensor]:
     """The whole batch at once; where memory runs out, free the cache, halve the batch, and go on."""
     import torch
@@ -114,7 +129,8 @@ def _in_parts_that_fit(
             context.cancel.check()
             part = range(len(drawn), min(len(drawn) + size, len(seeds)))
             try:
-                drawn += list(_denoise(loaded, positive, negative, seeds, part, options, context).split(1))
+                latents = _denoise(loaded, positive, negative, seeds, part, options, context, picture)
+                drawn += list(latents.split(1))
                 continue
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -136,6 +152,7 @@ def _denoise(
     part: range,
     options: SamplingOptions,
     context: Context,
+    picture: StartPicture | None,
 ) -> torch.Tensor:
     """The latents of the pictures ``part``: N×C×h×w float32 on the CPU."""
     found = layout(loaded)
@@ -146,7 +163,12 @@ def _denoise(
         options.sampler, options.schedule, loaded.pipeline, seeds=chosen, model=loaded.handle.id
     )
     pipeline.set_progress_bar_config(disable=True)
-    observer = StepObserver(loaded, pipeline.scheduler, sources, context, part, len(seeds), options.steps)
+    noise = _noise(loaded, found, part, sources, options)
+    steps = options.steps
+    if picture is not None:
+        PictureRun(pipeline, picture, noise, found, options.width, options.height)
+        steps = steps_to_run(steps, picture.strength)
+    observer = StepObserver(loaded, pipeline.scheduler, sources, context, part, len(seeds), steps)
     observer.attach(lambda tensor: unpack(pipeline, tensor, found, options.width, options.height))
     arguments = {
         **_conditions(loaded, positive, negative, len(chosen)),
@@ -157,12 +179,13 @@ def _denoise(
         "guidance_rescale": options.guidance_rescale,
         "eta": 0.0 if options.sampler is Sampler.DEFAULT else SAMPLERS[options.sampler].eta,
         "generator": sources,
-        "latents": pack(pipeline, _noise(loaded, found, part, sources, options), found),
+        "latents": pack(pipeline, noise, found),
         "output_type": "latent",
         "return_dict": False,
     }
     takes = parameters(pipeline.__call__)
-    with cancellable(denoiser_of(pipeline), context.cancel):
+    denoiser, condition = denoiser_of(pipeline), picture.condition if picture is not None else None
+    with cancellable(denoiser, context.cancel), conditioned(denoiser, condition):
         result = pipeline(**{name: value for name, value in arguments.items() if name in takes})[0]
     return unpack(pipeline, result, found, options.width, options.height).float().cpu()
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.diffusion.levels import scales_up
 from pipelines.diffusion.preview import MAX_SIDE, preview_matrix, render
 from pipelines.diffusion.samplers import is_flow
 from pipelines.graph.values import Image
@@ -105,7 +106,7 @@ class StepObserver:
             math.log(max(float(alpha_bar[below]), 1e-12)) * (1 - weight)
             + math.log(max(float(alpha_bar[above]), 1e-12)) * weight
         )
-        if float(self._scheduler.init_noise_sigma) > 1.0:  # it works on latents scaled up by 1 / sqrt(ᾱ)
+        if scales_up(self._scheduler):  # it works on latents scaled up by 1 / sqrt(ᾱ)
             sample = sample * math.sqrt(level)
         if prediction == "v_prediction":
             return math.sqrt(level) * sample - math.sqrt(1 - level) * output

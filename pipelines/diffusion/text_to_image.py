@@ -6,12 +6,15 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
 from pipelines.diffusion.decoding import decode
 from pipelines.diffusion.encoding import encode
+from pipelines.diffusion.from_picture import StartPicture
+from pipelines.diffusion.levels import steps_to_run
 from pipelines.diffusion.noise import SEEDS, batch_seeds
 from pipelines.diffusion.preview import preview_matrix
 from pipelines.diffusion.samplers import sampler_title
@@ -49,12 +52,35 @@ def text_to_image(
         SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, InvalidParameter, OutOfMemory,
         DecodeFailed, Cancelled: as their texts say.
     """
+    return draw(loaded, prompt, negative, seed, options, context, clip_skip=clip_skip, batch=batch)
+
+
+def draw(
+    loaded: LoadedDiffusion,
+    prompt: str,
+    negative: str,
+    seed: int | None,
+    options: SamplingOptions,
+    context: Context,
+    *,
+    clip_skip: int = 1,
+    batch: int = 1,
+    picture: StartPicture | None = None,
+    info: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Drawing]:
+    """Encode, sample and decode, from noise alone or from ``picture``; ``info`` is remembered as well.
+
+    Raises:
+        As :func:`text_to_image`.
+    """
     check_options(loaded, options)
     positive = encode_text(loaded, prompt, clip_skip, options.steps, context)
     unwanted = None
     if uses_negative(loaded, options.guidance_scale):
         unwanted = encode(loaded, negative, clip_skip, context)
-    latents = sample_latents(loaded, positive, unwanted, seed, options, context, batch=batch)
+    latents = sample_latents(
+        loaded, positive, unwanted, seed, options, context, batch=batch, picture=picture, info=info
+    )
     return [
         Drawing(image, latent, latent.info["seed"])
         for latent in latents
@@ -80,19 +106,27 @@ def sample_latents(
     context: Context,
     *,
     batch: int = 1,
+    picture: StartPicture | None = None,
+    info: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Latent]:
     """:func:`sample` for a whole batch, each latent with the history its picture will carry.
 
     Args:
         seed: in 0 … 2^64 - 1; ``None`` draws one.
+        picture: what to start from instead of noise alone.
+        info: more to be remembered.
     """
     drawn = secrets.randbelow(SEEDS) if seed is None else seed
     seeds = batch_seeds(drawn, batch)
     check_options(loaded, options)
     preview_matrix(loaded, context.cache_dir)  # fitted now, so that the first step needn't wait for it
-    context.progress(0, options.steps, phase="denoising")
-    latents = sample(loaded, positive, negative, seeds, options, context)
+    steps = options.steps if picture is None else steps_to_run(options.steps, picture.strength)
+    context.progress(0, steps, phase="denoising")
+    latents = sample(loaded, positive, negative, seeds, options, context, picture)
     history = _history(loaded, positive.info, negative.info if negative is not None else {}, options)
+    if picture is not None:
+        history |= {"denoising_strength": picture.strength, "steps_run": f"{steps} of {options.steps}"}
+    history |= info
     return [
         Latent(tensor, {**history, "seed": number, "batch_index": index, "variation_seed": variation})
         for index, (tensor, number, variation) in enumerate(

@@ -100,7 +100,15 @@ class Job:
             salt=str(self.output_dir),
         )
         self.results = results
+        self._show_left_out(planned)
         return self._finished(planned, results)
+
+    def _show_left_out(self, planned: Plan) -> None:
+        """Tell the views what nodes hold that were not asked for, because what needs them was cached."""
+        for node, result in self.results.items():
+            schema = planned.nodes[node].schema
+            if result.status == "skipped" and result.outputs and schema is not None and schema.node.preview:
+                self.node_finished(node, replace(result, status="cached"))
 
     def _finished(self, planned: Plan, results: dict[str, NodeResult]) -> RunFinished:
         nodes: dict[str, NodeStatus] = {node: result.status for node, result in results.items()}

@@ -29,6 +29,12 @@ class DecodeFailed(DiptychError):
     remedy = "Choose another precision or sampler."
 
 
+class EncodeFailed(DiptychError):
+    what = "The picture could not be encoded: the model made values of it that are no numbers."
+    why = "The model overflowed in {dtype}, and again in full precision."
+    remedy = "Choose another precision, or another model."
+
+
 class PromptTooLong(DiptychError):
     """A warning, not a failure."""
 

@@ -54,6 +54,12 @@ class Cache:
             self.discard(key)
         return None
 
+    def peek(self, key: bytes) -> Entry | None:
+        """The entry of ``key`` if it is in memory, without counting as a use."""
+        with self._lock:
+            entry = self._entries.get(key, (None, 0))[0]
+        return entry if isinstance(entry, Entry) else None
+
     def put(self, key: bytes, entry: Entry) -> None:
         """Keep an entry, and drop the least recently used ones over the limit."""
         self._put(key, entry, _held(entry))

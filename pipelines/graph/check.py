@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -29,6 +29,17 @@ from pipelines.graph.registry import NodeSchema, ParamSchema
 from pipelines.graph.types import connects
 
 SEED_RANGE = "A seed is a whole number from 0 to 18446744073709551615, or empty for a new one each time."
+
+_REASONS: Final[Mapping[str, str]] = {
+    "int_": "It must be a whole number.",
+    "float_": "It must be a number.",
+    "finite_number": "It must be a finite number.",
+    "bool_": "It must be true or false.",
+    "string_type": "It must be text.",
+    "string_unicode": "It holds half a character, which is no text.",
+    "string_too_long": "It is too long.",
+}
+"""Beginnings of pydantic's names for what is wrong -> the same in our words."""
 
 
 def check_params(planned: PlannedNode) -> None:
@@ -136,7 +147,10 @@ def _reason(param: ParamSchema | None, item: Any) -> str:
             )
         if high is not None:
             return f"It must be {'less than' if item['type'] == 'less_than' else 'at most'} {_plain(high)}."
-    return f"{item['msg']}."
+    if param is not None and param.choices:
+        return f"It must be one of: {', '.join(param.choices)}."
+    known = next((text for start, text in _REASONS.items() if item["type"].startswith(start)), "")
+    return known or f"{item['msg'].removeprefix('Value error, ').rstrip('.')}."
 
 
 def _plain(number: float) -> str:

@@ -108,9 +108,18 @@ class _Run:
                 self._collect(*self.finished.get())
         for node in self.plan.order:
             if node not in self.results:
-                cancelled = self.cancel.cancelled
-                self.results[node] = NodeResult("cancelled" if cancelled else "skipped")
+                self.results[node] = self._left_out(node)
         return {node: self.results[node] for node in self.plan.order}
+
+    def _left_out(self, node: str) -> NodeResult:
+        """What to say of a node that was never asked for: what it made before, if that is still there."""
+        if self.cancel.cancelled:
+            return NodeResult("cancelled")
+        key = self.keys.get(node)
+        entry = self.cache.peek(key) if key is not None else None
+        if entry is None:
+            return NodeResult("skipped")
+        return NodeResult("skipped", entry.seconds, entry.outputs, shown=entry.shown)
 
     # --- tasks ---------------------------------------------------------------------------------------------
 

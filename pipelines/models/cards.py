@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines.files import open_file
+
 MAX_CARD: Final = 64 * 1024
 """Bytes of a card that are read at most."""
 

@@ -41,7 +41,8 @@ def number_range(start: float, stop: float, step: float) -> tuple[float, ...]:
         raise InvalidParameter(title="Step", value=0, reason="The list would never end.", port="step")
     steps = (stop - start) / step
     if not steps < MAX_ITEMS + 0.5:
-        raise TooManyItems(count=f"{steps:,.0f}", limit=f"{MAX_ITEMS:,}")
+        count = f"{steps:,.0f}" if math.isfinite(steps) else "Endlessly many"
+        raise TooManyItems(count=count, limit=f"{MAX_ITEMS:,}")
     return tuple(start + index * step for index in range(max(0, math.ceil(steps - _TOLERANCE))))
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRect
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QImage, QPainter
 
 from studio.mask.layers import Layer, LayerKind
@@ -16,7 +16,7 @@ from studio.mask.tile import Array
 
 PICTURE: Final = frozenset({LayerKind.IMAGE, LayerKind.PAINT})
 EVERYTHING: Final = frozenset(LayerKind)
-_FORMAT = QImage.Format.Format_ARGB32_Premultiplied
+FORMAT: Final = QImage.Format.Format_ARGB32_Premultiplied
 
 
 def compose(
@@ -25,43 +25,33 @@ def compose(
     """Draw the visible ``layers`` (bottom first) of ``kinds`` into ``rect`` of ``target``, in its own pixels."""
     painter = QPainter(target)
     painter.setClipRect(rect)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-    shown = [layer for layer in layers if layer.visible and layer.opacity > 0 and layer.kind in kinds]
-    covered = bool(shown) and _covers(shown[0], rect)
-    if not covered:
-        painter.fillRect(rect, 0)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
-    for layer in shown:
-        if layer.image is not None:
-            painter.setOpacity(layer.opacity)
-            painter.drawImage(rect.topLeft(), layer.image, rect)
-        elif layer.surface is not None:
-            painter.setOpacity(layer.opacity if layer.kind is LayerKind.PAINT else 1.0)
-            _draw_surface(painter, layer, rect)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    _lay(painter, layers, rect, kinds)
     painter.end()
 
 
 def flattened(layers: Sequence[Layer], rect: QRect) -> QImage:
-    """The picture that image and paint layers make, ``rect`` of it, premultiplied."""
-    image = QImage(rect.size(), _FORMAT)
-    image.setOffset(QPoint(-rect.x(), -rect.y()))
-    whole = QImage(rect.size(), _FORMAT)
-    painter = QPainter(whole)
+    """The picture that image and paint layers make, ``rect`` of it, ``ARGB32_Premultiplied``."""
+    image = QImage(rect.size(), FORMAT)
+    painter = QPainter(image)
+    painter.translate(-rect.topLeft())
+    _lay(painter, layers, rect, PICTURE)
+    painter.end()
+    return image
+
+
+def _lay(painter: QPainter, layers: Sequence[Layer], rect: QRect, kinds: Collection[LayerKind]) -> None:
+    shown = [layer for layer in layers if layer.visible and layer.opacity > 0 and layer.kind in kinds]
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-    painter.fillRect(whole.rect(), 0)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
-    painter.translate(-rect.x(), -rect.y())
-    for layer in layers:
-        if not layer.visible or layer.kind not in PICTURE:
-            continue
-        painter.setOpacity(layer.opacity)
+    if not (shown and _covers(shown[0], rect)):
+        painter.fillRect(rect, Qt.GlobalColor.transparent)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    for layer in shown:
+        painter.setOpacity(1.0 if layer.kind is LayerKind.MASK else layer.opacity)
         if layer.image is not None:
             painter.drawImage(rect.topLeft(), layer.image, rect)
         else:
             _draw_surface(painter, layer, rect)
-    painter.end()
-    return whole
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
 
 
 def _covers(layer: Layer, rect: QRect) -> bool:
@@ -83,19 +73,14 @@ def _draw_surface(painter: QPainter, layer: Layer, rect: QRect) -> None:
         if pixels is None:
             continue
         part = tile_rect(key) & rect
-        shown = pixels[slices(part, tile_rect(key))]
         if surface.kind == "mask":
-            colour = layer.overlay_colour()
-            shown = _overlay(colour.rgb(), round(layer.opacity * 255)).take(shown >> 8)
-        image = QImage(shown.data if shown.flags.c_contiguous else _flat(shown),
-                       part.width(), part.height(), shown.strides[0], _FORMAT)  # fmt: skip
-        painter.drawImage(part.topLeft(), image)
-
-
-def _flat(shown: Array) -> memoryview:
-    """The memory from the first pixel on; rows keep their stride."""
-    length = (shown.shape[0] - 1) * shown.strides[0] + shown.shape[1] * shown.strides[1]
-    return memoryview(np.lib.stride_tricks.as_strided(shown, (length,), (1,), writeable=False)).cast("B")
+            table = _overlay(layer.overlay_colour().rgb(), round(layer.opacity * 255))
+            shown = table.take(pixels[slices(part, tile_rect(key))] >> 8)
+            source = QRect(0, 0, part.width(), part.height())
+        else:
+            shown, source = pixels, part.translated(-tile_rect(key).topLeft())
+        image = QImage(shown.data, shown.shape[1], shown.shape[0], shown.strides[0], FORMAT)
+        painter.drawImage(part.topLeft(), image, source)
 
 
 @lru_cache(maxsize=64)

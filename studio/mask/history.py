@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Final
+from weakref import ReferenceType, ref
 
 from PySide6.QtCore import QObject, QRect
 from PySide6.QtGui import QUndoCommand
@@ -20,7 +21,7 @@ RAW_STEPS: Final = 6
 class Step:
     """Tiles of one surface before and after. ``alive`` is false once it was dropped for its size."""
 
-    __slots__ = ("alive", "changes", "surface")
+    __slots__ = ("__weakref__", "alive", "changes", "surface")
 
     def __init__(self, surface: Surface, changes: Changes) -> None:
         self.surface, self.changes, self.alive = surface, changes, True
@@ -38,45 +39,48 @@ class Step:
         """Put back what came after; gives the area."""
         return self.surface.put({key: after for key, (_, after) in self.changes.items()})
 
+    def drop(self) -> None:
+        """Let go of the tiles: this step can't be undone any more."""
+        self.alive, self.changes = False, {}
+
 
 class History(QObject):
-    """The steps of a document, oldest first, at most ``limit`` bytes of them."""
+    """The steps of a document, oldest first, at most ``limit`` bytes of them.
+
+    It only knows the steps; whoever can undo them (an undo stack) keeps them, and lets them go.
+    """
 
     def __init__(self, limit: int = MAX_BYTES, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._limit = limit
-        self._steps: list[Step] = []
+        self._known: list[ReferenceType[Step]] = []
         self._packing = False
 
-    def __len__(self) -> int:
-        return len(self._steps)
+    @property
+    def steps(self) -> list[Step]:
+        """The steps that can still be undone or done again, oldest first."""
+        found = [step for known in self._known if (step := known()) is not None and step.alive]
+        self._known = [ref(step) for step in found]
+        return found
 
     @property
     def nbytes(self) -> int:
         """Bytes held; a tile that several steps share counts once."""
-        return sum(tile.nbytes for tile in {tile for step in self._steps for tile in step.tiles()})
+        return sum(tile.nbytes for tile in {tile for step in self.steps for tile in step.tiles()})
 
     def add(self, step: Step) -> None:
-        """Keep a step; older ones are packed, and dropped while all together are too large."""
-        self._steps.append(step)
+        """Know a step; older ones are packed, and dropped while all together are too large."""
+        self._known.append(ref(step))
         self.pack(wait=self.nbytes > self._limit)
-        self._drop()
-
-    def remove(self, step: Step) -> None:
-        """Forget a step that can't be reached any more."""
-        if step in self._steps:
-            self._steps.remove(step)
-        step.alive, step.changes = False, {}
-
-    def _drop(self) -> None:
-        while len(self._steps) > 1 and self.nbytes > self._limit:
-            self.remove(self._steps[0])
+        steps = self.steps
+        while len(steps) > 1 and self.nbytes > self._limit:
+            steps.pop(0).drop()
 
     def pack(self, *, wait: bool = False) -> None:
         """Compress tiles of older steps that no surface shows: in a worker thread, or now with ``wait``."""
         tiles = [
             tile
-            for step in self._steps[:-RAW_STEPS]
+            for step in self.steps[:-RAW_STEPS]
             for tile in step.tiles()
             if not tile.is_packed and not self._shown(step, tile)
         ]
@@ -91,7 +95,8 @@ class History(QObject):
         self._install(done)
 
     def _install(self, done: list[tuple[Tile, bytes]]) -> None:
-        shown = {tile for surface in {step.surface for step in self._steps} for tile in surface.tiles.values()}
+        surfaces = {step.surface for step in self.steps}
+        shown = {tile for surface in surfaces for tile in surface.tiles.values()}
         for tile, packed in done:
             if tile not in shown:
                 tile.keep_packed(packed)
@@ -107,9 +112,9 @@ class PixelEdit(QUndoCommand):
     A step that was dropped for its size does nothing and takes itself off the stack.
     """
 
-    def __init__(self, history: History, step: Step, text: str, changed: Callable[[QRect], object]) -> None:
+    def __init__(self, step: Step, text: str, changed: Callable[[QRect], object]) -> None:
         super().__init__(text)
-        self._history, self.step, self._changed = history, step, changed
+        self.step, self._changed = step, changed
         self._done = True
 
     def redo(self) -> None:
@@ -125,7 +130,3 @@ class PixelEdit(QUndoCommand):
             self._changed(self.step.undo())
         else:
             self.setObsolete(True)
-
-    def __del__(self) -> None:
-        # a stack that is cleared, or goes another way after undo, lets go of its steps
-        self._history.remove(self.step)

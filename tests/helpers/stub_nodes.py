@@ -181,6 +181,24 @@ class Scribble(Node):
         return {"image": inputs["image"]}
 
 
+class Shown(Node):
+    """A picture as it is, with a thumbnail."""
+
+    id, title, preview = "stub.shown", "Shown", "image"
+    inputs = (Input("image", types.Image),)
+    outputs = (Output("image", types.Image),)
+
+    def run(self, inputs, params, context):
+        RUNS[self.id] += 1
+        return {"image": inputs["image"]}
+
+
+class Passed(Shown):
+    """A picture as it is, without one."""
+
+    id, title, preview = "stub.passed", "Passed", ""
+
+
 class Slow(Node):
     """Counts steps until it is cancelled."""
 
@@ -403,6 +421,8 @@ class Careless(Node):
 
 
 REGISTRY = Registry(
+    Shown,
+    Passed,
     Constant, Add, Sum, Fail, Crash, Switch, Items, Flags, Seeded, Picture, Scribble, Slow, Read, Save,
     Sampler, Slots, Typed, Gather, Split, Join, Tamper, Meet, Greedy, Careless,
 )  # fmt: skip

@@ -187,3 +187,19 @@ def test_results_on_disk_are_there_after_a_new_start(tmp_path):
         statuses.append(drive.run(slow).nodes["a"])
         drive.client.close()
     assert statuses == ["executed", "cached"]
+
+
+def test_views_are_told_what_nodes_hold_that_a_cached_run_left_out(drive):
+    shown = graph(
+        a=("stub.picture", {"size": 4}),
+        b=("stub.shown", {}, {"image": ("a", "image")}),
+        c=("stub.passed", {}, {"image": ("b", "image")}),
+    )
+    drive.run(shown)
+    drive.events.clear()
+    finished = drive.run(shown)
+    assert finished.nodes == {"a": "skipped", "b": "skipped", "c": "cached"}
+    told = {event.node: event for event in drive.of(NodeFinished)}
+    assert set(told) == {"b", "c"}
+    assert told["b"].status == "cached"
+    assert told["b"].outputs["image"].sizes == ((4, 4),)
