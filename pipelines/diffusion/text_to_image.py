@@ -9,8 +9,6 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from blake3 import blake3
-
 from pipelines.diffusion.decoding import decode
 from pipelines.diffusion.encoding import encode
 from pipelines.diffusion.from_picture import StartPicture
@@ -20,6 +18,7 @@ from pipelines.diffusion.preview import preview_matrix
 from pipelines.diffusion.samplers import sampler_title
 from pipelines.diffusion.sampling import SamplingOptions, check_options, sample, uses_negative
 from pipelines.graph.values import Conditioning, Image, Latent
+from pipelines.models.hashes import SHORT
 
 if TYPE_CHECKING:
     from pipelines.graph.node import Context
@@ -164,7 +163,7 @@ def _history(
         "model": str(loaded.card.get("title") or PurePath(handle.id).name),
         "model_id": PurePath(handle.id).name if PurePath(handle.id).is_absolute() else handle.id,
         "model_family": handle.family,
-        "model_hash": blake3(handle.fingerprint.encode()).hexdigest()[:16] if handle.fingerprint else "",
+        "model_hash": loaded.content_hash()[:SHORT],
         "noise": str(options.noise),
         "variation_strength": options.variation_strength,
         "clip_skip": int(positive.get("clip_skip", 1)),

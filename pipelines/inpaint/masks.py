@@ -95,16 +95,9 @@ def fill_holes(mask: Mask) -> Mask:
     box = bounds(mask)
     if box is None:
         return mask
-    # one pixel more on every side, where nothing is: it joins all that is no hole, unless it lies outside
-    around = box.grown(1)
+    around = box.grown(1)  # the ring of nothing joins all gaps that are open to the outside
     values = around.window(mask.values, 0)
     gaps = (values < 0.5).astype(np.uint8)
-    inner = box.moved(around.x, around.y)
-    for edge, rows, columns in (
-        (box.x == 0, slice(None), 1), (box.right == mask.width, slice(None), -2),
-        (box.y == 0, 1, slice(None)), (box.bottom == mask.height, -2, slice(None)),
-    ):  # fmt: skip
-        del edge, rows, columns
     count, labels = cv2.connectedComponents(gaps, connectivity=4)
     if count <= 2:  # the selection and its surroundings
         return mask
@@ -114,7 +107,7 @@ def fill_holes(mask: Mask) -> Mask:
     np.minimum.at(least, near[rim], values[rim])
     least[[0, labels[0, 0]]] = 0
     filled = np.maximum(values, least[labels])
-    return _placed(mask, box, filled[inner.slices])
+    return _placed(mask, box, filled[box.moved(around.x, around.y).slices])
 
 
 def invert(mask: Mask) -> Mask:
@@ -172,8 +165,11 @@ def check_mask(mask: Mask, width: int, height: int) -> None:
 
 
 def _with_margin(area: Box, mask: Mask, radius: float) -> Box:
-    """``area`` and what dilation needs beyond the picture's edges."""
-    return area.grown(morphology.margin(radius))
+    """``area`` and, beyond the edges of the picture that it touches, what dilation needs there."""
+    more = morphology.margin(radius)
+    left, top = (more if area.x == 0 else 0), (more if area.y == 0 else 0)
+    right, bottom = (more if area.right == mask.width else 0), (more if area.bottom == mask.height else 0)
+    return Box(area.x - left, area.y - top, area.width + left + right, area.height + top + bottom)
 
 
 def _placed(mask: Mask, area: Box, values: Array) -> Mask:

@@ -32,7 +32,13 @@ def provenance_json(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> s
 
 
 def source_type(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """IPTC's Digital Source Type: made by a model, enlarged by one, as the loaded file said, or ``""``."""
+    """IPTC's Digital Source Type: made by a model, partly by one, as the loaded file said, or ``""``.
+
+    ``composite`` in ``info`` says that only a part was made by a model, ``upscaler`` that it was enlarged by
+    one.
+    """
+    if info.get("composite") is True:
+        return xmp.COMPOSITE
     graph = provenance.get("graph")
     nodes = graph.get("nodes") if isinstance(graph, Mapping) else None
     kinds = (
@@ -43,7 +49,7 @@ def source_type(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     if _MADE_BY_A_MODEL & set(info) or any(str(kind).startswith("diffusion.") for kind in kinds):
         return xmp.GENERATED
     if "upscaler" in info:
-        return xmp.SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
+        return xmp.COMPOSITE
     known = info.get("digital_source_type")  # of the file the picture was loaded from
     return known if isinstance(known, str) and known.startswith(xmp.SOURCE_TYPES) else ""
 

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED: Final = SOURCE_TYPES + "trainedAlgorithmicMedia"
+COMPOSITE: Final = SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
 MAIN_MARK: Final = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_MARK: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _NAMESPACE: Final = "urn:diptych:xmp:1"

@@ -6,6 +6,7 @@ Plain descriptions; how they are loaded is in :mod:`pipelines.models.loading`, h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class LoadedDiffusion:
     card: dict[str, Any] = field(default_factory=dict)
     memo: dict[str, Any] = field(default_factory=dict)
     """Things fitted once per model (the latent preview's linear map); dropped with the model."""
+    content_hash: Callable[[], str] = str
+    """The sha256 of its weights; empty while that isn't known yet."""
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,6 +13,7 @@ from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES, dtype_name
+from pipelines.models.hashes import ContentHashes
 from pipelines.models.loaded import LoadedDiffusion, LoadedLanguage, LoadedUpscale
 from pipelines.models.quantization import BYTES_PER_NUMBER, check
 from pipelines.paths import RESOURCES
@@ -48,6 +50,7 @@ class ModelLoader:
     def __init__(self, catalogue: Catalogue, configs: Path = CONFIGS) -> None:
         self._catalogue = catalogue
         self._configs = configs
+        self._hashes: ContentHashes | None = None
 
     def load(self, handle: ModelHandle, device: str, context: Context) -> Loaded:
         """Check, read and place a model, with progress in bytes; cancel is polled between the pieces read.
@@ -66,7 +69,10 @@ class ModelLoader:
             case "diffusion":
                 from pipelines.models.load_diffusion import load_diffusion
 
-                return load_diffusion(entry, handle, device, context, self._configs)
+                loaded = load_diffusion(entry, handle, device, context, self._configs)
+                hashes = self._content_hashes(context.cache_dir)
+                loaded.content_hash = partial(hashes.of, entry.fingerprint, Path(entry.info.path))
+                return loaded
             case "language":
                 from pipelines.models.load_language import load_language
 
@@ -75,6 +81,11 @@ class ModelLoader:
                 from pipelines.models.load_upscale import load_upscale
 
                 return load_upscale(entry, handle, device, context)
+
+    def _content_hashes(self, folder: Path) -> ContentHashes:
+        if self._hashes is None:
+            self._hashes = ContentHashes(folder)
+        return self._hashes
 
     def _entry(self, handle: ModelHandle) -> Entry:
         entry = self._catalogue.find(handle.kind, handle.id)

@@ -30,8 +30,8 @@ def _clip_skip() -> Any:
     )  # fmt: skip
 
 
-class SamplingParams(NodeParams):
-    """What drawing needs to know beside the prompts."""
+class SizeParams(NodeParams):
+    """How large the picture is."""
 
     width: int = Param(
         512, "Width", "Width of the picture; models draw best near their own size.",
@@ -41,6 +41,11 @@ class SamplingParams(NodeParams):
         512, "Height", "Height of the picture; models draw best near their own size.",
         unit="px", ge=8, le=65_536, step=8, primary=True,
     )  # fmt: skip
+
+
+class StepParams(NodeParams):
+    """How the noise is removed."""
+
     steps: int = Param(
         20, "Steps", "In how many steps the noise is removed; more is slower and a little finer.",
         ge=1, le=MAX_STEPS, primary=True,
@@ -73,6 +78,10 @@ class SamplingParams(NodeParams):
     batch: int = Param(
         1, "Pictures", "How many to draw; each has a seed one higher than the one before.", ge=1, le=MAX_BATCH
     )
+
+
+class SamplingParams(StepParams, SizeParams):
+    """What drawing needs to know beside the prompts; the size comes first."""
 
 
 def _options(params: Any) -> SamplingOptions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -25,16 +25,15 @@ class Combine(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ToolValues:
-    """``tolerance`` is the largest difference of a channel, 0..255; ``contiguous`` whether filling stays in one
-    piece."""
+    """``colour`` is what paint layers are painted with, ``#rrggbb``; ``tolerance`` the largest difference of a
+    channel, 0..255, that still is the same colour."""
 
     tool: str = "brush"
-    brush: BrushSettings = BrushSettings()
-    eraser: BrushSettings = BrushSettings()
+    brush: BrushSettings = field(default_factory=BrushSettings)
+    eraser: BrushSettings = field(default_factory=BrushSettings)
     colour: str = "#202020"
     combine: Combine = Combine.ADD
     tolerance: int = 24
-    fill_contiguous: bool = True
 
 
 class ToolSettings(QObject):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pipelines import paths
 from pipelines.graph.node import FlagToken
 
 SIZES = {"F16": 2, "BF16": 2, "F32": 4}
@@ -177,6 +178,7 @@ class LoadingContext:
 
     def __init__(self, device: str = "cpu", cancel_after: int | None = None) -> None:
         self.device = device
+        self.cache_dir = paths.cache_dir()
         self.cancel = FlagToken()
         self.reports: list[tuple[int, int, str]] = []
         self._cancel_after = cancel_after

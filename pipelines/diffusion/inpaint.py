@@ -1,0 +1,175 @@
+"""Drawing only what a mask shows: crop, fill, denoise, stitch back; and growing a picture past its edges.
+
+Soft masks drive the denoising (:mod:`.differential`); models made for inpainting see the mask themselves.
+What the composite mask doesn't cover keeps its pixels bit for bit.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pipelines.diffusion.differential import Blending
+from pipelines.diffusion.encode_image import encode_image, rgb
+from pipelines.diffusion.from_picture import StartPicture
+from pipelines.diffusion.image_to_image import inpainting_condition, limits_of
+from pipelines.diffusion.latents import made_for_inpainting
+from pipelines.diffusion.noise import SEEDS
+from pipelines.diffusion.sampling import SamplingOptions
+from pipelines.diffusion.text_to_image import Drawing, draw
+from pipelines.errors import InvalidParameter
+from pipelines.graph.values import Image, Mask, check_size
+from pipelines.image import resize
+from pipelines.inpaint.fill import Fill, extend, fill
+from pipelines.inpaint.geometry import CropPlan, MaskSettings, plan_crop
+from pipelines.inpaint.stitch import cut, paste
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipelines.graph.node import Context
+    from pipelines.models.loaded import LoadedDiffusion
+
+
+@dataclass(frozen=True, slots=True)
+class InpaintOptions:
+    """What inpainting needs to know beside how to draw.
+
+    ``strength`` is the denoising strength, 0..1; ``fill`` what the masked part is filled with before it is
+    denoised; ``match_colours`` fits the drawn colours to the picture at the seam.
+    """
+
+    strength: float = 1.0
+    fill: Fill = Fill.ORIGINAL
+    blending: Blending = Blending.DIFFERENTIAL
+    settings: MaskSettings = field(default_factory=MaskSettings)
+    match_colours: bool = False
+
+
+def inpaint(
+    loaded: LoadedDiffusion,
+    image: Image,
+    mask: Mask,
+    prompt: str,
+    negative: str,
+    seed: int | None,
+    options: SamplingOptions,
+    inpainting: InpaintOptions,
+    context: Context,
+    *,
+    clip_skip: int = 1,
+    batch: int = 1,
+    info: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Drawing]:
+    """Draw ``batch`` candidates for what ``mask`` shows of ``image``, each put back into the whole picture.
+
+    Args:
+        image: any size, grey, RGB or RGBA.
+        mask: 1 = repaint; resampled if it has another size.
+        options: its width and height are not used: the region round the mask is cropped, brought to the size
+            the model draws best, and back.
+        info: more to be remembered.
+
+    Returns:
+        The whole pictures; each latent is of the region alone.
+
+    Raises:
+        MaskEmpty: nothing is masked.
+        As :func:`pipelines.diffusion.text_to_image.text_to_image`; EncodeFailed.
+    """
+    check_size(image.width, image.height)
+    selection = fitted(mask, image.width, image.height)
+    plan = plan_crop(selection, inpainting.strength, limits_of(loaded), inpainting.settings)
+    piece, denoise, stitch = cut(image, plan)
+    seed = secrets.randbelow(SEEDS) if seed is None else seed
+    drawings = draw(
+        loaded, prompt, negative, seed, replace(options, width=piece.width, height=piece.height), context,
+        clip_skip=clip_skip, batch=batch,
+        picture=_start(loaded, Image(rgb(piece)), denoise, seed, inpainting, context),
+        info={**_story(plan, inpainting), **info},
+    )  # fmt: skip
+    pasted = [paste(stitch, drawing.image, match=inpainting.match_colours) for drawing in drawings]
+    return [
+        replace(drawing, image=Image(whole.pixels, drawing.image.info))
+        for drawing, whole in zip(drawings, pasted, strict=True)
+    ]
+
+
+def outpaint(
+    loaded: LoadedDiffusion,
+    image: Image,
+    sides: tuple[int, int, int, int],
+    prompt: str,
+    negative: str,
+    seed: int | None,
+    options: SamplingOptions,
+    inpainting: InpaintOptions,
+    context: Context,
+    *,
+    clip_skip: int = 1,
+    batch: int = 1,
+) -> list[Drawing]:
+    """Make ``image`` larger by ``sides`` px (left, top, right, bottom), and draw what is new.
+
+    Raises:
+        InvalidParameter: no side grows.
+        As :func:`inpaint`.
+    """
+    left, top, right, bottom = sides
+    if not any(sides):
+        reason = "At least one side must grow by 1 px or more."
+        raise InvalidParameter(title="Left, top, right, bottom", value=0, reason=reason, port="left")
+    check_size(image.width + left + right, image.height + top + bottom)
+    larger, new = extend(image, left, top, right, bottom, inpainting.fill)
+    return inpaint(
+        loaded, larger, new, prompt, negative, seed, options, replace(inpainting, fill=Fill.ORIGINAL),
+        context, clip_skip=clip_skip, batch=batch,
+        info={"fill": str(inpainting.fill), "left": left, "top": top, "right": right, "bottom": bottom},
+    )  # fmt: skip
+
+
+def fitted(mask: Mask, width: int, height: int) -> Mask:
+    """A mask resampled to a picture's size; edges that were hard get as soft as that makes them."""
+    if (mask.width, mask.height) == (width, height):
+        return mask
+    return Mask(resize(Image(mask.values), width, height, "bilinear").pixels[..., 0])
+
+
+def _start(
+    loaded: LoadedDiffusion, piece: Image, denoise: Mask, seed: int, inpainting: InpaintOptions,
+    context: Context,
+) -> StartPicture:  # fmt: skip
+    """The region as the run starts from it."""
+    filled = encode_image(loaded, fill(piece, denoise, inpainting.fill, seed), context).tensor()
+    if made_for_inpainting(loaded):
+        # Such a model keeps what the mask doesn't show by itself.
+        condition = inpainting_condition(loaded, piece, denoise.values, context)
+        return StartPicture(filled, inpainting.strength, condition=condition)
+    original = encode_image(loaded, piece, context).tensor()
+    mask = _pooled(denoise, original)
+    return StartPicture(filled, inpainting.strength, original, mask, inpainting.blending)
+
+
+def _pooled(mask: Mask, latents: torch.Tensor) -> torch.Tensor:
+    """The mask for latents, 1×1×h×w: the greatest value of each cell, so that all that is masked can change."""
+    import torch
+
+    return torch.nn.functional.adaptive_max_pool2d(torch.tensor(mask.values)[None, None], latents.shape[-2:])
+
+
+def _story(plan: CropPlan, inpainting: InpaintOptions) -> dict[str, Any]:
+    """What a picture remembers of its mask, the crop, and every control."""
+    settings = plan.settings
+    return {
+        "composite": True,
+        "mask_hash": plan.selection_hash,
+        "crop": list(plan.box),
+        "fill": str(inpainting.fill),
+        "blending": str(inpainting.blending),
+        "match_colours": inpainting.match_colours,
+        "grow": settings.grow, "feather": settings.feather, "blend": settings.blend,
+        "context": settings.context, "padding": settings.padding,
+    }  # fmt: skip

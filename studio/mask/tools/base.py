@@ -1,0 +1,155 @@
+"""What all gestures on the canvas have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPen
+
+from studio.mask.areas import LARGE, Coverage, combined
+from studio.mask.layers import Layer
+from studio.mask.stroke import Ink
+from studio.mask.surface import Surface
+from studio.mask.tool_settings import Combine, ToolSettings
+from studio.theme import current_theme
+
+if TYPE_CHECKING:
+    from studio.mask.canvas_view import CanvasView
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The pointer at one moment: ``at`` in pixels of the picture, ``view_at`` in the view; a mouse's pressure
+    is 1."""
+
+    at: QPointF
+    view_at: QPointF
+    pressure: float = 1.0
+    modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    button: Qt.MouseButton = Qt.MouseButton.LeftButton
+    eraser: bool = False
+    """The pen's other end."""
+
+    @property
+    def shift(self) -> bool:
+        return bool(self.modifiers & Qt.KeyboardModifier.ShiftModifier)
+
+    @property
+    def alt(self) -> bool:
+        return bool(self.modifiers & Qt.KeyboardModifier.AltModifier)
+
+    @property
+    def control(self) -> bool:
+        return bool(self.modifiers & Qt.KeyboardModifier.ControlModifier)
+
+
+class Gesture:
+    """One gesture, from a press until :attr:`finished`. ``cancel`` leaves everything as it was before the press."""
+
+    draws: ClassVar[bool] = True
+    """Whether it needs a layer that can be drawn on."""
+    cursor: ClassVar[Qt.CursorShape | None] = None
+
+    def __init__(self, view: CanvasView, press: Sample) -> None:
+        self.view, self.press = view, press
+        self.document, self.settings = view.document, view.settings
+        self.finished = False
+
+    def begin(self) -> None:
+        """The press itself."""
+
+    def moved(self, sample: Sample) -> None:
+        """The pointer moved, with the button down (or up, between the clicks of a polygon)."""
+
+    def pressed(self, sample: Sample) -> None:
+        """Another press of a gesture that goes on after the release."""
+
+    def released(self, sample: Sample) -> None:
+        """The button went up."""
+        self.finished = True
+
+    def accept(self) -> None:
+        """Enter."""
+
+    def step_back(self) -> None:
+        """Backspace."""
+
+    def cancel(self) -> None:
+        """Esc, or the view lost the pointer."""
+
+    def paint(self, painter: QPainter) -> None:
+        """Lines over the picture, in coordinates of the view."""
+
+    def painted_rect(self) -> QRect:
+        """Where :meth:`paint` draws, in the view."""
+        return QRect()
+
+    # --- help for those that draw ----------------------------------------------------------------------
+
+    def target(self) -> tuple[Layer, Surface] | None:
+        """The layer to draw on."""
+        layer = self.document.active
+        if layer is None or layer.surface is None:
+            return None
+        return layer, layer.surface
+
+
+def ink_for(settings: ToolSettings, *, erase: bool = False) -> Ink:
+    """The ink of the present colour."""
+    colour = settings.colour
+    alpha = colour.alphaF()
+    blue, green, red = (value * 255 * alpha for value in (colour.blueF(), colour.greenF(), colour.redF()))
+    return Ink(erase, (blue, green, red, 255 * alpha))
+
+
+def combine_for(settings: ToolSettings, press: Sample) -> Combine:
+    """How an area is laid on the layer: what is set, or what the keys say (Shift adds, Alt subtracts, both
+    intersect)."""
+    if press.shift and press.alt:
+        return Combine.INTERSECT
+    if press.shift:
+        return Combine.ADD
+    return Combine.SUBTRACT if press.alt else settings.values.combine
+
+
+class AreaGesture(Gesture):
+    """A gesture that ends in an area, laid on the active layer as one step."""
+
+    def lay(self, area: QRect, coverage: Coverage, text: str, *, large: bool = False) -> None:
+        """Lay it. ``large``: finding the coverage itself takes long."""
+        target = self.target()
+        if target is None:
+            return
+        surface = target[1]
+        combine, ink = combine_for(self.settings, self.press), ink_for(self.settings)
+        tiles = surface.snapshot()
+        inside = area & surface.rect
+        large = large or inside.width() * inside.height() > LARGE
+        self.document.compute(
+            surface, lambda: combined(surface, tiles, area, coverage, combine, ink), text, large=large
+        )
+
+
+def draw_outline(painter: QPainter, path: QPainterPath) -> None:
+    """A line that is seen on any picture: dark below, light dashes above."""
+    theme = current_theme()
+    under, over = theme.color("shadow"), theme.color("brass")
+    under.setAlpha(170)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(under, 3))
+    painter.drawPath(path)
+    painter.setPen(QPen(over, 1.5, Qt.PenStyle.CustomDashLine) if False else QPen(over, 1.5))
+    painter.drawPath(path)
+
+
+def outline_rect(path: QPainterPath) -> QRect:
+    """The area :func:`draw_outline` touches."""
+    return path.boundingRect().adjusted(-4, -4, 4, 4).toAlignedRect() if not path.isEmpty() else QRect()
+
+
+def handle(at: QPointF, size: float = 4) -> QRectF:
+    """A small square round a point."""
+    return QRectF(at.x() - size, at.y() - size, 2 * size, 2 * size)
