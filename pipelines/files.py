@@ -118,6 +118,27 @@ def bytes_text(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something of this name; a name that no file can have is not there."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.exists()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of this name; see :func:`is_there`."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a plain file of this name; see :func:`is_there`."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_file()
+    return False
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a file for reading. Never a pipe or a device: what comes out of these may have no end.
 

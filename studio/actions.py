@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QObject, Slot
 from PySide6.QtGui import QGuiApplication
@@ -18,13 +17,11 @@ from studio import picture_files
 from studio.background import in_background
 from studio.diagnostics import diagnostics
 from studio.panels.start_page import TEMPLATES
+from studio.parts import Parts
 from studio.results import Result
 from studio.runs import error_info
+from studio.shell import Shell
 from studio.translate import tr
-
-if TYPE_CHECKING:
-    from studio.main_window import MainWindow
-    from studio.parts import Parts
 
 GRAPH_SUFFIXES = (".json", ".diptych")
 RECENT = 12
@@ -33,20 +30,20 @@ RECENT = 12
 class Actions(QObject):
     """The :class:`studio.commands.Studio` of a window."""
 
-    def __init__(self, parts: Parts, window: MainWindow) -> None:
-        super().__init__(window)
-        self._parts, self._window = parts, window
-        self._before: tuple[Graph, Path | None, str] | None = None
+    def __init__(self, parts: Parts, shell: Shell) -> None:
+        super().__init__(shell.window())
+        self._parts, self._shell = parts, shell
+        self._before: tuple[Graph, Path | None, str, bool] | None = None
         self._saving: dict[str, tuple[int, str]] = {}
         parts.bridge.saved.connect(self._saved_elsewhere)
 
     # --- when ------------------------------------------------------------------------------------------
 
     def in_create(self) -> bool:
-        return self._window.workspace == "create"
+        return self._shell.workspace == "create"
 
     def in_graph(self) -> bool:
-        return self._window.workspace == "graph"
+        return self._shell.workspace == "graph"
 
     def has_result(self) -> bool:
         return self._result is not None
@@ -58,7 +55,7 @@ class Actions(QObject):
         return self._parts.tracker.current is not None
 
     def can_run(self) -> bool:
-        return bool(self._parts.document.graph.nodes) and self._window.workspace != "start"
+        return bool(self._parts.document.graph.nodes) and self._shell.workspace != "start"
 
     def can_undo(self) -> bool:
         return self._parts.document.undo_stack.canUndo()
@@ -68,26 +65,28 @@ class Actions(QObject):
 
     @property
     def _result(self) -> Result | None:
-        return self._window.create_page.current
+        return self._shell.create_page.current
 
     # --- documents -------------------------------------------------------------------------------------
 
     def new(self) -> None:
         """The start page; the document stays until another is chosen."""
-        self._window.show_workspace("start")
+        self._shell.show_workspace("start")
 
     def open_template(self, name: str) -> None:
         """Start over with a template; the document before is one click away."""
         title = next(template.title for template in TEMPLATES if template.name == name)
         graph = Graph.loads((RESOURCES / "templates" / f"{name}.json").read_bytes(), title)
         self._replace(lambda: self._parts.document.new(graph, tr(title)))
-        self._window.show_workspace("create")
-        self._window.create_page.form.focus_prompt()
+        self._shell.show_workspace("create")
+        self._shell.create_page.form.focus_prompt()
 
     def open(self) -> None:
         """Ask for a graph or a picture."""
         kinds = tr("Graphs and pictures") + " (*.json *.diptych *.png *.webp *.jpg *.jpeg)"
-        path = QFileDialog.getOpenFileName(self._window, tr("Open"), "", f"{kinds};;{tr('All files')} (*)")[0]
+        path = QFileDialog.getOpenFileName(
+            self._shell.window(), tr("Open"), "", f"{kinds};;{tr('All files')} (*)"
+        )[0]
         if path:
             self.open_path(path)
 
@@ -102,10 +101,10 @@ class Actions(QObject):
         try:
             self._replace(lambda: self._parts.document.load(path))
         except DiptychError as error:
-            self._window.show_error(error.info())
+            self._shell.show_error(error.info())
             return
         self._remember(path)
-        self._window.show_workspace(self._workspace_for_document())
+        self._shell.show_workspace(self._workspace_for_document())
 
     def open_picture(self, path: str) -> None:
         """The graph that made a picture; a picture without one joins the filmstrip."""
@@ -113,7 +112,7 @@ class Actions(QObject):
         def found(graph: Graph | None) -> None:
             if graph is None:
                 self._add_foreign(path, Path(path).name)
-                self._window.show_message(
+                self._shell.show_message(
                     tr("{name} carries no graph.", name=Path(path).name),
                     tr(
                         "It was not made by Diptych, or its data were removed. It was added to the filmstrip."
@@ -123,17 +122,17 @@ class Actions(QObject):
             name = Path(path).stem
             self._replace(lambda: self._parts.document.load_bytes(graph.dumps(), name))
             self._add_foreign(path, "")
-            self._window.show_workspace(self._workspace_for_document())
-            self._window.status.note(tr("Opened the graph of {name}", name=Path(path).name))
+            self._shell.show_workspace(self._workspace_for_document())
+            self._shell.status.note(tr("Opened the graph of {name}", name=Path(path).name))
 
-        in_background(self, lambda: picture_files.graph_inside(path), found, self._window.show_error)
+        in_background(self, lambda: picture_files.graph_inside(path), found, self._shell.show_error)
 
     def _add_foreign(self, path: str, title: str) -> None:
         results = self._parts.results
         row = results.row_of(path)
         if row is None:
             row = results.add(Result(path, info={"prompt": title} if title else {}))
-        self._window.create_page.strip.select(row)
+        self._shell.create_page.strip.select(row)
 
     def _workspace_for_document(self) -> str:
         """Create if it can show something of the graph, else the graph itself."""
@@ -141,20 +140,21 @@ class Actions(QObject):
 
     def _replace(self, act: Callable[[], None]) -> None:
         document = self._parts.document
-        before = (document.graph, document.path, document.title)
+        before = (document.graph, document.path, document.title, document.from_elsewhere)
         act()
         if before[0].nodes:
             self._before = before
-            self._window.offer_back(before[2])
+            self._shell.offer_back(before[2])
 
     def back_to_before(self) -> None:
         """The document that was open before the last one was opened."""
         if self._before is None:
             return
-        graph, path, title = self._before
+        graph, path, title, from_elsewhere = self._before
         self._before = None
         self._parts.document.new(graph, title if path is None else path.stem)
-        self._window.show_workspace(self._workspace_for_document())
+        self._parts.document.from_elsewhere = from_elsewhere
+        self._shell.show_workspace(self._workspace_for_document())
 
     def save(self) -> None:
         """Save to the file it came from, or ask."""
@@ -168,7 +168,7 @@ class Actions(QObject):
         document = self._parts.document
         start = str(document.path or Path.home() / f"{document.title or tr('Graph')}.json")
         kinds = f"{tr('Graph')} (*.json);;{tr('Graph with its pictures')} (*.diptych)"
-        path, kind = QFileDialog.getSaveFileName(self._window, tr("Save the graph"), start, kinds)
+        path, kind = QFileDialog.getSaveFileName(self._shell.window(), tr("Save the graph"), start, kinds)
         if path:
             goal = Path(path)
             suffix = ".diptych" if "diptych" in kind else ".json"
@@ -178,12 +178,12 @@ class Actions(QObject):
         try:
             self._parts.document.save(path)
         except DiptychError as error:
-            self._window.show_error(error.info(), ((tr("Save elsewhere…"), self.save_as),))
+            self._shell.show_error(error.info(), ((tr("Save elsewhere…"), self.save_as),))
             return
         saved = self._parts.document.path
         if saved is not None:
             self._remember(saved)
-            self._window.status.note(tr("Saved {name}", name=saved.name))
+            self._shell.status.note(tr("Saved {name}", name=saved.name))
 
     def _remember(self, path: Path) -> None:
         before = [item for item in self._parts.settings.values.recent if item != str(path)]
@@ -201,14 +201,29 @@ class Actions(QObject):
         """Run the document; it is accepted while the engine is still starting."""
         if not self.can_run():
             return
+        self._finish_typing()
+        if self.may_run():
+            self._shell.create_page.begin()
+            self._parts.tracker.submit()
+
+    def may_run(self) -> bool:
+        """Whether the document may run: if it is from elsewhere and leaves the user's folders, ask."""
+        found = self._parts.consent.to_ask()
+        if not found:
+            return True
+        agreed = self._shell.ask_to_run(found)
+        if agreed:
+            self._parts.consent.agree(found)
+        return agreed
+
+    @staticmethod
+    def _finish_typing() -> None:
         focus = QApplication.focusWidget()
         if focus is not None:
             # a number that is still being typed counts
             finish = getattr(focus, "editingFinished", None)
             if finish is not None:
                 finish.emit()
-        self._window.create_page.begin()
-        self._parts.tracker.submit()
 
     def generate_new_seed(self) -> None:
         """Unlock the seed, and run."""
@@ -216,25 +231,33 @@ class Actions(QObject):
             self._parts.binding.set_many({"seed": None}, tr("A new seed"))
         self.generate()
 
+    def draw_example(self) -> None:
+        """Take the model's first example as the prompt, and run."""
+        binding = self._parts.binding
+        model = self._parts.models.find(str(binding.value("model") or ""))
+        if model is not None and model.examples and binding.has("prompt"):
+            binding.set_many({"prompt": model.examples[0]}, tr("Use an example"))
+        self.generate()
+
     def cancel(self) -> None:
         self._parts.tracker.cancel()
 
     def rescan_models(self) -> None:
         self._parts.bridge.list_models()
-        self._window.status.note(tr("Looking for models…"))
+        self._shell.status.note(tr("Looking for models…"))
 
     def own_model(self) -> None:
-        self._window.show_workspace("create")
-        self._window.create_page.form.choose_own_model()
+        self._shell.show_workspace("create")
+        self._shell.create_page.form.choose_own_model()
 
     # --- pictures --------------------------------------------------------------------------------------
 
     def copy_picture(self) -> None:
         """The picture and its file to the clipboard."""
-        result, image = self._result, self._window.create_page.result.view.image
+        result, image = self._result, self._shell.create_page.result.view.image
         if result is not None and image is not None:
             QGuiApplication.clipboard().setMimeData(picture_files.clipboard_data(result, image))
-            self._window.status.note(tr("Copied the picture"))
+            self._shell.status.note(tr("Copied the picture"))
 
     def paste_picture(self) -> None:
         """A picture or file from the clipboard: into the filmstrip, and as a node if the graph is shown."""
@@ -245,10 +268,10 @@ class Actions(QObject):
         elif data is not None and data.hasImage():
             image = QGuiApplication.clipboard().image()
             in_background(
-                self, lambda: picture_files.keep_pasted(image), self._pasted, self._window.show_error
+                self, lambda: picture_files.keep_pasted(image), self._pasted, self._shell.show_error
             )
         else:
-            self._window.status.note(tr("There is no picture on the clipboard"))
+            self._shell.status.note(tr("There is no picture on the clipboard"))
 
     def _pasted(self, path: str) -> None:
         self._add_foreign(path, tr("Pasted picture"))
@@ -259,7 +282,7 @@ class Actions(QObject):
                 default=0.0,
             )
             document.add_node("image.load", (0.0, lowest + 240.0), {"path": path})
-        self._window.status.note(tr("Pasted a picture"))
+        self._shell.status.note(tr("Pasted a picture"))
 
     def save_picture_as(self) -> None:
         """A copy of the picture's file, with all that is written in it; another suffix is another format."""
@@ -267,28 +290,28 @@ class Actions(QObject):
         if result is None:
             return
         if not result.path:
-            self.save_elsewhere([self._window.create_page.strip.row])
+            self.save_elsewhere([self._shell.create_page.strip.row])
             return
         name = Path(result.path).name
         kinds = f"{tr('Pictures')} (*.png *.webp *.jpg)"
         goal = QFileDialog.getSaveFileName(
-            self._window, tr("Save the picture"), str(Path.home() / name), kinds
+            self._shell.window(), tr("Save the picture"), str(Path.home() / name), kinds
         )[0]
         if goal:
             source = result.path
             in_background(
                 self,
                 lambda: picture_files.copy_picture(source, goal),
-                lambda path: self._window.status.note(tr("Saved {name}", name=Path(path).name)),
-                lambda error: self._window.show_error(
-                    error, ((tr("Save elsewhere…"), self.save_picture_as),)
-                ),
+                lambda path: self._shell.status.note(tr("Saved {name}", name=Path(path).name)),
+                lambda error: self._shell.show_error(error, ((tr("Save elsewhere…"), self.save_picture_as),)),
             )
 
     def save_elsewhere(self, rows: list[int]) -> None:
         """Pictures that could not be saved: ask for a folder, and let the engine write them there with
         their data."""
-        folder = QFileDialog.getExistingDirectory(self._window, tr("Choose a folder for the pictures"))
+        folder = QFileDialog.getExistingDirectory(
+            self._shell.window(), tr("Choose a folder for the pictures")
+        )
         if folder:
             self.save_to(rows, Path(folder))
 
@@ -309,15 +332,15 @@ class Actions(QObject):
             return
         if event.error is not None:
             retry = (tr("Save elsewhere…"), lambda: self.save_elsewhere([row]))
-            self._window.show_error(error_info(event.error), (retry,))
+            self._shell.show_error(error_info(event.error), (retry,))
             return
         saved = Result(
             event.path or path, result.settings, result.info, result.job, result.node, result.index
         )
         self._parts.results.replace(row, saved)
-        self._window.create_page.result.banner.hide()
-        self._window.create_page.result.show_result(saved)
-        self._window.status.note(tr("Saved {name}", name=Path(saved.path).name))
+        self._shell.create_page.result.banner.hide()
+        self._shell.create_page.result.show_result(saved)
+        self._shell.status.note(tr("Saved {name}", name=Path(saved.path).name))
 
     def open_folder(self) -> None:
         """Show the picture's folder in the file manager."""
@@ -328,61 +351,61 @@ class Actions(QObject):
         """The settings of the picture, its seed included, as one undo step."""
         if self._result is not None:
             self._parts.binding.set_many(self._result.settings, tr("Use the settings of a picture"))
-            self._window.show_workspace("create")
-            self._window.status.note(tr("The settings of this picture are set"))
+            self._shell.show_workspace("create")
+            self._shell.status.note(tr("The settings of this picture are set"))
 
     def use_seed(self) -> None:
         if self._result is not None and self._result.seed is not None:
             self._parts.binding.set_many({"seed": self._result.seed}, tr("Use the seed of a picture"))
-            self._window.status.note(tr("The seed of this picture is set"))
+            self._shell.status.note(tr("The seed of this picture is set"))
 
     def open_result_graph(self) -> None:
         if self._result is not None and self._result.path:
             self.open_picture(self._result.path)
 
     def step_picture(self, by: int) -> None:
-        strip = self._window.create_page.strip
+        strip = self._shell.create_page.strip
         strip.select(strip.row + by)
 
     def delete_picture(self) -> None:
         """To the bin, after asking: the document's undo can't bring a file back."""
-        result, row = self._result, self._window.create_page.strip.row
+        result, row = self._result, self._shell.create_page.strip.row
         if result is None:
             return
         if not result.path:
             self._parts.results.remove(row)
-        elif self._window.ask_to_delete(Path(result.path).name):
+        elif self._shell.ask_to_delete(Path(result.path).name):
             path = result.path
 
             def gone(_: object) -> None:
                 at = self._parts.results.row_of(path)
                 if at is not None:
                     self._parts.results.remove(at)
-                self._window.status.note(tr("Moved to the bin"))
+                self._shell.status.note(tr("Moved to the bin"))
 
-            in_background(self, lambda: picture_files.to_bin(path), gone, self._window.show_error)
+            in_background(self, lambda: picture_files.to_bin(path), gone, self._shell.show_error)
 
     # --- the window ------------------------------------------------------------------------------------
 
     def show_workspace(self, name: str) -> None:
-        self._window.show_workspace(name)
+        self._shell.show_workspace(name)
 
     def show_panel(self, name: str) -> None:
-        self._window.show_panel(name)
+        self._shell.show_panel(name)
 
     def toggle_panel(self) -> None:
-        self._window.toggle_panel()
+        self._shell.toggle_panel()
 
     def focus_prompt(self) -> None:
-        self._window.show_workspace("create")
-        self._window.create_page.form.focus_prompt()
+        self._shell.show_workspace("create")
+        self._shell.create_page.form.focus_prompt()
 
     def zoom(self, how: str) -> None:
         """``in``, ``out``, ``fit`` or ``actual``, of the picture or of the graph."""
-        self._window.zoom(how)
+        self._shell.zoom(how)
 
     def open_palette(self) -> None:
-        self._window.open_palette()
+        self._shell.open_palette()
 
     def next_theme(self) -> None:
         from studio.theme import current_theme
@@ -392,34 +415,36 @@ class Actions(QObject):
     def scale_text(self, by: float) -> None:
         scale = round(min(max(self._parts.settings.values.text_scale + by, 0.8), 2.0), 2)
         self._parts.settings.change(text_scale=scale)
-        self._window.status.note(tr("Text at {percent} %", percent=round(scale * 100)))
+        self._shell.status.note(tr("Text at {percent} %", percent=round(scale * 100)))
 
     def full_screen(self) -> None:
-        self._window.setWindowState(self._window.windowState() ^ self._window.windowState().WindowFullScreen)
+        self._shell.window().setWindowState(
+            self._shell.window().windowState() ^ self._shell.window().windowState().WindowFullScreen
+        )
 
     def preferences(self) -> None:
         from studio.panels.preferences import Preferences
 
-        Preferences(self._parts.settings, self._window).open()
+        Preferences(self._parts.settings, self._shell.window()).open()
 
     def show_keyboard(self) -> None:
         from studio.panels.keyboard import KeyboardDialog
 
-        KeyboardDialog(self._window.commands, self._window).open()
+        KeyboardDialog(self._shell.commands, self._shell.window()).open()
 
     def show_problems(self) -> None:
-        self._window.show_problems()
+        self._shell.show_problems()
 
     def about(self) -> None:
         from studio.panels.about import AboutDialog
 
-        AboutDialog(self._window).open()
+        AboutDialog(self._shell.window()).open()
 
     def copy_diagnostics(self, message: str = "") -> None:
         """Versions and device, and the message they belong to."""
-        text = diagnostics(message or tr("Diagnostics of Diptych"), self._window.device)
+        text = diagnostics(message or tr("Diagnostics of Diptych"), self._shell.device)
         QGuiApplication.clipboard().setText(text)
-        self._window.status.note(tr("Copied the diagnostics"))
+        self._shell.status.note(tr("Copied the diagnostics"))
 
     def quit(self) -> None:
-        self._window.close()
+        self._shell.window().close()

@@ -4,10 +4,7 @@ window shows."""
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +16,9 @@ from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
 from pipelines.graph.document import Graph
 from studio import picture_files, session
+from studio.appearance import apply_theme
 from studio.document import GraphDocument
-from studio.main_window import MainWindow, apply_theme
+from studio.main_window import MainWindow
 from studio.panels.dialog import Dialog
 from studio.parts import Parts, assemble
 from studio.profile_lock import profile_lock
@@ -74,6 +72,7 @@ class StudioApp(QObject):
         document.new(saved.graph, saved.path.stem if saved.path is not None else "")
         if saved.path is not None and not saved.modified and _holds(saved.path, saved.graph):
             document.load(saved.path)
+        document.from_elsewhere = saved.from_elsewhere
         self.window.show_workspace(saved.workspace if saved.workspace in ("create", "graph") else "create")
         self.window.create_page.select_last(saved.selected)
 
@@ -106,12 +105,11 @@ def _holds(path: Path, graph: Graph) -> bool:
 
 def make_parts(settings: SettingsStore, *, read_only: bool = False) -> Parts:
     """The parts with the real engine."""
-    from studio.engine import default_queue
-    from studio.pictures import SharedBridge
+    from studio.engine import EngineBridge, default_queue
 
     document = GraphDocument()
     queue = None if read_only else default_queue()
-    bridge = SharedBridge(engine_settings(settings.values), queue=queue)
+    bridge = EngineBridge(engine_settings(settings.values), queue=queue)
     return assemble(document, bridge, settings, read_only=read_only)
 
 
@@ -144,7 +142,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="diptych", description=tr("Open the studio."))
     parser.add_argument("file", nargs="?", help=tr("a graph, or a picture made by Diptych"))
     parser.add_argument("--read-only", action="store_true", help=tr("don't keep the session"))
-    parser.add_argument("--startup-report", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(list(argv))
 
 
@@ -162,7 +159,6 @@ def application() -> QApplication:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the studio and return its exit code. ``argv`` are the arguments after the command's name."""
-    began = time.perf_counter()
     options = _parse(sys.argv[1:] if argv is None else argv)
     app = application()
     lock = profile_lock()
@@ -176,8 +172,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     studio = StudioApp(parts, session.session_dir())
     if options.file:
         QTimer.singleShot(0, studio.window, lambda: studio.window.actions_.open_path(options.file))
-    if options.startup_report:
-        studio.window.painted.connect(lambda: _report(began, studio))
     studio.window.show()
     try:
         return app.exec()
@@ -192,37 +186,6 @@ def _take(lock: FileLock, settings: SettingsStore) -> bool:
         return True
     current_theme().apply(settings.values.theme)
     return SecondStudio(lock.holder()).exec() == Dialog.DialogCode.Accepted
-
-
-def _report(began: float, studio: StudioApp) -> None:
-    """One JSON line: seconds to an interactive window, and memory, for measuring the start."""
-    now = time.perf_counter()
-    age = _process_age()
-    report = {
-        "seconds": round(age if age is not None else now - began, 3),
-        "main_seconds": round(now - began, 3),
-    }
-    report["rss_bytes"] = _rss()
-    print(json.dumps(report), flush=True)
-    QTimer.singleShot(0, studio.window, studio.window.close)
-
-
-def _process_age() -> float | None:
-    """Seconds since this process was started, where the system tells."""
-    try:
-        fields = Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()
-        uptime = float(Path("/proc/uptime").read_text().split()[0])
-    except OSError:
-        return None
-    return uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss() -> int:
-    """Resident memory of this process in bytes; 0 where the system doesn't tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The window measuring itself for ``diptych bench``: ``python -m studio.bench start|generate`` prints JSON."""
+"""The window measuring itself for ``diptych bench``: ``python -m studio.bench start|generate`` prints
+JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 from pipelines.bench.report import resident_bytes
 from studio.app import StudioApp, application, make_parts
-from studio.main_window import apply_theme
+from studio.appearance import apply_theme
 from studio.session import session_dir
 from studio.settings import SettingsStore, default_path
 

@@ -68,6 +68,7 @@ class GraphDocument(QObject):
     exposed_changed = Signal()
     replaced = Signal()
     path_changed = Signal()
+    history_changed = Signal()
 
     def __init__(
         self, graph: Graph | None = None, registry: Registry | None = None, parent: QObject | None = None
@@ -80,7 +81,14 @@ class GraphDocument(QObject):
         self._assets: Mapping[str, bytes] = {}
         self._macro: list[str] = []
         self._macro_start: Graph | None = None
+        self._copied = ""
+        self.from_elsewhere = False
+        """Whether something of it was made elsewhere: opened, dropped or pasted. It never runs by itself, and
+        paths outside the user's folders are asked about first."""
         self.undo_stack = QUndoStack(self)
+        # told by way of this object: a history that is taken apart with it then tells nobody
+        self.undo_stack.indexChanged.connect(self.history_changed)
+        self.undo_stack.cleanChanged.connect(self.history_changed)
 
     # --- looking ---------------------------------------------------------------------------------------
 
@@ -187,7 +195,8 @@ class GraphDocument(QObject):
 
     def copy(self, nodes: Collection[str]) -> str:
         """These nodes, the links among them and their places, as JSON text for the clipboard."""
-        return graph_edits.fragment(self._graph, nodes).dumps().decode()
+        self._copied = graph_edits.fragment(self._graph, nodes).dumps().decode()
+        return self._copied
 
     def paste(self, text: str, position: tuple[float, float]) -> list[str]:
         """Add the nodes of a JSON text, their top left corner at ``position``; gives the new ids.
@@ -196,6 +205,7 @@ class GraphDocument(QObject):
             GraphUnreadable, GraphFromTheFuture: the text is not a graph.
         """
         graph, ids = graph_edits.pasted(self._graph, Graph.loads(text, self.tr("What was pasted")), position)
+        self.from_elsewhere = self.from_elsewhere or text != self._copied
         self._edit(graph, self.tr("Paste"))
         return ids
 
@@ -255,6 +265,7 @@ class GraphDocument(QObject):
 
     def new(self, graph: Graph | None = None, name: str = "") -> None:
         """Start over with a template (or nothing): no file, no history."""
+        self.from_elsewhere = False
         self._reset(graph or Graph(), None, name, {})
 
     def load(self, path: Path) -> None:
@@ -264,11 +275,13 @@ class GraphDocument(QObject):
             FileMissing, GraphUnreadable, GraphFromTheFuture: the document stays as it was.
         """
         graph, assets = read_file(path)
+        self.from_elsewhere = True
         self._reset(graph, path, "", assets)
 
     def load_bytes(self, data: bytes, name: str) -> None:
         """Open a document that has no file of its own (a template, the graph inside a picture)."""
         graph, assets = read_bytes(data, name)
+        self.from_elsewhere = True
         self._reset(graph, None, name, assets)
 
     def save(self, path: Path | None = None) -> None:

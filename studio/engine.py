@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections import OrderedDict
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -42,6 +43,10 @@ from pipelines.engine.queue import JobQueue
 from pipelines.graph.document import Graph
 
 INTERVAL_MS: Final = 33
+KEPT_BYTES: Final = 96 * 2**20
+"""Pictures of messages kept for the views that have not asked yet."""
+MAX_ALSO: Final = 64
+"""Models of one's own that are asked about; the oldest are forgotten."""
 _FORMATS: Final = {
     1: QImage.Format.Format_Grayscale8,
     3: QImage.Format.Format_RGB888,
@@ -85,6 +90,9 @@ class EngineBridge(QObject):
         self._latest: dict[tuple[str, str], int] = {}
         self._scheduled = False
         self._flushed = 0.0
+        self._also: tuple[str, ...] = ()
+        self._pictures: OrderedDict[str, QImage] = OrderedDict()
+        self._picture_bytes = 0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._flush)
@@ -133,8 +141,11 @@ class EngineBridge(QObject):
     def free_memory(self) -> None:
         self._client.send(FreeMemory())
 
-    def list_models(self) -> str:
-        return self._request(ListModels)
+    def list_models(self, also: tuple[str, ...] = ()) -> str:
+        """Ask for the models; the answer is :attr:`models_listed`. Models at the paths ``also`` are in it and
+        in every later one, wherever they lie."""
+        self._also = tuple(dict.fromkeys((*self._also, *also)))[-MAX_ALSO:]
+        return self._request(ListModels, also=self._also)
 
     def validate(self, graph: Graph) -> str:
         return self._request(Validate, graph=graph.dumps().decode())
@@ -149,7 +160,20 @@ class EngineBridge(QObject):
         return request
 
     def image(self, ref: ImageRef) -> QImage:
-        """The picture a message names; its file is deleted. A null image if it is gone already."""
+        """The picture a message names, for every view that asks. A null image if it is gone.
+
+        Its file can be read once only, so the last pictures are kept, up to :data:`KEPT_BYTES`.
+        """
+        found = self._pictures.get(ref.file)
+        if found is None:
+            found = self._take_image(ref)
+            self._pictures[ref.file] = found
+            self._picture_bytes += found.sizeInBytes()
+            while self._picture_bytes > KEPT_BYTES and len(self._pictures) > 1:
+                self._picture_bytes -= self._pictures.popitem(last=False)[1].sizeInBytes()
+        return found
+
+    def _take_image(self, ref: ImageRef) -> QImage:
         if self._client.run_dir is None:
             return QImage()
         try:

@@ -1,58 +1,42 @@
-"""The window: menu, workspaces as tabs, the side panel, the status line. It shows; commands act through
-Actions."""
+"""The window: head, workspaces, the side panel, the status line. It shows; commands act through Actions."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QPoint, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QMainWindow,
-    QMenu,
-    QMenuBar,
-    QSplitter,
-    QStackedWidget,
-    QTabWidget,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from pipelines.engine.protocol import Device, Lost, Models, Problems, Ready
+from pipelines.engine.protocol import Device
 from pipelines.errors import ErrorInfo
+from pipelines.graph.outside import OutsidePath
 from studio.actions import Actions
+from studio.appearance import apply_theme
 from studio.commands import CommandTable, native
+from studio.engine_news import EngineNews
+from studio.graph_edits import title_of
+from studio.graph_maker import GraphMaker
+from studio.head import Head
+from studio.messages import Messages
 from studio.panels.create import CreateWorkspace
-from studio.panels.dialog import ask
-from studio.panels.log import LogPanel
-from studio.panels.queue import QueuePanel
+from studio.panels.dialog import Dialog
+from studio.panels.outside_dialog import OutsideDialog
 from studio.panels.start_page import StartPage
 from studio.parts import Parts
-from studio.phases import memory_text
-from studio.runs import error_info
+from studio.shell import Button
+from studio.side_panel import SidePanel
 from studio.status_bar import StatusBar
 from studio.theme import current_theme
 from studio.translate import tr
-from studio.widgets.banner import Banner
 from studio.widgets.command_palette import CommandPalette, PaletteItem
-
-VALIDATE_MS = 300
-PART_MS = 20
-PANELS = ("inspector", "queue", "log")
-TABS = (("create", "view.create"), ("graph", "view.graph"))
-Button = tuple[str, Callable[[], object]]
 
 
 class MainWindow(QMainWindow):
-    """``painted`` is sent once, after the window was first drawn; ``closing`` before it goes."""
+    """The :class:`studio.shell.Shell` of its actions.
+
+    ``painted`` is sent once, after the window was first drawn; ``closing`` before it goes.
+    """
 
     painted = Signal()
     closing = Signal()
@@ -60,45 +44,42 @@ class MainWindow(QMainWindow):
     def __init__(self, parts: Parts) -> None:
         super().__init__()
         self.parts = parts
-        self.device: Device | None = None
         self.workspace = "start"
-        self.graph: Any = None
-        self._inspector: Any = None
-        self._graph_commands = False
-        self._imports: Iterator[str] | None = None
         self._painted = False
-        self._asked = ""
-        self._problems: tuple[ErrorInfo, ...] = ()
         self.setAcceptDrops(True)
         self.setWindowIcon(current_theme().icon("diptych"))
         self.start_page = StartPage()
         self.create_page = CreateWorkspace(parts.binding, parts.models, parts.tracker, parts.settings)
         self.status = StatusBar(parts.tracker)
-        self.banner = Banner()
+        self.panel = SidePanel(parts)
+        self.messages = Messages(self.panel.log, self)
+        self.banner = self.messages.banner
         self.actions_ = Actions(parts, self)
         self.commands = CommandTable(self.actions_, self)
         self.palette_ = CommandPalette(self)
-        self._build()
+        self.head = Head(self.commands, parts)
+        self.news = EngineNews(parts, self.head, self.status, self.messages, self)
+        self.maker = GraphMaker(parts, self.commands, self.head.menus, self._show_inspector, self)
+        self._lay_out()
         self._connect()
         self._restore_place()
         self._show_title()
 
     # --- building --------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start_page)
         self.stack.addWidget(self.create_page)
         banner_box = QVBoxLayout()
         banner_box.setContentsMargins(12, 0, 12, 0)
-        banner_box.addWidget(self.banner)
+        banner_box.addWidget(self.messages.banner)
         centre = QWidget()
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(banner_box)
         column.addWidget(self.stack, 1)
-        self.panel = self._side_panel()
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setHandleWidth(1)
         self.split.setChildrenCollapsible(False)
@@ -114,146 +95,47 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.split, 1)
         rows.addWidget(self.status)
         self.setCentralWidget(body)
-        self.setMenuWidget(self._head())
+        self.setMenuWidget(self.head)
         self.create_page.connect_commands(self.commands)
 
-    def _head(self) -> QWidget:
-        head = QWidget()
-        bar = QMenuBar()
-        self.menus = self.commands.fill(bar)
-        top = QFrame()
-        top.setProperty("role", "topbar")
-        row = QHBoxLayout(top)
-        row.setContentsMargins(14, 4, 10, 5)
-        row.setSpacing(4)
-        self._mark = QLabel()
-        brand = QLabel("Diptych")
-        brand.setProperty("role", "brand")
-        row.addWidget(self._mark)
-        row.addSpacing(4)
-        row.addWidget(brand)
-        row.addSpacing(16)
-        self.tabs: dict[str, QToolButton] = {}
-        for name, command in TABS:
-            self.tabs[name] = self._tab(command)
-            row.addWidget(self.tabs[name])
-        row.addSpacing(12)
-        self._title = QLabel()
-        self._title.setProperty("role", "body2")
-        row.addWidget(self._title)
-        row.addStretch(1)
-        self.device_button = self._device_button()
-        row.addWidget(self.device_button)
-        self.panel_button = self._icon_button("view.panel")
-        row.addWidget(self.panel_button)
-        column = QVBoxLayout(head)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(bar)
-        column.addWidget(top)
-        self._paint_mark()
-        current_theme().changed.connect(self._paint_mark)
-        return head
-
-    @Slot()
-    def _paint_mark(self) -> None:
-        self._mark.setPixmap(current_theme().pixmap("diptych", 22, "text", self.devicePixelRatioF()))
-
-    def _tab(self, command: str) -> QToolButton:
-        action = self.commands.action(command)
-        button = QToolButton()
-        button.setProperty("role", "tab")
-        button.setText(action.text())
-        button.setToolTip(action.toolTip())
-        button.setAccessibleName(action.text())
-        button.setCheckable(True)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.clicked.connect(action.trigger)
-        return button
-
-    def _icon_button(self, command: str) -> QToolButton:
-        button = QToolButton()
-        button.setDefaultAction(self.commands.action(command))
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        button.setIconSize(QSize(18, 18))
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setAccessibleName(self.commands.action(command).text())
-        return button
-
-    def _device_button(self) -> QToolButton:
-        button = QToolButton()
-        button.setProperty("role", "quiet")
-        button.setIcon(current_theme().icon("device"))
-        button.setIconSize(QSize(16, 16))
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setText(tr("starting"))
-        button.setAccessibleName(tr("Device"))
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(button)
-        self._device_line = menu.addAction(tr("Not known yet"))
-        self._device_line.setEnabled(False)
-        menu.addSeparator()
-        menu.addAction(tr("Free its memory")).triggered.connect(self.parts.bridge.free_memory)
-        menu.addAction(self.commands.action("run.rescan_models"))
-        menu.addAction(self.commands.action("file.preferences"))
-        button.setMenu(menu)
-        return button
-
-    def _side_panel(self) -> QTabWidget:
-        panel = QTabWidget()
-        panel.setDocumentMode(True)
-        panel.setMinimumWidth(260)
-        self._inspector_place = QWidget()
-        self._inspector_column = QVBoxLayout(self._inspector_place)
-        self._inspector_column.setContentsMargins(0, 0, 0, 0)
-        self.queue = QueuePanel(self.parts.tracker)
-        self.log = LogPanel(self.parts.bridge)
-        for widget, title in (
-            (self._inspector_place, tr("Inspector")),
-            (self.queue, tr("Queue")),
-            (self.log, tr("Log")),
-        ):
-            panel.addTab(widget, title)
-        panel.hide()
-        return panel
-
     def _connect(self) -> None:
-        parts, bridge = self.parts, self.parts.bridge
-        self.start_page.template_chosen.connect(self.actions_.open_template)
-        self.start_page.file_chosen.connect(self.actions_.open_path)
-        self.start_page.open_requested.connect(self.actions_.open)
-        self.create_page.run_requested.connect(self.actions_.generate)
-        self.create_page.cancel_requested.connect(self.actions_.cancel)
-        self.create_page.new_seed_requested.connect(self.actions_.generate_new_seed)
-        self.create_page.example_requested.connect(self._draw_example)
-        self.create_page.save_elsewhere.connect(self.actions_.save_elsewhere)
-        self.create_page.diagnostics_requested.connect(self.actions_.copy_diagnostics)
-        self.banner.diagnostics_requested.connect(self.actions_.copy_diagnostics)
+        parts, actions = self.parts, self.actions_
+        self.start_page.template_chosen.connect(actions.open_template)
+        self.start_page.file_chosen.connect(actions.open_path)
+        self.start_page.open_requested.connect(actions.open)
+        self.create_page.run_requested.connect(actions.generate)
+        self.create_page.cancel_requested.connect(actions.cancel)
+        self.create_page.new_seed_requested.connect(actions.generate_new_seed)
+        self.create_page.example_requested.connect(actions.draw_example)
+        self.create_page.save_elsewhere.connect(actions.save_elsewhere)
+        self.create_page.diagnostics_requested.connect(actions.copy_diagnostics)
+        self.messages.banner.diagnostics_requested.connect(actions.copy_diagnostics)
         self.palette_.chosen.connect(self.commands.run)
         self.status.problems_requested.connect(self.show_problems)
         self.status.queue_requested.connect(lambda: self.show_panel("queue"))
-        self.queue.show_requested.connect(self._show_row)
-        self._check = QTimer(self)
-        self._check.setSingleShot(True)
-        self._check.setInterval(VALIDATE_MS)
-        self._check.timeout.connect(self._validate)
-        parts.document.changed.connect(self._document_changed)
+        self.panel.queue.show_requested.connect(self._show_row)
+        self.maker.graph_made.connect(self._put_graph)
+        self.maker.inspector_made.connect(self.panel.put_inspector)
+        parts.document.changed.connect(self._show_title)
         parts.document.path_changed.connect(self._show_title)
-        parts.document.undo_stack.cleanChanged.connect(self._show_title)
-        parts.document.undo_stack.indexChanged.connect(self.commands.refresh)
+        parts.document.history_changed.connect(self._show_title)
+        parts.document.history_changed.connect(self.commands.refresh)
         parts.tracker.changed.connect(self.commands.refresh)
-        parts.tracker.run_failed.connect(self._run_failed)
+        parts.tracker.run_failed.connect(self.messages.note_failure)
         parts.settings.changed.connect(self._settings_changed)
-        parts.models.changed.connect(self._show_model)
-        bridge.ready.connect(self._engine_ready)
-        bridge.engine_lost.connect(self._engine_lost)
-        bridge.device_changed.connect(self._device_changed)
-        bridge.models_listed.connect(self._models_listed)
-        bridge.problems_found.connect(self._problems_found)
         self.start_page.set_recent(parts.settings.values.recent)
 
     # --- workspaces and panels -------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Any:
+        """The Graph workspace; ``None`` before it is made."""
+        return self.maker.graph
+
+    @Slot(object)
+    def _put_graph(self, graph: Any) -> None:
+        graph.may_run = self.actions_.may_run
+        self.stack.addWidget(graph)
 
     @Slot(str)
     def show_workspace(self, name: str) -> None:
@@ -267,95 +149,44 @@ class MainWindow(QMainWindow):
             "graph": self.graph,
         }
         self.stack.setCurrentWidget(pages[name])
-        for key, tab in self.tabs.items():
-            tab.setChecked(key == name)
-        values = self.parts.settings.values
-        self.panel.setVisible(
-            {"create": values.panel_in_create, "graph": values.panel_in_graph}.get(name, False)
-        )
+        self.head.show_workspace(name)
+        self.panel.show_for(name)
         if name == "graph":
-            self.panel.setCurrentWidget(self._inspector_place)
+            self.panel.show_panel("inspector")
             self.graph.setFocus()
         elif name == "start":
-            self.start_page.set_recent(values.recent)
+            self.start_page.set_recent(self.parts.settings.values.recent)
             self.start_page.setFocus()
         self._show_title()
         self.commands.refresh()
 
     @Slot()
     def prepare_soon(self) -> None:
-        """Make the canvas while nobody waits for it, in parts too small to be felt: module by module (in this
-        thread: importing Qt classes in another one crashes), then canvas, commands and inspector.
-        """
-        if self.graph is None and self._imports is None:
-            self._imports = iter(self.parts.graph_modules())
-            self._prepare_next()
-
-    @Slot()
-    def _prepare_next(self) -> None:
-        name = next(self._imports, None) if self._imports is not None else None
-        if name is not None and self.graph is None:
-            importlib.import_module(name)
-            QTimer.singleShot(PART_MS, self, self._prepare_next)
-            return
-        self._make_graph()
-        QTimer.singleShot(PART_MS, self, self._make_graph_commands)
-        QTimer.singleShot(3 * PART_MS, self, self.prepare_graph)
+        """Make the canvas while nobody waits for it."""
+        self.maker.make_soon()
 
     @Slot()
     def prepare_graph(self) -> None:
         """Make the canvas and its inspector now, as far as they aren't made yet."""
-        self._make_graph()
-        self._make_graph_commands()
-        self._make_inspector()
-
-    def _make_graph(self) -> None:
-        if self.graph is None:
-            self.graph = self.parts.make_graph(self.parts.document, self.parts.bridge)
-            self.stack.addWidget(self.graph)
-
-    @Slot()
-    def _make_graph_commands(self) -> None:
-        if self._graph_commands:
-            return
-        self._graph_commands = True
-        keys = {title: shortcut for _, title, shortcut in reversed(self.graph.keyboard())}
-        for command in self.graph.commands():
-            action = self.commands.add(replace(command, shortcut=keys.get(command.title, ""), scoped=True))
-            if command.in_palette:
-                self.menus[command.menu].addAction(action)
-                self.menus[command.menu].menuAction().setVisible(True)
-
-    def _make_inspector(self) -> None:
-        if self._inspector is not None:
-            return
-        inspector = self._inspector = self.parts.make_inspector(self.parts.document, self.graph)
-        self._inspector_column.addWidget(inspector)
-        self.graph.selection_changed.connect(inspector.show_nodes)
-        self.graph.edit_requested.connect(inspector.edit)
-        self.graph.edit_requested.connect(lambda *_: self.show_panel("inspector"))
-        inspector.node_requested.connect(self.graph.show_node)
-        self.parts.bridge.models_listed.connect(inspector.show_models)
-        if self.parts.models.models:
-            inspector.show_models(Models(request="", models=self.parts.models.models))
+        self.maker.make()
 
     def show_panel(self, name: str) -> None:
         """Show one of the panels at the side."""
         if name == "inspector":
             self.prepare_graph()
-        self.panel.setCurrentIndex(PANELS.index(name))
+        self.panel.show_panel(name)
         if not self.panel.isVisible():
             self.toggle_panel()
 
+    def _show_inspector(self) -> None:
+        self.show_panel("inspector")
+
     def toggle_panel(self) -> None:
         """Show or hide the side panel; each workspace remembers its own."""
-        shown = self.panel.isHidden()
-        self.panel.setVisible(shown)
-        if self.workspace in ("create", "graph"):
-            self.parts.settings.change(**{f"panel_in_{self.workspace}": shown})
+        self.panel.toggle(self.workspace)
 
     def zoom(self, how: str) -> None:
-        """Zoom what is shown."""
+        """Zoom what is shown: ``in``, ``out``, ``fit`` or ``actual``."""
         view = self.create_page.result.view
         if self.workspace == "graph" and self.graph is not None:
             self.graph.zoom(how)
@@ -377,124 +208,43 @@ class MainWindow(QMainWindow):
         self.show_workspace("create")
         self.create_page.strip.select(row)
 
-    @Slot()
-    def _draw_example(self) -> None:
-        model = self.parts.models.find(str(self.parts.binding.value("model") or ""))
-        if model is not None and model.examples and self.parts.binding.has("prompt"):
-            self.parts.binding.set_many({"prompt": model.examples[0]}, tr("Use an example"))
-        self.actions_.generate()
-
     # --- messages --------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> Device | None:
+        """The device that draws, once it is known."""
+        return self.news.device
 
     def show_error(self, error: ErrorInfo, actions: tuple[Button, ...] = ()) -> None:
         """An error that belongs to no field and no node."""
-        self.banner.show_error(error, actions)
-        self.log.write_error(error)
+        self.messages.show_error(error, actions)
 
     def show_message(self, heading: str, body: str, actions: tuple[Button, ...] = ()) -> None:
         """Something worth saying that is no error."""
-        self.banner.show_text(heading, body, "info", actions)
+        self.messages.show_message(heading, body, actions)
 
     def offer_back(self, title: str) -> None:
         """Another document was opened: the one before is one click away."""
-        name = title or tr("Untitled")
-        self.banner.show_text(
-            tr("Another graph is open now."),
-            tr("{name} is kept until you open the next one.", name=name),
-            "info",
-            ((tr("Back to {name}", name=name), self._go_back),),
-        )
-        QTimer.singleShot(12_000, self.banner, self._hide_info)
-
-    @Slot()
-    def _hide_info(self) -> None:
-        if self.banner.severity == "info":
-            self.banner.hide()
-
-    def _go_back(self) -> None:
-        self.banner.hide()
-        self.actions_.back_to_before()
-
-    @Slot(object, object)
-    def _run_failed(self, error: ErrorInfo, run: object) -> None:
-        self.log.write_error(error)
+        self.messages.offer_back(title, self.actions_.back_to_before)
 
     def ask_to_delete(self, name: str) -> bool:
         """Whether the picture may go to the bin."""
-        text = tr("{name} is moved to the bin of your system; it can be restored from there.", name=name)
-        return ask(self, tr("Move the picture to the bin?"), text, tr("Move to the bin"), tr("Keep it"))
+        return self.messages.ask_to_delete(name)
+
+    def ask_to_run(self, found: tuple[OutsidePath, ...]) -> bool:
+        """Whether a graph from elsewhere may touch paths outside the user's folders."""
+        document = self.parts.document
+        dialog = OutsideDialog(found, lambda node: title_of(document.graph, document.registry, node), self)
+        return dialog.exec() == Dialog.DialogCode.Accepted
 
     def show_problems(self) -> None:
         """The problems of the graph, each leading to its node."""
-        menu = QMenu(self)
-        if not self._problems:
-            menu.addAction(tr("The graph has no problems")).setEnabled(False)
-        for problem in self._problems:
-            action = menu.addAction(problem.text(tr)[:160])
-            action.triggered.connect(lambda _=False, node=problem.node: self._go_to_node(node))
-        at = self.status.problems.mapToGlobal(QPoint(0, 0))
-        menu.popup(at - QPoint(0, menu.sizeHint().height() + 4))
+        self.messages.show_problems(self.news.problems, self.status.problems, self._go_to_node)
 
     def _go_to_node(self, node: str | None) -> None:
         self.show_workspace("graph")
         if node is not None:
             self.graph.show_node(node)
-
-    # --- what others say -------------------------------------------------------------------------------
-
-    @Slot()
-    def _document_changed(self) -> None:
-        self._check.start()
-        self._show_title()
-        self._show_model()
-
-    @Slot()
-    def _validate(self) -> None:
-        if self.parts.bridge.state == "ready":
-            self._asked = self.parts.bridge.validate(self.parts.document.graph)
-
-    @Slot(object)
-    def _problems_found(self, event: Problems) -> None:
-        if event.request == self._asked:
-            self._problems = tuple(error_info(item) for item in event.problems)
-            self.status.set_problems(len(self._problems))
-
-    @Slot(object)
-    def _engine_ready(self, event: Ready) -> None:
-        self.status.set_engine("")
-        self._check.start()
-
-    @Slot(object)
-    def _engine_lost(self, event: Lost) -> None:
-        self.status.set_engine(
-            tr("starting the engine again") if event.restarting else tr("the engine is not running")
-        )
-        self.show_error(error_info(event.error))
-
-    @Slot(object)
-    def _device_changed(self, device: Device) -> None:
-        before, self.device = self.device, device
-        self.status.set_device(device)
-        kind = device.device.split(":")[0].upper()
-        memory = tr("{memory} free", memory=memory_text(device.free_bytes)) if device.free_bytes else ""
-        self.device_button.setText(" · ".join(part for part in (kind, memory) if part) + " ▾")
-        facts = [device.name, device.dtype]
-        if device.total_bytes:
-            facts.append(tr("{memory} in all", memory=memory_text(device.total_bytes)))
-        self._device_line.setText(" · ".join(fact for fact in facts if fact))
-        if device.problem is not None and (before is None or before.problem != device.problem):
-            info = error_info(device.problem)
-            self.banner.show_error(info if info.severity != "error" else replace(info, severity="warning"))
-
-    @Slot(object)
-    def _models_listed(self, event: Models) -> None:
-        self.parts.models.set_models(event)
-
-    @Slot()
-    def _show_model(self) -> None:
-        value = str(self.parts.binding.value("model") or "")
-        model = self.parts.models.find(value)
-        self.status.set_model(model.title if model is not None else "")
 
     @Slot()
     def _show_title(self) -> None:
@@ -502,7 +252,7 @@ class MainWindow(QMainWindow):
         title = document.title or tr("Untitled")
         mark = "" if document.path is None or not document.is_modified else " •"
         shown = "" if self.workspace == "start" else title + mark
-        self._title.setText(shown)
+        self.head.show_title(shown)
         self.setWindowTitle(f"{shown} — Diptych" if shown else "Diptych")
 
     @Slot()
@@ -537,9 +287,6 @@ class MainWindow(QMainWindow):
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.parts.settings.change(geometry=geometry)
         self.hide()
-        # a history that is taken apart says so, and nobody is left to hear it
-        self.parts.document.undo_stack.indexChanged.disconnect(self.commands.refresh)
-        self.parts.document.undo_stack.cleanChanged.disconnect(self._show_title)
         self.closing.emit()
         super().closeEvent(event)
 
@@ -549,17 +296,3 @@ class MainWindow(QMainWindow):
             screen = self.screen().availableGeometry() if self.screen() is not None else None
             width, height = (screen.width(), screen.height()) if screen is not None else (1280, 800)
             self.resize(min(1480, round(width * 0.92)), min(940, round(height * 0.92)))
-
-
-def apply_theme(parts: Parts) -> None:
-    """The theme as the settings say; nothing happens if it is so already."""
-    values, theme = parts.settings.values, current_theme()
-    wanted = (values.theme, values.high_contrast, values.text_scale, values.reduced_motion)
-    if theme.property("applied") != repr(wanted):
-        theme.setProperty("applied", repr(wanted))
-        theme.apply(
-            values.theme,
-            high_contrast=values.high_contrast,
-            scale=values.text_scale,
-            reduced_motion=values.reduced_motion,
-        )

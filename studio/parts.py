@@ -10,6 +10,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from studio.consent import Consent
 from studio.document import GraphDocument
 from studio.panels.binding import Binding
 from studio.panels.model_choices import ModelChoices
@@ -32,6 +33,7 @@ class Parts:
     tracker: RunTracker
     models: ModelChoices
     binding: Binding
+    consent: Consent
     make_graph: Callable[[GraphDocument, Any], Any]
     make_inspector: Callable[[GraphDocument, Any], Any]
     graph_modules: Callable[[], list[str]]
@@ -56,8 +58,9 @@ def assemble(
         settings,
         results,
         RunTracker(document, bridge, results, document),
-        ModelChoices(document),
+        ModelChoices(document, bridge.list_models),
         Binding(document, document),
+        Consent(document, settings),
         make_graph or _graph_workspace,
         make_inspector or _inspector,
         graph_modules,

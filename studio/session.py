@@ -38,6 +38,8 @@ class Saved:
     workspace: str = "create"
     selected: int = -1
     results: tuple[Result, ...] = ()
+    from_elsewhere: bool = True
+    """See :class:`studio.document.GraphDocument`."""
 
 
 def session_dir() -> Path:
@@ -57,6 +59,7 @@ def load(folder: Path) -> Saved:
         str(state.get("workspace", "create")),
         selected if isinstance(selected, int) else -1,
         tuple(item for item in results if item is not None),
+        bool(state.get("from_elsewhere", True)),
     )
 
 
@@ -146,6 +149,7 @@ class SessionKeeper(QObject):
             "selected": selected,
             "path": str(path) if path is not None else "",
             "modified": self._document.is_modified,
+            "from_elsewhere": self._document.from_elsewhere,
             "results": [result.to_json() for result in self._results.results if result.path],
         }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines import paths
 from pipelines.errors import DiptychError, FileMissing, GraphUnreadable, WrongUse
+from pipelines.files import is_there
 from pipelines.graph import jsontext, types
 from pipelines.graph.document import Graph
 from pipelines.graph.node import Input
@@ -25,7 +26,7 @@ def load_graph(path: str) -> Graph:
         FileMissing, GraphUnreadable, GraphFromTheFuture.
     """
     file = Path(path)
-    if not file.exists():
+    if not is_there(file):
         raise FileMissing(path=path)
     if not file.is_file():
         raise GraphUnreadable(name=path, reason="It is not a file.")
@@ -154,7 +155,7 @@ def split_arguments(words: list[str]) -> tuple[list[str], dict[str, str]]:
     files, values = [], {}
     for word in words:
         name, sign, value = word.partition("=")
-        if sign and name.isidentifier() and not Path(word).exists():
+        if sign and name.isidentifier() and not is_there(Path(word)):
             values[name] = value
         else:
             files.append(word)

@@ -12,6 +12,7 @@ from pipelines.cli.arguments import find_model, parse_size, read_text
 from pipelines.cli.session import Narrator, Session, entry, exit_code, print_json, report_errors, rescue
 from pipelines.engine.protocol import ModelInfo, NodeProgress, RunFinished
 from pipelines.errors import WrongUse
+from pipelines.files import is_folder
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.storage import read_document
 
@@ -56,7 +57,7 @@ def with_output(graph: Graph, node: str, output: str | None, overwrite: bool) ->
     """Let a save node write to ``output``: a folder, or a file whose suffix says the format."""
     if output:
         path = Path(output).expanduser().absolute()
-        if path.is_dir() or output.endswith(("/", "\\")):
+        if is_folder(path) or output.endswith(("/", "\\")):
             graph = graph.with_param(node, "folder", str(path))
         else:
             suffix = path.suffix.lower()

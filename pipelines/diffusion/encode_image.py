@@ -1,4 +1,4 @@
-"""Pictures -> latents: the VAE's encoder. The posterior's mean is taken, so that nothing is left to chance."""
+"""Pictures -> latents: the VAE's encoder. The posterior's mean is taken: nothing is left to chance."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class PictureRun:
         vars(self._pipeline)["prepare_latents"] = prepare_latents
 
     def _fill(self) -> None:
-        """Write the first latents, once they are there and the steps are set: families differ in the order."""
+        """Write the first latents, once they are there and the steps are set: the order differs."""
         if self._first is None or not self._late.steps:
             return
         level = self._late.level(0)

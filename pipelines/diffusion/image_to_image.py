@@ -13,7 +13,7 @@ import numpy as np
 from pipelines.diffusion.encode_image import encode_image, rgb
 from pipelines.diffusion.from_picture import StartPicture
 from pipelines.diffusion.latents import made_for_inpainting, size_multiple
-from pipelines.diffusion.sampling import SamplingOptions
+from pipelines.diffusion.sampling import SamplingOptions, denoiser_of
 from pipelines.diffusion.text_to_image import Drawing, draw
 from pipelines.graph.values import Array, Image, check_size
 from pipelines.image import resize
@@ -83,8 +83,14 @@ def drawn_size(
 
 def limits_of(loaded: LoadedDiffusion) -> SizeLimits:
     """What sizes this model draws well, by its card; sides are multiples of what its latents need."""
-    limits = limits_for(loaded.card)
+    limits = limits_for({"native_size": _trained_size(loaded), **loaded.card})
     return replace(limits, multiple=math.lcm(size_multiple(loaded), limits.multiple))
+
+
+def _trained_size(loaded: LoadedDiffusion) -> tuple[int, int] | None:
+    """The native size that the denoiser's own configuration states, for a card that says nothing."""
+    side = getattr(denoiser_of(loaded.pipeline).config, "sample_size", None)
+    return (side * int(loaded.pipeline.vae_scale_factor),) * 2 if isinstance(side, int) else None
 
 
 def like(drawn: Image, original: Image) -> Image:
@@ -102,7 +108,9 @@ def whole_condition(loaded: LoadedDiffusion, image: Image, context: Context) -> 
     return inpainting_condition(loaded, image, np.ones((image.height, image.width), np.float32), context)
 
 
-def inpainting_condition(loaded: LoadedDiffusion, image: Image, mask: Array, context: Context) -> torch.Tensor:
+def inpainting_condition(
+    loaded: LoadedDiffusion, image: Image, mask: Array, context: Context
+) -> torch.Tensor:
     """1×(1 + C)×h×w: the mask (0 or 1) and the latents of the picture, grey under the mask.
 
     As such models were trained: the mask is hard, and what is under it is the middle of the range.

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.differential import Blending
-from pipelines.diffusion.encode_image import encode_image, rgb
+from pipelines.diffusion.encode_image import encode_image
 from pipelines.diffusion.from_picture import StartPicture
 from pipelines.diffusion.image_to_image import inpainting_condition, limits_of
 from pipelines.diffusion.latents import made_for_inpainting
@@ -24,7 +24,7 @@ from pipelines.errors import InvalidParameter
 from pipelines.graph.values import Image, Mask, check_size
 from pipelines.image import resize
 from pipelines.inpaint.fill import Fill, extend, fill
-from pipelines.inpaint.geometry import CropPlan, MaskSettings, plan_crop
+from pipelines.inpaint.geometry import MaskSettings, plan_crop
 from pipelines.inpaint.stitch import cut, paste
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def inpaint(
     *,
     clip_skip: int = 1,
     batch: int = 1,
-    info: Mapping[str, Any] = MappingProxyType({}),
+    story: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Drawing]:
     """Draw ``batch`` candidates for what ``mask`` shows of ``image``, each put back into the whole picture.
 
@@ -71,7 +71,7 @@ def inpaint(
         mask: 1 = repaint; resampled if it has another size.
         options: its width and height are not used: the region round the mask is cropped, brought to the size
             the model draws best, and back.
-        info: more to be remembered.
+        story: more to be remembered of the inpainting.
 
     Returns:
         The whole pictures; each latent is of the region alone.
@@ -88,11 +88,12 @@ def inpaint(
     drawings = draw(
         loaded, prompt, negative, seed, replace(options, width=piece.width, height=piece.height), context,
         clip_skip=clip_skip, batch=batch,
-        picture=_start(loaded, Image(rgb(piece)), denoise, seed, inpainting, context),
-        info={**_story(plan, inpainting), **info},
+        picture=_start(loaded, piece, denoise, seed, inpainting, context),
+        info={"inpaint": {**stitch.info["inpaint"], **_story(inpainting), **story}},
     )  # fmt: skip
     pasted = [paste(stitch, drawing.image, match=inpainting.match_colours) for drawing in drawings]
     return [
+        # What was remembered of the picture's own making isn't how this one was made.
         replace(drawing, image=Image(whole.pixels, drawing.image.info))
         for drawing, whole in zip(drawings, pasted, strict=True)
     ]
@@ -127,7 +128,7 @@ def outpaint(
     return inpaint(
         loaded, larger, new, prompt, negative, seed, options, replace(inpainting, fill=Fill.ORIGINAL),
         context, clip_skip=clip_skip, batch=batch,
-        info={"fill": str(inpainting.fill), "left": left, "top": top, "right": right, "bottom": bottom},
+        story={"fill": str(inpainting.fill), "left": left, "top": top, "right": right, "bottom": bottom},
     )  # fmt: skip
 
 
@@ -154,22 +155,15 @@ def _start(
 
 
 def _pooled(mask: Mask, latents: torch.Tensor) -> torch.Tensor:
-    """The mask for latents, 1×1×h×w: the greatest value of each cell, so that all that is masked can change."""
+    """The mask for latents, 1×1×h×w: the greatest value of each cell: all that is masked can change."""
     import torch
 
     return torch.nn.functional.adaptive_max_pool2d(torch.tensor(mask.values)[None, None], latents.shape[-2:])
 
 
-def _story(plan: CropPlan, inpainting: InpaintOptions) -> dict[str, Any]:
-    """What a picture remembers of its mask, the crop, and every control."""
-    settings = plan.settings
+def _story(inpainting: InpaintOptions) -> dict[str, Any]:
+    """The controls that the crop doesn't know of."""
     return {
-        "composite": True,
-        "mask_hash": plan.selection_hash,
-        "crop": list(plan.box),
-        "fill": str(inpainting.fill),
-        "blending": str(inpainting.blending),
+        "fill": str(inpainting.fill), "blending": str(inpainting.blending),
         "match_colours": inpainting.match_colours,
-        "grow": settings.grow, "feather": settings.feather, "blend": settings.blend,
-        "context": settings.context, "padding": settings.padding,
     }  # fmt: skip

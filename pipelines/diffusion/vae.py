@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from pipelines.models.loaded import LoadedDiffusion
 
 
-def run_vae(
-    loaded: LoadedDiffusion, run: Callable[[Any], torch.Tensor], task: str
-) -> torch.Tensor | None:
+def run_vae(loaded: LoadedDiffusion, run: Callable[[Any], torch.Tensor], task: str) -> torch.Tensor | None:
     """``run(vae)`` in the VAE's precision, and again in float32 where its numbers overflow.
 
     Args:
@@ -46,9 +44,7 @@ def run_vae(
     return None
 
 
-def _with_less_memory(
-    loaded: LoadedDiffusion, run: Callable[[Any], torch.Tensor], task: str
-) -> torch.Tensor:
+def _with_less_memory(loaded: LoadedDiffusion, run: Callable[[Any], torch.Tensor], task: str) -> torch.Tensor:
     """Run; where memory runs out, free the cache, then go tile by tile, then give up clearly."""
     vae, device = loaded.pipeline.vae, str(loaded.device)
     tiled = getattr(vae, "use_tiling", False)

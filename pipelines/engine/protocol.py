@@ -157,6 +157,8 @@ class ListModels(Message):
 
     kind: Literal["models"] = "models"
     request: str
+    also: tuple[str, ...] = ()
+    """Paths of models to examine too, wherever they lie."""
 
 
 class Prepare(Message):

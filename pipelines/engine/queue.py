@@ -25,6 +25,8 @@ KEEP = 200
 
 _PATIENCE: Final = 0.5
 """Seconds to wait for another program that has the file locked: callers must not stand still."""
+_FAULTS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a file can raise: texts of a damaged one, SQLite's own messages included, may be no UTF-8."""
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """What SQLite says of a file that isn't ours or is broken; anything else is about the disk or the moment."""
 
@@ -81,7 +83,7 @@ class JobQueue:
         for job, state, created, request in self._execute(query, states):
             try:
                 found.append(QueuedJob(job, state, created, Run.model_validate_json(request)))
-            except ValidationError:
+            except (ValidationError, TypeError):
                 self.mark(job, "lost")
         return found
 
@@ -112,7 +114,7 @@ class JobQueue:
                 return []
             try:
                 return self._db.execute(query, values).fetchall()
-            except sqlite3.Error as error:
+            except _FAULTS as error:
                 if self._path is not None and _is_damaged(error):
                     self._db.close()
                     self._db = self._begin_anew(self._path, error)
@@ -126,14 +128,14 @@ class JobQueue:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             return _connect(self._path)
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             if _is_damaged(error):
                 return self._begin_anew(self._path, error)
             return self._in_memory(f"{error}.")
         except OSError as error:
             return self._in_memory(f"{error.strerror or error}.")
 
-    def _begin_anew(self, path: Path, error: sqlite3.Error) -> sqlite3.Connection:
+    def _begin_anew(self, path: Path, error: Exception) -> sqlite3.Connection:
         """A new file in place of a damaged one, which is kept beside it."""
         kept = path.with_name(f"{path.stem}-unreadable{path.suffix}")
         try:
@@ -141,7 +143,7 @@ class JobQueue:
             for part in ("-wal", "-shm"):
                 Path(f"{path}{part}").unlink(missing_ok=True)
             made = _connect(path)
-        except (OSError, sqlite3.Error) as again:
+        except (OSError, *_FAULTS) as again:
             return self._in_memory(f"{again}.")
         self._tell(QueueUnreadable(reason=f"{error}.", kept=kept.name).info())
         return made
@@ -165,11 +167,11 @@ def _connect(path: Path | str) -> sqlite3.Connection:
         made.execute(_SCHEMA)
         made.execute("select id, state, created, ended, request from jobs limit 1").fetchone()
         made.execute("update jobs set state = state where id = ''")  # a file that can't be written says so
-    except sqlite3.Error:
+    except _FAULTS:
         made.close()
         raise
     return made
 
 
-def _is_damaged(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", -1) & 0xFF in _DAMAGED
+def _is_damaged(error: Exception) -> bool:
+    return not isinstance(error, sqlite3.Error) or getattr(error, "sqlite_errorcode", -1) & 0xFF in _DAMAGED

@@ -28,6 +28,7 @@ from pipelines.engine.protocol import (
     ListModels,
     ListNodes,
     Message,
+    ModelInfo,
     Models,
     NodeFinished,
     Nodes,
@@ -54,6 +55,7 @@ from pipelines.graph.registry import Registry, builtin
 from pipelines.graph.values import Image, ListValue, nbytes
 from pipelines.models.access import Models as ModelStore
 from pipelines.models.access import open_models
+from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.device import driver_version, pick, report
 
 KEPT_BYTES = 256 * 2**20
@@ -79,6 +81,7 @@ class Engine:
         self._lanes = ThreadLanes()
         models = Path(settings.data_dir) / "models"
         self._models: ModelStore = open_models(models, settings.model_folders)
+        self._elsewhere = Catalogue(default_roots(models, settings.model_folders))
         self._setting, self._device = settings.device, ""
         self._lock: FileLock | None = None
         self._services = Services(
@@ -241,21 +244,40 @@ class Engine:
                     Nodes(request=request.request, nodes=tuple(schema.to_json() for schema in registry))
                 )
             case ListModels():
-                self.emit(Models(request=request.request, models=self._models.list()))
+                self.emit(Models(request=request.request, models=self._listed(request.also)))
             case SaveImage():
                 self.emit(self._save(request))
+
+    def _listed(self, also: tuple[str, ...]) -> tuple[ModelInfo, ...]:
+        """The models of the catalogue, then those at the paths ``also`` that aren't among them."""
+        listed = list(self._models.list())
+        known = {info.path for info in listed}
+        for path in also:
+            info = self._model_at(path)
+            if info.path not in known:
+                known.add(info.path)
+                listed.append(info)
+        return tuple(listed)
+
+    def _model_at(self, path: str) -> ModelInfo:
+        """What is told of a model anywhere; with its problem if it can't be used, or isn't there."""
+        try:
+            return self._elsewhere.find("diffusion", path).info
+        except (DiptychError, OSError, ValueError) as error:
+            problem = " ".join(filter(None, describe(error).sentences()))
+            return ModelInfo(kind="diffusion", id=path, title=Path(path).name, path=path, problem=problem)
 
     def _save(self, request: SaveImage) -> Saved:
         from pipelines.metadata import write_image
 
         kept = self._kept.get((request.job, request.node))
         try:
-            if kept is None or request.index >= len(kept.pictures):
+            if kept is None or not 0 <= request.index < len(kept.pictures):
                 raise NothingToSave()
             path = Path(request.path)
             path = write_image(kept.pictures[request.index], path, provenance=kept.provenance)
-        except DiptychError as error:
-            return Saved(request=request.request, error=error_data(error.info()))
+        except (DiptychError, OSError, ValueError) as error:
+            return Saved(request=request.request, error=error_data(describe(error)))
         return Saved(request=request.request, path=str(path))
 
     def device(self) -> str:

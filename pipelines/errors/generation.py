@@ -71,3 +71,15 @@ class ConditioningUnsuitable(DiptychError):
     what = "This conditioning was encoded for another kind of model than {model}."
     why = "It is {found} numbers wide; this model takes {expected}."
     remedy = "Encode the prompt with the model that draws."
+
+
+class MaskEmpty(DiptychError):
+    what = "Nothing is selected."
+    why = "The mask is 0 everywhere, so there is nothing to repaint."
+    remedy = "Paint over what should change, or use image to image to redraw the whole image."
+
+
+class MaskSizeDiffers(DiptychError):
+    what = "The image is {width} × {height} px, the mask {other_width} × {other_height} px."
+    why = "A mask says for each pixel whether it may change, so both must have the same size."
+    remedy = "Resize or crop one of them, or paint the mask again on this image."

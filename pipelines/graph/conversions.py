@@ -21,6 +21,7 @@ from pipelines.graph.values import (
     Mask,
     ModelHandle,
     Size,
+    Stitch,
 )
 
 _HANDLES: Final = {
@@ -57,6 +58,8 @@ def type_of(value: Any) -> PortType:
             return types.Conditioning
         case Size():
             return types.Size
+        case Stitch():
+            return types.Stitch
         case _:
             return types.Json
 

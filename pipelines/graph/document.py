@@ -153,11 +153,12 @@ class NodeRecord:
         links: dict[str, Any] = {port: list(value) for port, value in record.inputs.items()}
         return record._with("inputs", put(links, name, list(link)), {})
 
-    def without_input(self, name: str) -> NodeRecord:
-        if name not in self.inputs:
+    def without_input(self, *names: str) -> NodeRecord:
+        gone = set(names)
+        if gone.isdisjoint(self.inputs):
             return self
         return self._with(
-            "inputs", {port: list(link) for port, link in self.inputs.items() if port != name}, {}
+            "inputs", {port: list(link) for port, link in self.inputs.items() if port not in gone}, {}
         )
 
 
@@ -290,10 +291,8 @@ class Graph:
         nodes = {}
         for key, record in self.nodes.items():
             if key != node:
-                for port, link in record.inputs.items():
-                    if link.node == node:
-                        record = record.without_input(port)
-                nodes[key] = record
+                ended = [port for port, link in record.inputs.items() if link.node == node]
+                nodes[key] = record.without_input(*ended)
         graph = replace(self, nodes=nodes)
         positions = self.view.get("positions")
         return (

@@ -4,6 +4,7 @@ picture."""
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,6 +22,11 @@ MAX_UNPACKED: Final = 4 * MAX_GRAPH
 """Most bytes an archive may unpack to."""
 ARCHIVE_SUFFIX: Final = ".diptych"
 PICTURES: Final = (".png", ".webp", ".jpg", ".jpeg")
+BROKEN: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, NotImplementedError, OSError,
+    OverflowError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What Python's zipfile raises for broken archives."""
 
 
 class Stored(NamedTuple):
@@ -69,9 +75,11 @@ def read_bytes(data: bytes, name: str) -> Stored:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
                 raise GraphUnreadable(name=name, reason="It unpacks to more than a graph can hold.")
+            if archive.getinfo(GRAPH_NAME).file_size > MAX_GRAPH:
+                raise GraphUnreadable(name=name, reason=f"Its graph is larger than {MAX_GRAPH // 2**20} MB.")
             entries = {entry: archive.read(entry) for entry in archive.namelist() if not entry.endswith("/")}
         return Stored(Graph.loads(entries.pop(GRAPH_NAME), name), entries)
-    except (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
+    except BROKEN as error:
         raise GraphUnreadable(name=name, reason="It is damaged, or there is no graph in it.") from error
 
 

@@ -103,7 +103,10 @@ class Mask:
     def __post_init__(self) -> None:
         if self.values.ndim != 2:
             raise ValueError(f"a mask is H×W, not {self.values.shape}")
-        object.__setattr__(self, "values", frozen(np.clip(self.values.astype(np.float32), 0, 1)))
+        values = np.clip(self.values.astype(np.float32, copy=False), 0, 1)
+        if np.isnan(values.max(initial=0)):
+            values = np.nan_to_num(values)
+        object.__setattr__(self, "values", frozen(values))
 
     @property
     def width(self) -> int:
@@ -161,6 +164,36 @@ class Conditioning:
         return {name: tensor.clone() for name, tensor in self._tensors.items()}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stitch:
+    """All that is needed to paste a part that was drawn anew back into its picture.
+
+    Args:
+        original: the whole picture.
+        box: x, y, width, height of the part, in pixels of the picture; the masks have this size.
+        work: the size it is drawn at; the part fills ``content`` of it, from the top left corner.
+        denoise: how much each pixel may change.
+        composite: how the drawn part is laid over the picture; nothing changes where it is 0.
+        info: what the picture remembers of it (crop, settings, the mask's hash).
+    """
+
+    original: Image
+    box: tuple[int, int, int, int]
+    work: Size
+    content: Size
+    denoise: Mask
+    composite: Mask
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    @property
+    def nbytes(self) -> int:
+        arrays = (self.original.pixels, self.denoise.values, self.composite.values)
+        return sum(int(array.nbytes) for array in arrays)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelHandle:
     """A model on an edge: what it is and where, never the weights (those belong to the residency manager).
@@ -200,7 +233,7 @@ def nbytes(value: Any) -> int:
             return int(value.pixels.nbytes) + 256
         case Mask():
             return int(value.values.nbytes) + 128
-        case Latent() | Conditioning():
+        case Latent() | Conditioning() | Stitch():
             return value.nbytes + 256
         case str():
             return 64 + len(value) * 2

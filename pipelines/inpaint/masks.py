@@ -60,7 +60,8 @@ def shrink(mask: Mask, radius: float) -> Mask:
     area = box.grown(1).clipped(mask.width, mask.height)
     around = _with_margin(area, mask, radius)
     rest = morphology.dilated(1 - around.window(mask.values, 1), radius)
-    return _placed(mask, area, 1 - rest[area.moved(around.x, around.y).slices])
+    left = 1 - rest[area.moved(around.x, around.y).slices]
+    return _placed(mask, area, np.minimum(left, mask.values[area.slices]))
 
 
 def feather(mask: Mask, width: float) -> Mask:

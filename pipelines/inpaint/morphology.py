@@ -6,6 +6,7 @@ so that schemas can be read without it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Final
 
@@ -13,17 +14,24 @@ import numpy as np
 
 from pipelines.graph.values import Array
 
-_STRAIGHT: Final = 0.3827
-_DIAGONAL: Final = 0.2706
-"""Half lengths (in steps) of the segments whose sum is a regular octagon in a circle of radius 1."""
+Segments = tuple[tuple[int, int, float], ...]
+
+_FINE: Final[Segments] = ((1, 0, 0.195), (0, 1, 0.195), (1, 1, 0.138), (1, -1, 0.138),
+                (2, 1, 0.0872), (2, -1, 0.0872), (1, 2, 0.0872), (1, -2, 0.0872))  # fmt: skip
+_COARSE: Final[Segments] = ((1, 0, 0.3827), (0, 1, 0.3827), (1, 1, 0.2706), (1, -1, 0.2706))
+"""Segments (step in x and y, half length in steps) whose sum is a regular polygon of 16 or 8 sides with a
+circumscribed circle of radius 1. Pairs cancel out, so that paths hardly leave the way."""
+_MARGIN: Final = 0.2706
 _CHAMFER: Final = 1.0179
 """The distance of OpenCV's 5×5 masks is too small by at most this factor (a knight's move, √5 for 2.1969)."""
 _EXACT_PIXELS: Final = 2**22
 """Above this, distances are approximate: within 2 %, and in a third of the time."""
-_SMALL: Final = 3
+_SMALL: Final = 5
 """Below this radius in pixels an octagon of whole steps is too coarse."""
-DUST: Final = 1 / 1024
-"""Smaller values left by a blur are none."""
+_WIDE: Final = 12
+"""From this radius on, the finer polygon has steps in all its directions."""
+DUST: Final = 1 / 128
+"""Smaller values left by a blur are none: so the outline of what is above 0 is round, not square."""
 
 
 def is_hard(values: Array) -> bool:
@@ -49,21 +57,21 @@ def distance(inside: Array) -> Array:
 
 def margin(radius: float) -> int:
     """Pixels beyond the edges of an array that :func:`dilated` needs to be as wide at edges as elsewhere."""
-    return math.ceil(_DIAGONAL * radius)
+    return math.ceil(_MARGIN * radius)
 
 
 def dilated(values: Array, radius: float) -> Array:
     """The greatest value within ``radius`` px of each pixel; outside the array is nothing.
 
-    Hard values: a disc. Soft ones: a regular octagon inside that disc, the sum of four segments, so that
-    every level of the mask moves outwards alike (R. Adams, "Radial decomposition of discs and spheres",
-    CVGIP 55, 1993). Never smaller than ``values``.
+    Hard values: a disc. Soft ones: a regular polygon in that disc (16 sides, 8 above 4 million pixels), the
+    sum of segments, so that every level of the mask moves outwards alike (R. Adams, "Radial decomposition of
+    discs and spheres", CVGIP 55, 1993). Never smaller than ``values``.
     """
     if is_hard(values):
         return (distance(values > 0) <= radius).astype(np.float32)
     # sixteen bits halve the memory that has to be moved; the greater of that and the original is kept
     levels = np.rint(values * np.float32(65_535)).astype(np.uint16)
-    levels = _small_disc(levels, radius) if radius < _SMALL else _octagon(levels, radius)
+    levels = _small_disc(levels, radius) if radius < _SMALL else _polygon(levels, radius)
     grown = levels.astype(np.float32)
     grown *= np.float32(1 / 65_535)
     return np.maximum(grown, values, out=grown)
@@ -78,14 +86,49 @@ def _small_disc(values: Array, radius: float) -> Array:
     return np.asarray(cv2.dilate(values, kernel.astype(np.uint8)))
 
 
-def _octagon(values: Array, radius: float) -> Array:
-    """The greatest value within the largest octagon of whole steps in a circle."""
-    straight, diagonal = int(_STRAIGHT * radius), int(_DIAGONAL * radius)
-    while math.hypot(straight + 1 + 2 * diagonal, straight + 1) <= radius:
-        straight += 1
-    for step_x, step_y, length in ((1, 0, straight), (0, 1, straight), (1, 1, diagonal), (1, -1, diagonal)):
+def _polygon(values: Array, radius: float) -> Array:
+    """The greatest value within a polygon of whole steps in a circle."""
+    segments = _FINE if values.size <= _EXACT_PIXELS and radius >= _WIDE else _COARSE
+    for (step_x, step_y, _), length in zip(segments, _lengths(segments, radius), strict=True):
         values = _along(values, step_x, step_y, length)
     return values
+
+
+def _lengths(segments: Segments, radius: float) -> list[int]:
+    """Whole half lengths near the ideal ones whose polygon stays in the circle and fills it best."""
+    kinds = sorted({share for _, _, share in segments}, reverse=True)
+    ideal = [int(share * radius) for share in kinds[1:]]
+    best, filled = [0] * len(segments), -1.0
+    for others in itertools.product(*((length - 1, length, length + 1) for length in ideal)):
+        if min(others) < 0:
+            continue
+        straight = max(0, int(kinds[0] * radius) - 4)
+        while True:
+            chosen = dict(zip(kinds, (straight, *others), strict=True))
+            lengths = [chosen[share] for _, _, share in segments]
+            outer, inner = _radii(segments, lengths)
+            if outer > radius:
+                break
+            if inner > filled:
+                best, filled = lengths, inner
+            straight += 1
+    return best
+
+
+def _radii(segments: Segments, lengths: list[int]) -> tuple[float, float]:
+    """How far the corners of a sum of segments are from its middle, and how near its sides."""
+    halves = sorted(
+        ((x * length, y * length) for (x, y, _), length in zip(segments, lengths, strict=True) if length),
+        key=lambda half: math.atan2(half[1], half[0]),
+    )
+    across = [(-y / math.hypot(x, y), x / math.hypot(x, y)) for x, y in halves]
+    inner = min((sum(abs(x * u + y * v) for x, y in halves) for u, v in across), default=0.0)
+    corner = [sum(x for x, _ in halves), sum(y for _, y in halves)]
+    outer = math.hypot(*corner)
+    for x, y in halves:  # from corner to corner, half way round
+        corner = [corner[0] - 2 * x, corner[1] - 2 * y]
+        outer = max(outer, math.hypot(*corner))
+    return outer, inner
 
 
 def _along(values: Array, step_x: int, step_y: int, length: int) -> Array:

@@ -60,9 +60,7 @@ def color_range(image: Image, color: str, tolerance: float) -> Mask:
     return Mask(np.clip(2 - off * np.float32(2 / tolerance), 0, 1))
 
 
-def select_object(
-    image: Image, box: Box, rounds: int = 5, check: Callable[[], None] = lambda: None
-) -> Mask:
+def select_object(image: Image, box: Box, rounds: int = 5, check: Callable[[], None] = lambda: None) -> Mask:
     """The thing inside ``box``, told from its surroundings by colour; edges follow the picture's.
 
     GrabCut (C. Rother et al., "GrabCut", SIGGRAPH 2004; OpenCV's) at up to 512 px, brought up by a guided

@@ -34,10 +34,9 @@ def provenance_json(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> s
 def source_type(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     """IPTC's Digital Source Type: made by a model, partly by one, as the loaded file said, or ``""``.
 
-    ``composite`` in ``info`` says that only a part was made by a model, ``upscaler`` that it was enlarged by
-    one.
+    ``inpaint`` in ``info`` says that a part was made by a model, ``upscaler`` that it was enlarged by one.
     """
-    if info.get("composite") is True:
+    if "inpaint" in info:
         return xmp.COMPOSITE
     graph = provenance.get("graph")
     nodes = graph.get("nodes") if isinstance(graph, Mapping) else None

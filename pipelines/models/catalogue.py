@@ -26,7 +26,7 @@ from pipelines.errors import (
     StarterTextModelMissing,
     UnknownModelFamily,
 )
-from pipelines.files import safe_join
+from pipelines.files import is_folder, is_there, safe_join
 from pipelines.graph.node import file_fingerprint
 from pipelines.models.cards import Card, card_path, read_card
 from pipelines.models.families import family
@@ -137,7 +137,7 @@ class Catalogue:
             if path is not None:
                 return self._examine(path, root)
         path = Path(model).expanduser()
-        if not path.is_absolute() or not path.exists():
+        if not path.is_absolute() or not is_there(path):
             raise ModelMissing(model=model)
         owner = next((root for root in roots if path.is_relative_to(root.path)), NOWHERE)
         return self._examine(path, owner)
@@ -248,7 +248,7 @@ def _inside(root: Root, model: str) -> Path | None:
         # A link the user put there: it counts if the search finds it, not because a name leads through it.
         below = _models_below(root.path)
         return next((path for path in below if path.relative_to(root.path).as_posix() == rest), None)
-    return path if path != root.path and path.exists() else None
+    return path if path != root.path and is_there(path) else None
 
 
 def _is_model(folder: Path) -> bool:
@@ -261,7 +261,7 @@ def _models_below(root: Path) -> Iterator[Path]:
     while pending:
         folder, depth = pending.pop()
         real = os.path.realpath(folder)
-        if real in seen or depth > MAX_DEPTH or not folder.is_dir():
+        if real in seen or depth > MAX_DEPTH or not is_folder(folder):
             continue
         seen.add(real)
         if _is_model(folder):
@@ -277,7 +277,7 @@ def _models_below(root: Path) -> Iterator[Path]:
             count += 1
             if entry.name.startswith(".") or count > MAX_ENTRIES:
                 continue
-            if entry.is_dir():
+            if is_folder(Path(entry.path)):  # never an error, as a link to itself would be
                 folders.append((Path(entry.path), depth + 1))
             elif Path(entry.name).suffix.lower() in MODEL_SUFFIXES:
                 yield Path(entry.path)

@@ -20,12 +20,11 @@ from pipelines.models.limits import zero_snr_changes
 from pipelines.models.loaded import LoadedDiffusion
 from pipelines.models.quantization import quantize
 from pipelines.models.reading import Reader, explained
-from pipelines.models.safety import read_json
+from pipelines.models.safety import UNUSED, read_json
 
 if TYPE_CHECKING:
     import torch
 
-UNUSED: Final = frozenset({"safety_checker", "feature_extractor", "image_encoder"})
 DENOISERS: Final = ("unet", "transformer")
 TOKENIZER: Final = "clip_tokenizer"
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from pipelines.errors import ModelUnreadable
 from pipelines.models.header import FLOAT_DTYPES, Header
-from pipelines.models.safety import read_json
+from pipelines.models.safety import UNUSED, read_json
 from pipelines.models.upscalers import identify
 
 Kind = Literal["diffusion", "language", "upscale"]
@@ -211,6 +211,10 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
     if missing:
         reason = f"It has no safetensors weights for: {', '.join(missing)}."
         return Probe("diffusion", **totals, reason=reason)
+    for part, value in index.items():
+        wanted = isinstance(value, list) and value[:1] != [None] and part not in UNUSED
+        if wanted and not any((folder / part).glob("*.json")):
+            raise ModelUnreadable(model=name, reason=f"Its {part} is missing.")
     unet = read_json(folder / "unet" / "config.json", name)
     vae = read_json(folder / "vae" / "config.json", name)
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json", name)

@@ -51,6 +51,8 @@ COMPONENTS: Final = frozenset(
         "StableDiffusionSafetyChecker",
     }
 )  # fmt: skip
+UNUSED: Final = frozenset({"safety_checker", "feature_extractor", "image_encoder"})
+"""Parts of a pipeline that are never opened; they may be missing, too."""
 ALLOWED: Final = PIPELINES | SCHEDULERS | COMPONENTS
 """Classes a model folder may name. Everything else is refused before anything is imported."""
 

@@ -9,7 +9,20 @@ from __future__ import annotations
 from typing import Final
 
 from pipelines.graph.node import Node
-from pipelines.nodes import diffusion, image, io, language, list, logic, model, number, text, upscale
+from pipelines.nodes import (
+    diffusion,
+    image,
+    inpaint,
+    io,
+    language,
+    list,
+    logic,
+    mask,
+    model,
+    number,
+    text,
+    upscale,
+)
 
 NODES: Final[tuple[type[Node], ...]] = (
     *text.NODES,
@@ -17,9 +30,11 @@ NODES: Final[tuple[type[Node], ...]] = (
     *logic.NODES,
     *list.NODES,
     *image.NODES,
+    *mask.NODES,
     *io.NODES,
     *model.NODES,
     *diffusion.NODES,
+    *inpaint.NODES,
     *upscale.NODES,
     *language.NODES,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
@@ -12,21 +12,43 @@ from pipelines.graph.values import ListValue
 
 if TYPE_CHECKING:
     from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.text_to_image import Drawing
 
 MAX_BATCH = 256
 MAX_STEPS = 500
 MAX_SEED = 2**64 - 1
 
-_MODEL = Input("model", DiffusionModel, description="The model that draws.")
-_PROMPT = Input("prompt", Text, description="What the picture shows.", default="", multiline=True)
-_NEGATIVE = Input("negative", Text, "Negative prompt", "What to keep out.", default="", multiline=True)
-_SEED = Input("seed", Seed, description="The same seed gives the same picture.", default=None)
+MODEL = Input("model", DiffusionModel, description="The model that draws.")
+PROMPT = Input("prompt", Text, description="What the picture shows.", default="", multiline=True)
+NEGATIVE = Input("negative", Text, "Negative prompt", "What to keep out.", default="", multiline=True)
+SEED = Input("seed", Seed, description="The same seed gives the same picture.", default=None)
+
+DRAWN = (
+    Output("image", Image, description="The picture."),
+    Output("latent", Latent, description="The picture as the model holds it, before decoding."),
+    Output("seed", Seed, description="The seed it was drawn from."),
+)
+"""The outputs of a node that draws from a prompt."""
 
 
-def _clip_skip() -> Any:
+def clip_skip_param() -> Any:
     return Param(
         1, "CLIP skip", "Which of the text encoder's layers is read, from the end: 1 is the last.",
         ge=0, le=32, advanced=True,
+    )  # fmt: skip
+
+
+def steps_param(primary: bool = True) -> Any:
+    return Param(
+        20, "Steps", "In how many steps the noise is removed; more is slower and a little finer.",
+        ge=1, le=MAX_STEPS, primary=primary,
+    )  # fmt: skip
+
+
+def guidance_param(primary: bool = True) -> Any:
+    return Param(
+        7.0, "Guidance scale", "How strictly the picture follows the prompt.",
+        ge=0, le=100, step=0.5, primary=primary,
     )  # fmt: skip
 
 
@@ -46,14 +68,8 @@ class SizeParams(NodeParams):
 class StepParams(NodeParams):
     """How the noise is removed."""
 
-    steps: int = Param(
-        20, "Steps", "In how many steps the noise is removed; more is slower and a little finer.",
-        ge=1, le=MAX_STEPS, primary=True,
-    )  # fmt: skip
-    guidance_scale: float = Param(
-        7.0, "Guidance scale", "How strictly the picture follows the prompt.",
-        ge=0, le=100, step=0.5, primary=True,
-    )  # fmt: skip
+    steps: int = steps_param()
+    guidance_scale: float = guidance_param()
     guidance_rescale: float = Param(
         0.0, "Guidance rescale", "Takes back the overexposure of strong guidance; some models need it.",
         ge=0, le=1, step=0.05, advanced=True,
@@ -84,13 +100,15 @@ class SamplingParams(StepParams, SizeParams):
     """What drawing needs to know beside the prompts; the size comes first."""
 
 
-def _options(params: Any) -> SamplingOptions:
+def sampling_options(params: SizeParams | StepParams) -> SamplingOptions:
+    """How to draw, from a node's params; without a size among them, the options' own stands."""
     from pipelines.diffusion.sampling import SamplingOptions
 
-    return SamplingOptions(**params.model_dump(exclude={"batch", "clip_skip"}))
+    names = (SizeParams.model_fields | StepParams.model_fields).keys() - {"batch"}
+    return SamplingOptions(**params.model_dump(include=set(names)))
 
 
-def _batch_ports(params: Mapping[str, Any], ports: tuple[Output, ...]) -> tuple[Output, ...]:
+def batch_ports(params: Mapping[str, Any], ports: tuple[Output, ...]) -> tuple[Output, ...]:
     """More than one picture makes lists of all outputs."""
     batch = params.get("batch", 1)
     if isinstance(batch, bool) or not isinstance(batch, int) or batch <= 1:
@@ -98,28 +116,34 @@ def _batch_ports(params: Mapping[str, Any], ports: tuple[Output, ...]) -> tuple[
     return tuple(Output(port.name, list_of(port.type), port.title, port.description) for port in ports)
 
 
-def _one_or_list(items: list[Any]) -> Any:
+def one_or_list(items: list[Any]) -> Any:
+    """One value as it is; several as a list, as :func:`batch_ports` declares."""
     return items[0] if len(items) == 1 else ListValue(items)
+
+
+def drawn_outputs(drawings: Sequence[Drawing]) -> Outputs:
+    """The values of :data:`DRAWN`."""
+    return {
+        "image": one_or_list([drawing.image for drawing in drawings]),
+        "latent": one_or_list([drawing.latent for drawing in drawings]),
+        "seed": one_or_list([drawing.seed for drawing in drawings]),
+    }
 
 
 class TextToImage(Node):
     """Draw what a prompt says, starting from noise."""
 
     id, title, category, lane = "diffusion.text_to_image", "Text to image", "Diffusion", "gpu"
-    inputs = (_MODEL, _PROMPT, _NEGATIVE, _SEED)
-    outputs = (
-        Output("image", Image, description="The picture."),
-        Output("latent", Latent, description="The picture as the model holds it, before decoding."),
-        Output("seed", Seed, description="The seed it was drawn from."),
-    )
+    inputs = (MODEL, PROMPT, NEGATIVE, SEED)
+    outputs = DRAWN
     preview = "image"
 
     class Params(SamplingParams):
-        clip_skip: int = _clip_skip()
+        clip_skip: int = clip_skip_param()
 
     @classmethod
     def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
-        return _batch_ports(params, cls.outputs)
+        return batch_ports(params, cls.outputs)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.text_to_image import text_to_image
@@ -127,24 +151,20 @@ class TextToImage(Node):
         with context.models.use(inputs["model"], context) as loaded:
             drawings = text_to_image(
                 loaded, inputs.get("prompt", ""), inputs.get("negative", ""), inputs.get("seed"),
-                _options(params), context, clip_skip=params.clip_skip, batch=params.batch,
+                sampling_options(params), context, clip_skip=params.clip_skip, batch=params.batch,
             )  # fmt: skip
-        return {
-            "image": _one_or_list([drawing.image for drawing in drawings]),
-            "latent": _one_or_list([drawing.latent for drawing in drawings]),
-            "seed": _one_or_list([drawing.seed for drawing in drawings]),
-        }
+        return drawn_outputs(drawings)
 
 
 class EncodePrompt(Node):
     """Turn a prompt into the numbers that guide the model."""
 
     id, title, category, lane = "diffusion.encode_prompt", "Encode prompt", "Diffusion", "gpu"
-    inputs = (_MODEL, _PROMPT)
+    inputs = (MODEL, PROMPT)
     outputs = (Output("conditioning", Conditioning, description="The encoded prompt."),)
 
     class Params(NodeParams):
-        clip_skip: int = _clip_skip()
+        clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.text_to_image import encode_text
@@ -159,7 +179,7 @@ class SampleLatent(Node):
 
     id, title, category, lane = "diffusion.sample", "Sample", "Diffusion", "gpu"
     inputs = (
-        _MODEL,
+        MODEL,
         Input("positive", Conditioning, "Prompt", "The encoded prompt: what the picture shows."),
         Input(
             "negative",
@@ -168,7 +188,7 @@ class SampleLatent(Node):
             "What to keep out; without one, nothing in particular.",
             default=None,
         ),
-        _SEED,
+        SEED,
     )
     outputs = (
         Output("latent", Latent, description="The picture as the model holds it, before decoding."),
@@ -180,19 +200,19 @@ class SampleLatent(Node):
 
     @classmethod
     def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
-        return _batch_ports(params, cls.outputs)
+        return batch_ports(params, cls.outputs)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.text_to_image import sample_latents
 
         with context.models.use(inputs["model"], context) as loaded:
             latents = sample_latents(
-                loaded, inputs["positive"], inputs.get("negative"), inputs.get("seed"), _options(params),
-                context, batch=params.batch,
+                loaded, inputs["positive"], inputs.get("negative"), inputs.get("seed"),
+                sampling_options(params), context, batch=params.batch,
             )  # fmt: skip
         return {
-            "latent": _one_or_list(latents),
-            "seed": _one_or_list([latent.info["seed"] for latent in latents]),
+            "latent": one_or_list(latents),
+            "seed": one_or_list([latent.info["seed"] for latent in latents]),
         }
 
 
@@ -200,7 +220,7 @@ class DecodeLatent(Node):
     """Turn a latent into the picture it stands for."""
 
     id, title, category, lane = "diffusion.decode", "Decode", "Diffusion", "gpu"
-    inputs = (_MODEL, Input("latent", Latent, description="What the sampler made."))
+    inputs = (MODEL, Input("latent", Latent, description="What the sampler made."))
     outputs = (Output("image", Image, description="The picture."),)
     preview = "image"
 
@@ -208,7 +228,7 @@ class DecodeLatent(Node):
         from pipelines.diffusion.text_to_image import decode_latent
 
         with context.models.use(inputs["model"], context) as loaded:
-            return {"image": _one_or_list(decode_latent(loaded, inputs["latent"], context))}
+            return {"image": one_or_list(decode_latent(loaded, inputs["latent"], context))}
 
 
 NODES = (TextToImage, EncodePrompt, SampleLatent, DecodeLatent)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pipelines.errors import FolderMissing, ImageUnreadable, InvalidParameter, TooManyItems
+from pipelines.files import is_file, sweep_temporary
 from pipelines.graph import types
 from pipelines.graph.node import (
     Context,
@@ -65,7 +66,7 @@ def pictures_in(folder: Path, pattern: str = "*") -> list[Path]:
     patterns = [_folded(part.strip()) for part in pattern.split(";") if part.strip()] or ["*"]
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_file()]
+            names = [entry.name for entry in entries if is_file(Path(entry.path))]
     except OSError as error:
         raise FolderMissing(path=str(folder)) from error
     chosen = [
@@ -201,6 +202,8 @@ class SaveImage(Node):
         path = picture_path(folder, params.name, suffix, image, datetime.now().astimezone())
         bits: Literal[8, 16] = 16 if params.depth == "16" else 8
         context.cancel.check()
+        # Once for each folder and engine: what a save left behind that was killed long ago.
+        context.memo(("swept", str(path.parent)), lambda: sweep_temporary(path.parent))
         story = context.provenance()
         unique = params.existing == "keep both"
         path = write_image(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pipelines.errors import FileMissing, InvalidParameter, TextNotSaved, TextUnreadable
-from pipelines.files import atomic_write, bytes_text, open_file
+from pipelines.files import atomic_write, bytes_text, is_folder, open_file
 from pipelines.graph.node import (
     Context,
     Input,
@@ -204,7 +204,7 @@ class SaveText(Node):
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         path = context.path(params.path) if params.path else context.output_dir / "text.txt"
-        if path.is_dir():
+        if is_folder(path):
             path = path / "text.txt"
         text = inputs["text"].encode("utf-8", "replace")
         keep = params.existing == "keep both"

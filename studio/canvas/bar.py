@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from pipelines.errors import ErrorInfo
-from studio.canvas.commands import CanvasCommand
+from studio.canvas.command import CanvasCommand
 from studio.canvas.run_state import outer
 from studio.theme import current_theme
 from studio.translate import tr

@@ -7,46 +7,27 @@ them there, and gives the window the commands without shortcuts of the whole win
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from studio.commands import Command
-
-if TYPE_CHECKING:
-    from studio.canvas.workspace import GraphWorkspace
-
-MENU = "Graph"
+from studio.canvas.actions import CanvasActions
+from studio.canvas.command import CanvasCommand, always
+from studio.canvas.scene import GraphScene
 
 
-def _always() -> bool:
-    return True
+class Canvas(Protocol):
+    """What the commands need of :class:`studio.canvas.workspace.GraphWorkspace`."""
+
+    actions_: CanvasActions
+    scene: GraphScene
+    bridge: Any
+
+    def add_node(self) -> None: ...
+    def run_to_selected(self) -> None: ...
+    def rename(self) -> None: ...
+    def edit(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class CanvasCommand:
-    """One thing to do. ``hidden`` ones are keys only (walking between nodes), not in palette and menus."""
-
-    id: str
-    title: str
-    keys: tuple[str, ...]
-    callback: Callable[[], object]
-    icon: str = ""
-    enabled: Callable[[], bool] = _always
-    hidden: bool = False
-
-    def for_window(self) -> Command:
-        """The same as an entry of the window's command table."""
-
-        def run(studio: object) -> None:
-            self.callback()
-
-        return Command(
-            self.id, self.title, "", MENU, run,
-            lambda studio: studio.in_graph() and self.enabled(), self.icon, in_palette=not self.hidden,
-        )  # fmt: skip
-
-
-def canvas_commands(workspace: GraphWorkspace) -> tuple[CanvasCommand, ...]:
+def canvas_commands(workspace: Canvas) -> tuple[CanvasCommand, ...]:
     """All commands of a workspace; titles are source texts."""
     do = workspace.actions_
 
@@ -67,7 +48,7 @@ def canvas_commands(workspace: GraphWorkspace) -> tuple[CanvasCommand, ...]:
 
     def make(
         id: str, title: str, keys: str, callback: Callable[[], object], icon: str = "",
-        enabled: Callable[[], bool] = _always,
+        enabled: Callable[[], bool] = always,
     ) -> CanvasCommand:  # fmt: skip
         return CanvasCommand(f"graph.{id}", title, tuple(keys.split()), callback, icon, enabled)
 
@@ -97,7 +78,7 @@ def canvas_commands(workspace: GraphWorkspace) -> tuple[CanvasCommand, ...]:
     )
 
 
-def _directions(workspace: GraphWorkspace) -> list[CanvasCommand]:
+def _directions(workspace: Canvas) -> list[CanvasCommand]:
     """Arrows walk from node to node; with Ctrl they move the selected ones."""
     do = workspace.actions_
     texts = (

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from pipelines.errors import ErrorInfo
+from studio.canvas.interactions.base import Press
+from studio.canvas.items import NodeItem, WireItem
 from studio.canvas.items.texts import seconds_text
+from studio.canvas.scene import GraphScene
 from studio.translate import tr
-
-if TYPE_CHECKING:
-    from studio.canvas.interactions.base import Press
-    from studio.canvas.items import NodeItem, WireItem
-    from studio.canvas.scene import GraphScene
 
 
 def tip_at(scene: GraphScene, press: Press) -> str:

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QVBoxLayout, Q
 from pipelines.errors import DiptychError, ErrorInfo
 from studio.canvas.actions import CanvasActions
 from studio.canvas.bar import GraphBar, keys_text
-from studio.canvas.commands import MENU, CanvasCommand, canvas_commands
+from studio.canvas.command import MENU, CanvasCommand
+from studio.canvas.commands import canvas_commands
 from studio.canvas.face import PortFace
 from studio.canvas.palette import SearchPalette
 from studio.canvas.problems import ProblemList
@@ -49,6 +50,8 @@ class GraphWorkspace(QWidget):
     ) -> None:
         super().__init__(parent)
         self.document, self.bridge = document, bridge
+        self.may_run: Callable[[], bool] = lambda: True
+        """Asked before each run; the window puts its question here."""
         self.run_state = RunState(bridge, document.registry, self)
         self.run_state.set_graph(document.graph)
         self.scene = GraphScene(document, self.run_state, CanvasStyle(current_theme()), self)
@@ -170,7 +173,7 @@ class GraphWorkspace(QWidget):
 
     def run(self, targets: tuple[str, ...] | None = None) -> str:
         """Run the graph (``targets`` None: every node nothing depends on); gives the job's id, or nothing."""
-        if self.bridge is None or targets == ():
+        if self.bridge is None or targets == () or not self.may_run():
             return ""
         path = self.document.path
         base = str(path.parent) if path is not None else ""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QImage, QPainter, QPainterPath
 
+from pipelines.graph.values import Mask
 from studio.mask.stroke import Ink
 from studio.mask.surface import FULL, Kind, Surface, blank_tile, slices, tile_rect
 from studio.mask.tile import Array, Key, Tile
@@ -30,7 +31,8 @@ def combined(
     """The tiles of ``surface`` (as they were in ``tiles``) with an area laid on them.
 
     On a mask: the larger of both (add), the smaller of it and the area's complement (subtract) or the area
-    (intersect). On paint: the ink over it, erased by it, or erased outside of it. ``area`` bounds the coverage.
+    (intersect). On paint: the ink over it, erased by it, or erased outside of it. ``area`` bounds the
+    coverage.
     """
     area = area & surface.rect
     keys = set(surface.keys(area))
@@ -122,47 +124,15 @@ def gradient_coverage(start: QPointF, end: QPointF) -> Coverage:
     return coverage
 
 
-# --- colours -------------------------------------------------------------------------------------------
-
-
-def flood_coverage(picture: Array, at: QPoint, tolerance: int) -> Coverage:
-    """What hangs together with ``at`` and differs from it by at most ``tolerance`` in every channel.
-
-    ``picture`` is height × width × 4 uint8 (B, G, R, A). Edges are smoothed over one pixel.
-    """
-    found: list[Array] = []
+def mask_coverage(find: Callable[[], Mask]) -> Coverage:
+    """A mask of the size of the canvas, found when it is first asked for."""
+    found: list[Mask] = []
 
     def coverage(rect: QRect) -> Array:
         if not found:
-            found.append(_flooded(picture, at, tolerance))
-        return found[0][slices(rect, QRect(0, 0, picture.shape[1], picture.shape[0]))]
-
-    return coverage
-
-
-def _flooded(picture: Array, at: QPoint, tolerance: int) -> Array:
-    import cv2
-
-    height, width = picture.shape[:2]
-    filled = np.zeros((height + 2, width + 2), np.uint8)
-    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (255 << 8)
-    within = (float(tolerance),) * 3
-    cv2.floodFill(np.ascontiguousarray(picture[..., :3]), filled, (at.x(), at.y()), (0, 0, 0), within, within, flags)
-    inside = filled[1:-1, 1:-1].astype(np.float32) / np.float32(255)
-    return np.asarray(cv2.GaussianBlur(inside, (3, 3), 0, borderType=cv2.BORDER_REPLICATE))
-
-
-def colour_coverage(picture: Array, at: QPoint, tolerance: int) -> Coverage:
-    """Every pixel whose colour differs from that at ``at`` by at most ``tolerance`` in every channel, wherever it
-    is; beyond that it fades out over half as much again."""
-    colour = picture[at.y(), at.x(), :3].astype(np.int16)
-    fade = max(1.0, tolerance / 2)
-    area = QRect(0, 0, picture.shape[1], picture.shape[0])
-
-    def coverage(rect: QRect) -> Array:
-        part = picture[slices(rect, area)][..., :3].astype(np.int16)
-        away = np.abs(part - colour).max(axis=2).astype(np.float32)
-        return np.clip((tolerance + fade - away) / np.float32(fade), 0, 1)
+            found.append(find())
+        mask = found[0]
+        return mask.values[slices(rect, QRect(0, 0, mask.width, mask.height))]
 
     return coverage
 

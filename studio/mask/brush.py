@@ -75,7 +75,7 @@ class StampCache:
         self._stamps: OrderedDict[tuple[float, float, int, int], Array] = OrderedDict()
 
     def at(self, x: float, y: float, diameter: float, hardness: float) -> tuple[Array, int, int]:
-        """A stamp for a dab centred on ``x, y`` (pixel i reaches from i to i+1), and where its corner goes."""
+        """A stamp for a dab centred on ``x, y`` (pixel i reaches from i to i+1); where its corner goes."""
         if diameter <= 1:
             x, y = math.floor(x) + 0.5, math.floor(y) + 0.5
         # sizes come in steps of 1 %, or a pen's pressure would make a stamp of its own for every dab

@@ -22,7 +22,7 @@ FORMAT: Final = QImage.Format.Format_ARGB32_Premultiplied
 def compose(
     target: QImage, layers: Sequence[Layer], rect: QRect, kinds: Collection[LayerKind] = EVERYTHING
 ) -> None:
-    """Draw the visible ``layers`` (bottom first) of ``kinds`` into ``rect`` of ``target``, in its own pixels."""
+    """Draw the visible ``layers`` (bottom first) of ``kinds`` into ``rect`` of ``target``, pixel on pixel."""
     painter = QPainter(target)
     painter.setClipRect(rect)
     _lay(painter, layers, rect, kinds)

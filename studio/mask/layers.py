@@ -18,8 +18,8 @@ OVERLAY_OPACITY: Final = 0.55
 
 
 class LayerKind(Enum):
-    """``IMAGE``: a picture that stays as it is. ``PAINT``: colours of a brush. ``MASK``: soft values, shown as
-    a coloured overlay."""
+    """``IMAGE``: a picture that stays as it is. ``PAINT``: colours of a brush. ``MASK``: soft values, shown
+    as a coloured overlay."""
 
     IMAGE = "image"
     PAINT = "paint"
@@ -28,7 +28,7 @@ class LayerKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer. ``counts`` says whether a generation sees it; ``opacity`` of a mask is that of its overlay only.
+    """One layer. ``counts`` says whether a generation sees it; a mask's ``opacity`` is that of its overlay.
 
     ``colour`` is a token or ``#rrggbb`` (masks). An image layer has ``image``, the others have ``surface``.
     """

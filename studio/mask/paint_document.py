@@ -27,9 +27,7 @@ MERGE_SECONDS = 2.0
 class StackEdit(QUndoCommand):
     """One change of the layers themselves: the stack before and after."""
 
-    def __init__(
-        self, document: PaintDocument, before: Stack, after: Stack, text: str, merge: str
-    ) -> None:
+    def __init__(self, document: PaintDocument, before: Stack, after: Stack, text: str, merge: str) -> None:
         super().__init__(text)
         self._document, self._before, self.after, self.merge = document, before, after, merge
         self.time = time.monotonic()
@@ -53,8 +51,8 @@ class StackEdit(QUndoCommand):
 
 
 class PaintDocument(QObject):
-    """Layers and pixels. ``region_changed`` says which pixels look different, ``changed`` comes after each step
-    (also undone and done again), ``committed`` only after a new one.
+    """Layers and pixels. ``region_changed`` says which pixels look different, ``changed`` comes after each
+    step (also undone and done again), ``committed`` only after a new one.
 
     Args:
         undo_stack: where the steps go; one of its own without it.
@@ -104,9 +102,14 @@ class PaintDocument(QObject):
         """Whether an operation is computed in the background; until it ends nothing else can be drawn."""
         return self._busy > 0
 
-    def flattened(self, rect: QRect | None = None) -> QImage:
-        """The picture that visible image and paint layers make (premultiplied), all of it by default."""
-        return flattened(self._stack.layers, self.rect if rect is None else rect)
+    def flattened(self, rect: QRect | None = None, *, counting: bool = False) -> QImage:
+        """The picture that visible image and paint layers make (premultiplied), all of it by default.
+
+        Args:
+            counting: leave out layers that don't count for generation.
+        """
+        layers = [layer for layer in self._stack.layers if layer.counts or not counting]
+        return flattened(layers, self.rect if rect is None else rect)
 
     # --- layers ----------------------------------------------------------------------------------------
 
@@ -239,17 +242,19 @@ class PaintDocument(QObject):
     ) -> None:
         """Tiles from ``work`` as one step: at once, or in a worker thread if it is ``large``.
 
-        ``work`` must only read what it was given (see :meth:`Surface.snapshot`). While it runs the document is
-        :attr:`busy`. Errors of small work are raised, those of large work come as ``noticed``.
+        ``work`` must only read what it was given (see :meth:`Surface.snapshot`). While it runs the document
+        is :attr:`busy`. Errors of small work are raised, those of large work come as ``noticed``.
         """
         if not large:
             self.put_tiles(surface, work(), text)
             return
         self._set_busy(1)
+        revision = surface.revision
 
         def done(tiles: Mapping[Key, Tile | None]) -> None:
             self._set_busy(-1)
-            if any(layer.surface is surface for layer in self._stack.layers):
+            # something else may have changed the layer meanwhile (undo): that stands
+            if surface.revision == revision and any(layer.surface is surface for layer in self._stack.layers):
                 self.put_tiles(surface, tiles, text)
 
         def failed(error: ErrorInfo) -> None:

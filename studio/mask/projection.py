@@ -100,7 +100,7 @@ def _doubled(rect: QRect) -> QRect:
 
 
 def _blocks(region: QRegion) -> Iterator[QRect]:
-    for rect in region:
+    for rect in region:  # type: ignore[attr-defined]
         for y in range(rect.top(), rect.bottom() + 1, BLOCK):
             for x in range(rect.left(), rect.right() + 1, BLOCK):
                 yield QRect(x, y, BLOCK, BLOCK) & rect

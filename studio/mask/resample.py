@@ -15,4 +15,6 @@ def resampled(surface: Surface, size: QSize) -> Surface:
 
     shrinks = size.width() * size.height() < surface.width * surface.height
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return Surface.from_array(cv2.resize(surface.read(surface.rect), (size.width(), size.height()), None, 0, 0, way))
+    return Surface.from_array(
+        cv2.resize(surface.read(surface.rect), (size.width(), size.height()), None, 0, 0, way)
+    )

@@ -25,8 +25,8 @@ _STEADIEST = 0.94
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """What a stroke leaves: coverage 1 is ``mask`` (0..1) on a mask, ``colour`` (B, G, R, A premultiplied, 0..255)
-    on paint, nothing if it erases."""
+    """What full coverage leaves: 1 on a mask, ``colour`` (B, G, R, A premultiplied, 0..255) on paint, nothing
+    if it erases."""
 
     erase: bool = False
     colour: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 255.0)

@@ -1,7 +1,8 @@
 """A picture in tiles: empty ones cost nothing, changed ones are copied once, everything else is shared.
 
-Two kinds. *mask*: uint16, 0..65535 for 0..1, so that soft edges and many soft strokes stay exact. *paint*: uint8
-B, G, R, A premultiplied, which is the memory of ``QImage.Format_ARGB32_Premultiplied`` on every machine served.
+Two kinds. *mask*: uint16, 0..65535 for 0..1, so that soft edges and many soft strokes stay exact. *paint*:
+uint8 B, G, R, A premultiplied, which is the memory of ``QImage.Format_ARGB32_Premultiplied`` on every machine
+served.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Surface:
 
     def __init__(self, width: int, height: int, kind: Kind) -> None:
         self.width, self.height, self.kind = width, height, kind
+        self.revision = 0
+        """Grows with every change of its tiles."""
         self._tiles: dict[Key, Tile] = {}
         self._drafts: dict[Key, Array] | None = None
 
@@ -146,6 +149,7 @@ class Surface:
 
     def put(self, tiles: Mapping[Key, Tile | None]) -> QRect:
         """Put tiles in place (undo, redo, results of a worker); gives the area."""
+        self.revision += 1
         for key, tile in tiles.items():
             if tile is None:
                 self._tiles.pop(key, None)
@@ -216,9 +220,7 @@ def area_of(keys: Mapping[Key, object]) -> QRect:
     return result
 
 
-def tiles_from_array(
-    values: Array, checked: Callable[[], None] = lambda: None
-) -> dict[Key, Tile | None]:
+def tiles_from_array(values: Array, checked: Callable[[], None] = lambda: None) -> dict[Key, Tile | None]:
     """Tiles of a whole picture, ``None`` for empty ones; see :meth:`Surface.from_array`. Safe in any thread.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the tools are set to: the tool itself, the brushes, the colour, tolerance and how areas are combined."""
+"""What the tools are set to: the one in hand, brushes, colour, tolerance, how areas are combined."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Combine(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ToolValues:
-    """``colour`` is what paint layers are painted with, ``#rrggbb``; ``tolerance`` the largest difference of a
-    channel, 0..255, that still is the same colour."""
+    """``colour`` is what paint layers are painted with, ``#rrggbb``; ``tolerance`` the largest difference of
+    a channel, 0..255, that still is the same colour."""
 
     tool: str = "brush"
     brush: BrushSettings = field(default_factory=BrushSettings)

@@ -73,9 +73,7 @@ class ViewTransform:
     def fit(self, size: QSize) -> None:
         """All of a picture of ``size``, at most twice as large as it is."""
         turned = QTransform().rotate(self.angle).mapRect(QRectF(0, 0, size.width(), size.height()))
-        room = QSizeF(
-            max(1.0, self.view.width() - 2 * MARGIN), max(1.0, self.view.height() - 2 * MARGIN)
-        )
+        room = QSizeF(max(1.0, self.view.width() - 2 * MARGIN), max(1.0, self.view.height() - 2 * MARGIN))
         scale = min(room.width() / turned.width(), room.height() / turned.height(), FIT_LIMIT)
         self.scale = min(max(scale, MIN_SCALE), MAX_SCALE)
         self.centre = QPointF(size.width() / 2, size.height() / 2)

@@ -71,8 +71,9 @@ class Binding(QObject):
         if place is not None:
             self._document.set_param(place.node, place.param, value, merge=f"{place.node}.{place.param}")
 
-    def set_many(self, values: Mapping[str, Any], text: str) -> None:
-        """Change several as one undo step; names the graph doesn't have are left out."""
+    def set_many(self, values: Mapping[str, Any], text: str, *, merge: str = "") -> None:
+        """Change several as one undo step; names the graph doesn't have are left out. What follows soon with
+        the same ``merge`` belongs to the same step."""
         known = self.names
         places = {
             (known[name].node, known[name].param): value
@@ -80,7 +81,7 @@ class Binding(QObject):
             if name in known and not self.is_linked(name)
         }
         if places:
-            self._document.set_params(places, text)
+            self._document.set_params(places, text, merge=merge)
 
     def name_at(self, node: str | None, port: str | None) -> str | None:
         """The argument at a place of the graph (for errors); without a port, a node's first text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,16 +15,31 @@ FAMILY_VALUES: Final = (
     "width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule", "clip_skip",
 )  # fmt: skip
 """Arguments that a model's family decides, unless they are locked."""
+DOES: Final = {
+    "diffusion": "This model draws pictures.",
+    "language": "This model writes text; it can't draw.",
+    "upscale": "This model enlarges pictures; it can't draw.",
+}
+"""Why a model of another kind can't be used, by its own kind."""
 
 
 class ModelChoices(QObject):
-    """The engine's list of models. ``changed`` after a new list."""
+    """The engine's list of models. ``changed`` after a new list.
+
+    ``examine`` asks the engine for a list in which models at further paths are told of too.
+    """
 
     changed = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        examine: Callable[[tuple[str, ...]], object] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.models: tuple[ModelInfo, ...] = ()
+        self._examine = examine
+        self._asked: set[str] = set()
 
     @Slot(object)
     def set_models(self, event: Models) -> None:
@@ -32,16 +47,40 @@ class ModelChoices(QObject):
         self.models = event.models
         self.changed.emit()
 
+    def look_at(self, value: str) -> bool:
+        """Have a model outside the known folders examined. Whether more will be known of it soon."""
+        if self._known(value) is not None or not value or not Path(value).expanduser().is_absolute():
+            return False
+        if self._examine is not None and value not in self._asked:
+            self._asked.add(value)
+            self._examine((value,))
+        return self._examine is not None
+
     def of_kind(self, kind: str) -> list[ModelInfo]:
         """All models of a kind, usable or not."""
         return [model for model in self.models if model.kind == kind]
+
+    def _known(self, value: str) -> ModelInfo | None:
+        """The model of any kind with this id or path."""
+        names = {value, str(Path(value).expanduser())} if value else set()
+        return next((model for model in self.models if names & {model.id, model.path}), None)
 
     def find(self, value: str, kind: str = "diffusion") -> ModelInfo | None:
         """The model an argument means: its id, its path, or nothing for the first usable one."""
         models = self.of_kind(kind)
         if not value:
             return next((model for model in models if not model.problem), None)
-        return next((model for model in models if value in (model.id, model.path)), None)
+        names = {value, str(Path(value).expanduser())}
+        return next((model for model in models if names & {model.id, model.path}), None)
+
+    def problem_of(self, value: str, kind: str = "diffusion") -> str:
+        """Why the model an argument names can't be used; empty if it can, or if nothing is known of it."""
+        model = self.find(value, kind) or self._known(value)
+        if model is None:
+            return ""
+        if model.kind != kind:
+            return tr(DOES[model.kind])
+        return tr(model.problem)
 
     def choices(self, kind: str = "diffusion", value: str = "") -> list[tuple[str, str]]:
         """``(value, title)`` for a field; the default first, and ``value`` even if it isn't in the list."""

@@ -161,7 +161,7 @@ class CommandPalette(QFrame):
 
     @Slot(str)
     def _search(self, text: str) -> None:
-        found = search(text, self._items, lambda item: f"{item.title} {item.menu}")
+        found = search(text, self._items, lambda item: f"{item.title} {item.menu} {item.id}")
         self._model.show(found)
         self.nothing.setVisible(not found)
         if found:

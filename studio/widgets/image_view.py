@@ -26,8 +26,8 @@ from studio.theme import current_theme
 from studio.translate import tr
 
 MIN_SCALE, MAX_SCALE = 0.02, 64.0
-FIT_LIMIT = 2.0
-"""Fitting never enlarges further than this: beyond it a picture is shown pixel by pixel."""
+FIT_LIMIT = 4.0
+"""Fitting never enlarges further than this, smoothly; beyond it a picture is shown pixel by pixel."""
 MARGIN = 24
 HALVE_FROM = 1_000_000
 """Pictures with more pixels than this are halved for display."""
@@ -124,7 +124,7 @@ class ImageView(QWidget):
 
     @Slot()
     def fit(self) -> None:
-        """The whole picture, as large as the view allows, up to twice its size."""
+        """The whole picture, as large as the view allows, up to :data:`FIT_LIMIT` times its size."""
         self._fit = True
         self._refit()
 

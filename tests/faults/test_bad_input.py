@@ -1,4 +1,4 @@
-"""Values no form would send, through the real nodes: a clear error at the right place, and the engine goes on."""
+"""Values no form would send, through the real nodes: a clear error at the right place; the engine goes on."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ NOWHERE = "a/folder/that/is/not/there.png"
         (one("image.folder", folder=NOWHERE), "FolderMissing"),
         (one("model.diffusion", model="nothing.safetensors"), "ModelMissing"),
         (one("model.diffusion", model="../../etc/passwd"), "ModelMissing"),
+        (one("model.diffusion", model="/" + "m" * 300), "ModelMissing"),
+        (one("text.save", text="x", path="t" * 300), "TextNotSaved"),
         (one("model.diffusion", model="./a\0"), "PathUnusable"),
         (one("list.range", start=0, stop=1e12), "TooManyItems"),
         (one("list.range", start=-1e308, stop=1e308, step=1e-300), "TooManyItems"),
@@ -135,10 +137,10 @@ def draw(**params):
     ],
 )
 def test_a_drawing_that_can_t_be_names_its_field_and_reads_no_model(drive, params, port):
+    before = len(drive.events)
     error = error_of(drive, draw(**params))
     assert (error.code, error.port) == ("InvalidParameter", port)
-    started = [event.node for event in drive.of(NodeStarted)]
-    assert "n" not in started
+    assert not [event for event in drive.events[before:] if isinstance(event, NodeStarted)]
 
 
 @pytest.mark.parametrize(("a", "b"), [(2.0**63, 2.0), (0.0, 1.0), (1e300, 1.0)])
@@ -166,9 +168,7 @@ def test_a_template_of_10_000_slots_is_checked_at_once(drive):
     template = " ".join(f"{{s{index}}}" for index in range(count))
     links = {f"s{index}": ("word", "text") for index in range(count)}
     graph = Graph().with_node("word", NodeRecord.new("text.constant", params={"text": "x"}))
-    graph = graph.with_node(
-        "n", NodeRecord.new("text.template", params={"template": template}, inputs=links)
-    )
+    graph = graph.with_node("n", NodeRecord.new("text.template", params={"template": template}, inputs=links))
     began = time.perf_counter()
     assert validate(graph, builtin()) == []
     assert outputs(drive.run(graph)) == {"n": {"text": " ".join("x" * count)}}
@@ -180,7 +180,7 @@ def test_a_template_of_10_000_slots_is_checked_at_once(drive):
 
 
 def test_an_upscale_beyond_the_limit_is_refused_before_memory_is_taken(drive):
-    solid = NodeRecord.new("image.solid", params={"color": "#101010", "width": 16_000, "height": 16_000})
+    solid = NodeRecord.new("image.solid", params={"color": "#101010", "width": 64, "height": 64})
     resize = NodeRecord.new(
         "image.resize", params={"width": 60_000, "height": 60_000}, inputs={"image": ("solid", "image")}
     )
@@ -256,7 +256,7 @@ def test_a_hostile_name_becomes_a_plain_one(drive, tmp_path, name, expected):
     assert [path.name for path in tmp_path.iterdir()] == [expected]
 
 
-@pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/../../x", "..\\x", "{nope}", "c:/x"])
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/../../x", "..\\x", "{nope}"])
 def test_a_name_that_leaves_its_folder_or_makes_no_sense_is_refused(drive, tmp_path, name):
     folder = tmp_path / "pictures" / "here"
     folder.mkdir(parents=True)
@@ -266,7 +266,16 @@ def test_a_name_that_leaves_its_folder_or_makes_no_sense_is_refused(drive, tmp_p
 
 @pytest.mark.parametrize(
     "prompt",
-    ["../../../etc/passwd", "a\nb\u202egnp.exe", "\u0000nul", "con", "ü" * 300, "{seed}{n}{prompt}", "%s%n", ""],
+    [
+        "../../../etc/passwd",
+        "a\nb\u202egnp.exe",
+        "\u0000nul",
+        "con",
+        "ü" * 300,
+        "{seed}{n}{prompt}",
+        "%s%n",
+        "",
+    ],
 )
 def test_a_hostile_prompt_in_a_name_stays_one_plain_name(tmp_path, prompt):
     from datetime import datetime
@@ -286,4 +295,6 @@ def test_a_hostile_prompt_in_a_name_stays_one_plain_name(tmp_path, prompt):
 
 def test_after_all_this_the_engine_still_works(drive):
     assert outputs(drive.run(one("text.constant", text="still here"))) == {"n": {"text": "still here"}}
-    assert not [event for event in drive.of(NodeFinished) if event.error and event.error.code == "UnexpectedError"]
+    assert not [
+        event for event in drive.of(NodeFinished) if event.error and event.error.code == "UnexpectedError"
+    ]

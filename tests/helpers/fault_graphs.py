@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ def assert_readable(error: ErrorData) -> None:
     """What, and what to do, in sentences: no slot left open, no traceback, no library's words."""
     assert error.code != "UnexpectedError", error.details
     assert error.message
-    assert "{" not in error.message.replace("{date}", ""), error.message
+    for sentence in (error.what, error.why, error.remedy):
+        assert set(re.findall(r"{([a-z_]+)}", sentence)) <= set(error.arguments), error
     assert "Traceback" not in error.message
     assert error.remedy
     assert len(error.message) < 1_500

@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from pipelines.graph.document import Graph
 from studio.app import StudioApp
+from studio.appearance import apply_theme
 from studio.document import GraphDocument
-from studio.main_window import apply_theme
 from studio.parts import assemble
 from studio.settings import SettingsStore
 from tests.helpers.studio_fakes import FakeBridge

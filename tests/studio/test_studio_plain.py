@@ -87,6 +87,30 @@ def test_fuzzy_search_finds_by_initials_and_parts() -> None:
     assert score("xyz", "Generate") is None
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("seed", "Switch between dark and light View"),
+        ("seed", "Select all nodes Graph"),
+        ("seed", "Show the selected nodes Graph"),
+        ("gen", "Open the graph"),
+    ],
+)
+def test_letters_scattered_over_a_title_are_no_match(query: str, text: str) -> None:
+    assert score(query, text) is None
+
+
+def test_a_few_letters_left_out_still_match() -> None:
+    assert score("promt", "Go to the prompt") is not None
+    assert score("setings", "Settings…") is not None
+
+
+def test_what_begins_a_word_comes_first_and_hides_what_is_far_worse() -> None:
+    assert search("settings", ["Reset things", "Settings"], str) == ["Settings"]
+    assert search("model", ["Supermodel", "Use a model"], str) == ["Use a model", "Supermodel"]
+    assert search("promp", ["Pro map", "The prompt"], str) == ["The prompt"]
+
+
 def test_shortcuts_and_ids_are_unique() -> None:
     ids = [command.id for command in COMMANDS]
     keys = [key for command in COMMANDS for key in (command.shortcut, *command.also)]

@@ -54,11 +54,31 @@ def wheel(view: ImageView, at: QPointF, notches: int) -> None:
     QApplication.sendEvent(view, event)
 
 
-def test_fitting_shrinks_large_pictures_and_enlarges_small_ones_twice_at_most(view: ImageView) -> None:
+def test_fitting_shrinks_large_pictures_and_enlarges_small_ones_four_times_at_most(view: ImageView) -> None:
     view.set_image(QImage(1600, 400, QImage.Format.Format_RGB32))
     assert view.picture_rect().width() <= 800
     view.set_image(QImage(64, 64, QImage.Format.Format_RGB32))
+    assert view.scale == FIT_LIMIT == 4.0
+
+
+def test_a_fitted_picture_is_smooth_and_pixels_show_only_beyond(view: ImageView) -> None:
+    image = QImage(32, 32, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.black)
+    for y in range(32):
+        image.setPixelColor(16, y, Qt.GlobalColor.white)
+    view.set_image(image)
     assert view.scale == FIT_LIMIT
+
+    def shades() -> int:
+        shown = view.grab().toImage()
+        row = shown.height() // 2
+        middle = round(shown.devicePixelRatio() * view.picture_rect().center().x())
+        around = range(middle - 40, middle + 40)
+        return len({shown.pixelColor(x, row).lightness() for x in around})
+
+    assert shades() > 2
+    view.zoom_to(6.0, view.picture_rect().center())
+    assert shades() == 2
 
 
 def test_the_wheel_zooms_about_the_cursor(view: ImageView) -> None:

@@ -70,7 +70,7 @@ def test_the_engine_starts_after_the_first_paint(open_studio: Open, qtbot: QtBot
 
 def test_every_command_is_an_action_in_a_menu(open_studio: Open) -> None:
     studio, _ = open_studio(template())
-    shown = {action.objectName() for menu in studio.window.menus.values() for action in menu.actions()}
+    shown = {action.objectName() for menu in studio.window.head.menus.values() for action in menu.actions()}
     assert {command.id for command in COMMANDS} <= shown
     for command in COMMANDS:
         action = studio.window.commands.action(command.id)
@@ -288,9 +288,9 @@ def test_the_queue_lists_runs(open_studio: Open) -> None:
     studio.window.commands.run("run.generate")
     bridge.tell_started("job-1")
     bridge.tell_step("job-1", 4, 16)
-    studio.window.queue.refresh()
+    studio.window.panel.queue.refresh()
     assert studio.window.create_page.form.button.text() == "Cancel (1 more waiting)"
-    cards = studio.window.queue._cards
+    cards = studio.window.panel.queue._cards
     assert "step 4 of 16" in cards["job-1"].state.text()
     assert cards["job-2"].state.text() == "waits"
     cards["job-2"].button.click()
@@ -368,8 +368,8 @@ def test_a_copy_keeps_the_data_and_another_suffix_converts(tmp_path: Path) -> No
 
 
 def test_the_canvas_is_made_while_nobody_waits(open_studio: Open, qtbot: QtBot) -> None:
-    studio, bridge = open_studio(template())
-    qtbot.waitUntil(lambda: studio.window.graph is not None and studio.window._inspector is not None)
+    studio, _ = open_studio(template())
+    qtbot.waitUntil(lambda: studio.window.graph is not None and studio.window.maker.inspector is not None)
     graph = studio.window.graph
     studio.window.show_workspace("graph")
     assert studio.window.graph is graph

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from pipelines import paths
 from pipelines.metadata import graph_of, read_metadata
 from studio.app import StudioApp, make_parts
-from studio.main_window import apply_theme
+from studio.appearance import apply_theme
 from studio.settings import SettingsStore
 
 pytestmark = pytest.mark.starter

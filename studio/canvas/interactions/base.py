@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtWidgets import QApplication
 
 from studio.canvas.face import PortFace
 from studio.canvas.items import NodeItem, WireItem
+from studio.canvas.scene import GraphScene
+from studio.document import GraphDocument
 
-if TYPE_CHECKING:
-    from studio.canvas.view import GraphView
+
+class Canvas(Protocol):
+    """What gestures need of :class:`studio.canvas.view.GraphView`."""
+
+    graph_scene: GraphScene
+    palette_requested: Any
+    noticed: Any
+
+    @property
+    def document(self) -> GraphDocument: ...
+    @property
+    def zoom(self) -> float: ...
+    def offset(self) -> QPoint: ...
+    def set_offset(self, offset: QPoint) -> None: ...
+    def pan_by(self, pixels: QPoint) -> None: ...
+    def show_hint(self, at: QPoint, text: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +60,13 @@ class Interaction:
 
     cursor: ClassVar[Qt.CursorShape | None] = None
 
-    def __init__(self, view: GraphView, press: Press) -> None:
+    def __init__(self, view: Canvas, press: Press) -> None:
         self.view, self.press = view, press
         self.scene, self.document = view.graph_scene, view.document
         self.dragging = False
 
     @classmethod
-    def takes(cls, view: GraphView, press: Press) -> bool:
+    def takes(cls, view: Canvas, press: Press) -> bool:
         """Whether this gesture begins with such a press."""
         raise NotImplementedError
 

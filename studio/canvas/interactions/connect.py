@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPoint, QPointF, Qt
 
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
 from pipelines.graph.types import PortType, connects
 from studio.canvas.face import PortFace
-from studio.canvas.interactions.base import Interaction, Press
+from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.items import DraftWire, WireItem
 from studio.graph_edits import downstream, refusal, upstream
 from studio.translate import tr
-
-if TYPE_CHECKING:
-    from studio.canvas.view import GraphView
 
 SNAP = 22.0
 """How near (in pixels of the view) the pointer must be to a port for the wire to jump to it."""
@@ -28,7 +23,7 @@ class Connect(Interaction):
     cursor = Qt.CursorShape.CrossCursor
 
     @classmethod
-    def takes(cls, view: GraphView, press: Press) -> bool:
+    def takes(cls, view: Canvas, press: Press) -> bool:
         return press.button == Qt.MouseButton.LeftButton and press.port is not None
 
     def begin(self) -> None:
@@ -174,7 +169,7 @@ class Rewire(Connect):
     """Take a linked input's wire off it, and put it elsewhere; on blank canvas the link is removed."""
 
     @classmethod
-    def takes(cls, view: GraphView, press: Press) -> bool:
+    def takes(cls, view: Canvas, press: Press) -> bool:
         port = press.port
         return (
             press.button == Qt.MouseButton.LeftButton
@@ -225,7 +220,7 @@ class GrabWire(Rewire):
     """Press a wire to select it; drag it to take its nearer end along."""
 
     @classmethod
-    def takes(cls, view: GraphView, press: Press) -> bool:
+    def takes(cls, view: Canvas, press: Press) -> bool:
         return press.button == Qt.MouseButton.LeftButton and press.wire is not None
 
     def begin(self) -> None:

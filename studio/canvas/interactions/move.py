@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from studio.canvas.interactions.base import Interaction, Press
+from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.style import GRID
-
-if TYPE_CHECKING:
-    from studio.canvas.view import GraphView
 
 
 class Move(Interaction):
     """Select and move nodes. Alt leaves the grid."""
 
     @classmethod
-    def takes(cls, view: GraphView, press: Press) -> bool:
+    def takes(cls, view: Canvas, press: Press) -> bool:
         return press.button == Qt.MouseButton.LeftButton and press.node is not None
 
     def begin(self) -> None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from studio.canvas.interactions.base import Interaction, Press
-
-if TYPE_CHECKING:
-    from studio.canvas.view import GraphView
+from studio.canvas.interactions.base import Canvas, Interaction, Press
 
 
 class Pan(Interaction):
@@ -18,7 +13,7 @@ class Pan(Interaction):
     cursor = Qt.CursorShape.ClosedHandCursor
 
     @classmethod
-    def takes(cls, view: GraphView, press: Press) -> bool:
+    def takes(cls, view: Canvas, press: Press) -> bool:
         if press.button == Qt.MouseButton.MiddleButton:
             return True
         return press.panning and press.button == Qt.MouseButton.LeftButton

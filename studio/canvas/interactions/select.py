@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtWidgets import QGraphicsRectItem
 
-from studio.canvas.interactions.base import Interaction, Press
-
-if TYPE_CHECKING:
-    from studio.canvas.view import GraphView
+from studio.canvas.interactions.base import Canvas, Interaction, Press
 
 
 class BoxSelect(Interaction):
     """A box over blank canvas: every node it touches."""
 
     @classmethod
-    def takes(cls, view: GraphView, press: Press) -> bool:
+    def takes(cls, view: Canvas, press: Press) -> bool:
         return press.button == Qt.MouseButton.LeftButton and press.node is None
 
     def begin(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from studio.mask.tools.base import Gesture, Sample
-from studio.mask.tools.fills import ColourRange, Eyedropper, FloodFill, Gradient
+from studio.mask.tools.fills import ColourRange, Eyedropper, FloodFill, Gradient, ObjectSelect
 from studio.mask.tools.navigate import Pan, Rotate
 from studio.mask.tools.paint import Brush, Eraser
 from studio.mask.tools.shapes import Ellipse, Lasso, Polygon, Rectangle
@@ -29,7 +29,14 @@ class Tool:
 
 _AREA = "Shift adds, Alt subtracts, both intersect."
 TOOLS: Final = (
-    Tool("brush", "Brush", "B", "brush", Brush, "Paint. Shift draws straight lines, Alt takes away from a mask."),
+    Tool(
+        "brush",
+        "Brush",
+        "B",
+        "brush",
+        Brush,
+        "Paint. Shift draws straight lines, Alt takes away from a mask.",
+    ),
     Tool("eraser", "Eraser", "E", "eraser", Eraser, "Take away what was painted. X swaps it with the brush."),
     Tool("rectangle", "Rectangle", "M", "select_rectangle", Rectangle, f"{_AREA} Ctrl makes a square."),
     Tool("ellipse", "Ellipse", "O", "select_ellipse", Ellipse, f"{_AREA} Ctrl makes a circle."),
@@ -37,7 +44,22 @@ TOOLS: Final = (
     Tool("polygon", "Polygon", "P", "polygon", Polygon, f"Click corner by corner, Enter closes. {_AREA}"),
     Tool("gradient", "Gradient", "G", "gradient", Gradient, f"Drag from full to nothing. {_AREA}"),
     Tool("fill", "Fill", "F", "fill", FloodFill, f"Click a colour: what hangs together with it. {_AREA}"),
-    Tool("colour_range", "Colour range", "W", "wand", ColourRange, f"Click a colour: all of it, anywhere. {_AREA}"),
+    Tool(
+        "colour_range",
+        "Colour range",
+        "W",
+        "wand",
+        ColourRange,
+        f"Click a colour: all of it, anywhere. {_AREA}",
+    ),
+    Tool(
+        "object",
+        "Select an object",
+        "A",
+        "select_object",
+        ObjectSelect,
+        "Draw a box round a thing: the thing.",
+    ),
     Tool("eyedropper", "Eyedropper", "I", "eyedropper", Eyedropper, "Take a colour from the picture."),
 )
 

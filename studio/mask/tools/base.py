@@ -46,7 +46,7 @@ class Sample:
 
 
 class Gesture:
-    """One gesture, from a press until :attr:`finished`. ``cancel`` leaves everything as it was before the press."""
+    """One gesture, from a press until it is ``finished``. ``cancel`` leaves everything as it was before."""
 
     draws: ClassVar[bool] = True
     """Whether it needs a layer that can be drawn on."""
@@ -133,15 +133,15 @@ class AreaGesture(Gesture):
 
 
 def draw_outline(painter: QPainter, path: QPainterPath) -> None:
-    """A line that is seen on any picture: dark below, light dashes above."""
+    """A line that is seen on any picture: brass, with an edge that contrasts with it."""
     theme = current_theme()
-    under, over = theme.color("shadow"), theme.color("brass")
-    under.setAlpha(170)
+    under, over = theme.color("on_brass"), theme.color("brass")
+    under.setAlpha(190)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(under, 3))
     painter.drawPath(path)
-    painter.setPen(QPen(over, 1.5, Qt.PenStyle.CustomDashLine) if False else QPen(over, 1.5))
+    painter.setPen(QPen(over, 1.5))
     painter.drawPath(path)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, QRect
 from PySide6.QtGui import QColor, QPainter, QPainterPath
 
-from studio.mask.areas import LARGE, colour_coverage, distance, flood_coverage, gradient_coverage
-from studio.mask.surface import image_array
+from pipelines.graph.values import Image, Mask
+from studio.mask.areas import LARGE, distance, gradient_coverage, mask_coverage
+from studio.mask.conversion import image_value
 from studio.mask.tools.base import AreaGesture, Gesture, Sample, draw_outline, handle, outline_rect
+from studio.mask.tools.shapes import Rectangle
 from studio.translate import tr
 
 
@@ -46,28 +48,56 @@ class Gradient(AreaGesture):
 
 
 class FloodFill(AreaGesture):
-    """A click on a colour: everything of that colour that hangs together there."""
+    """A click on a colour: everything like it that hangs together there."""
 
     title = "Fill"
-    find = staticmethod(flood_coverage)
 
     def begin(self) -> None:
-        at = pixel_at(self.press)
         self.finished = True
-        area = self.document.rect
-        if not area.contains(at):
-            return
-        picture = image_array(self.document.flattened())
-        tolerance = self.settings.values.tolerance
-        large = area.width() * area.height() > LARGE
-        self.lay(area, self.find(picture, at, tolerance), tr(self.title), large=large)
+        at, area = pixel_at(self.press), self.document.rect
+        if area.contains(at):
+            picture, tolerance = self.document.flattened(), self.settings.values.tolerance / 255
+            find = mask_coverage(lambda: self.find(image_value(picture), at, tolerance))
+            self.lay(area, find, tr(self.title), large=area.width() * area.height() > LARGE)
+
+    @staticmethod
+    def find(picture: Image, at: QPoint, tolerance: float) -> Mask:
+        """The area; edges get a pixel of softness."""
+        from pipelines.inpaint import feather, flood_fill
+
+        return feather(flood_fill(picture, at.x(), at.y(), tolerance), 2)
 
 
 class ColourRange(FloodFill):
-    """A click on a colour: everything of that colour, anywhere."""
+    """A click on a colour: everything like it, anywhere."""
 
     title = "Colour range"
-    find = staticmethod(colour_coverage)
+
+    @staticmethod
+    def find(picture: Image, at: QPoint, tolerance: float) -> Mask:
+        from pipelines.inpaint import color_range
+
+        red, green, blue, *alpha = (int(value) for value in picture.as_uint8()[at.y(), at.x()])
+        transparent = f"{alpha[0]:02x}" if alpha else ""
+        return color_range(picture, f"#{red:02x}{green:02x}{blue:02x}{transparent}", tolerance)
+
+
+class ObjectSelect(Rectangle):
+    """A box round a thing: the thing."""
+
+    def released(self, sample: Sample) -> None:
+        self.finished = True
+        box = self.box & self.document.rect
+        if box.isEmpty():
+            return
+        picture = self.document.flattened()
+
+        def find() -> Mask:
+            from pipelines.inpaint import Box, select_object
+
+            return select_object(image_value(picture), Box(box.x(), box.y(), box.width(), box.height()))
+
+        self.lay(self.document.rect, mask_coverage(find), tr("Select an object"), large=True)
 
 
 class Eyedropper(Gesture):

@@ -11,8 +11,8 @@ from studio.translate import tr
 
 
 class Brush(Gesture):
-    """A stroke. With Shift a straight line, from where the last stroke ended if it was on this layer, to where the
-    button goes up. On a mask Alt takes away."""
+    """A stroke. With Shift a straight line, from where the last stroke on this layer ended (or from here) to
+    where the button goes up. On a mask Alt takes away."""
 
     erases = False
 
@@ -29,7 +29,6 @@ class Brush(Gesture):
         self._text = tr("Erase") if erase else tr("Brush stroke")
         self._stroke = Stroke(self._surface, self._brush, self._ink, self.view.stamps)
         self._from: QPointF | None = None
-        self._drawn = QRect()
         if self.press.shift:
             last = self.view.last_stroke_end(layer.id)
             self._from = self.press.at if last is None else last
@@ -49,18 +48,8 @@ class Brush(Gesture):
             return
         before = self._stroke.cancel()
         self._stroke = Stroke(self._surface, self._brush, self._ink, self.view.stamps)
-        self._stroke.add(self._from.x(), self._from.y(), sample.pressure)
-        self._stroke.line(sample.at.x(), sample.at.y(), sample.pressure)
-        self._touch(before | self._drawn_area(sample))
-
-    def _drawn_area(self, sample: Sample) -> QRect:
-        start = sample.at if self._from is None else self._from
-        room = self._brush.size / 2 + 2
-        left, right = sorted((start.x(), sample.at.x()))
-        top, bottom = sorted((start.y(), sample.at.y()))
-        area = QRect(int(left - room), int(top - room), int(right - left + 2 * room) + 2,
-                     int(bottom - top + 2 * room) + 2)  # fmt: skip
-        return area & self._surface.rect
+        start = self._stroke.add(self._from.x(), self._from.y(), sample.pressure)
+        self._touch(before | start | self._stroke.line(sample.at.x(), sample.at.y(), sample.pressure))
 
     def _touch(self, rect: QRect) -> None:
         self.document.touched(rect)

@@ -18,7 +18,7 @@ class Shape(AreaGesture):
     """A drag from one corner to the other; whole pixels."""
 
     def begin(self) -> None:
-        self._box = QRect()
+        self.box = QRect()
 
     def moved(self, sample: Sample) -> None:
         start, end = self.press.at, sample.at
@@ -30,18 +30,18 @@ class Shape(AreaGesture):
             )
         corners = QRectF(start, end).normalized()
         left, top = round(corners.left()), round(corners.top())
-        self._box = QRect(left, top, round(corners.right()) - left, round(corners.bottom()) - top)
+        self.box = QRect(left, top, round(corners.right()) - left, round(corners.bottom()) - top)
 
     def path(self) -> QPainterPath:
         """The shape in pixels of the picture."""
         path = QPainterPath()
-        path.addRect(QRectF(self._box))
+        path.addRect(QRectF(self.box))
         return path
 
     def released(self, sample: Sample) -> None:
         self.finished = True
         path = self.path()
-        if not self._box.isEmpty():
+        if not self.box.isEmpty():
             area = path_area(path)
             self.lay(area, path_coverage(path, area), self.title())
 
@@ -56,7 +56,7 @@ class Shape(AreaGesture):
         return outline_rect(self._shown())
 
     def _shown(self) -> QPainterPath:
-        return self.view.transform_.to_view().map(self.path()) if not self._box.isEmpty() else QPainterPath()
+        return self.view.transform_.to_view().map(self.path()) if not self.box.isEmpty() else QPainterPath()
 
 
 class Rectangle(Shape):
@@ -68,7 +68,7 @@ class Ellipse(Shape):
 
     def path(self) -> QPainterPath:
         path = QPainterPath()
-        path.addEllipse(QRectF(self._box))
+        path.addEllipse(QRectF(self.box))
         return path
 
     def title(self) -> str:
@@ -112,8 +112,8 @@ class Lasso(AreaGesture):
 
 
 class Polygon(Lasso):
-    """A click for each corner; Enter, a double click or a click on the first corner closes it. Backspace takes the
-    last corner back."""
+    """A click for each corner; Enter, a double click or a click on the first corner closes it. Backspace
+    takes the last corner back."""
 
     def begin(self) -> None:
         super().begin()
@@ -153,7 +153,7 @@ class Polygon(Lasso):
     def paint(self, painter: QPainter) -> None:
         super().paint(painter)
         theme = current_theme()
-        painter.setPen(theme.color("shadow"))
+        painter.setPen(theme.color("on_brass"))
         painter.setBrush(theme.color("brass"))
         to_view = self.view.transform_.to_view()
         for point in self._points:

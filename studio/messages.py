@@ -1,0 +1,82 @@
+"""What the window says in words: the banner above the workspaces, the log, questions, the list of
+problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QPoint, QTimer, Slot
+from PySide6.QtWidgets import QMenu, QWidget
+
+from pipelines.errors import ErrorInfo
+from studio.panels.dialog import ask
+from studio.panels.log import LogPanel
+from studio.shell import Button
+from studio.translate import tr
+from studio.widgets.banner import Banner
+
+INFO_MS = 12_000
+LONGEST = 160
+"""Letters of a problem in the menu."""
+
+
+class Messages(QObject):
+    """Writes to :attr:`banner` and to the log."""
+
+    def __init__(self, log: LogPanel, window: QWidget) -> None:
+        super().__init__(window)
+        self._log, self._window = log, window
+        self.banner = Banner()
+
+    def show_error(self, error: ErrorInfo, actions: tuple[Button, ...] = ()) -> None:
+        """An error that belongs to no field and no node."""
+        self.banner.show_error(error, actions)
+        self._log.write_error(error)
+
+    def show_message(self, heading: str, body: str, actions: tuple[Button, ...] = ()) -> None:
+        """Something worth saying that is no error."""
+        self.banner.show_text(heading, body, "info", actions)
+
+    def offer_back(self, title: str, go_back: Callable[[], object]) -> None:
+        """Another document was opened: the one before is one click away."""
+        name = title or tr("Untitled")
+
+        def back() -> None:
+            self.banner.hide()
+            go_back()
+
+        self.show_message(
+            tr("Another graph is open now."),
+            tr("{name} is kept until you open the next one.", name=name),
+            ((tr("Back to {name}", name=name), back),),
+        )
+        QTimer.singleShot(INFO_MS, self.banner, self._hide_info)
+
+    @Slot()
+    def _hide_info(self) -> None:
+        if self.banner.severity == "info":
+            self.banner.hide()
+
+    @Slot(object, object)
+    def note_failure(self, error: ErrorInfo, run: object) -> None:
+        """A failed run is shown where it belongs; the log has it too."""
+        self._log.write_error(error)
+
+    def ask_to_delete(self, name: str) -> bool:
+        """Whether the picture may go to the bin."""
+        text = tr("{name} is moved to the bin of your system; it can be restored from there.", name=name)
+        title = tr("Move the picture to the bin?")
+        return ask(self._window, title, text, tr("Move to the bin"), tr("Keep it"))
+
+    def show_problems(
+        self, problems: tuple[ErrorInfo, ...], above: QWidget, go_to: Callable[[str | None], object]
+    ) -> None:
+        """A menu of the graph's problems, each leading to its node."""
+        menu = QMenu(self._window)
+        if not problems:
+            menu.addAction(tr("The graph has no problems")).setEnabled(False)
+        for problem in problems:
+            action = menu.addAction(problem.text(tr)[:LONGEST])
+            action.triggered.connect(lambda _=False, node=problem.node: go_to(node))
+        at = above.mapToGlobal(QPoint(0, 0))
+        menu.popup(at - QPoint(0, menu.sizeHint().height() + 4))

@@ -1,0 +1,78 @@
+"""What the chosen model and the node's schema say about the arguments of Create. Nothing here writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.diffusion.samplers import SAMPLERS, SamplerSpec, Schedule, schedule_note
+from pipelines.engine.protocol import ModelInfo
+from studio.panels.binding import Binding
+from studio.panels.model_choices import ModelChoices, family_values
+from studio.translate import tr
+
+STEPS = 20
+"""Steps where neither model nor schema has a word."""
+
+
+class ModelValues:
+    """Asked by the form's fields whenever they are shown anew."""
+
+    def __init__(self, binding: Binding, models: ModelChoices) -> None:
+        self._binding, self._models = binding, models
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The chosen model, if it is known."""
+        return self._models.find(str(self._binding.value("model") or ""))
+
+    def default(self, name: str) -> Any:
+        """The model's value of an argument, else its schema's."""
+        model = self.model
+        values = family_values(model, ()) if model is not None else {}
+        if name in values:
+            return values[name]
+        schema = self._binding.schema(name)
+        return schema.default if schema is not None else None
+
+    def is_from_model(self, name: str) -> bool:
+        """Whether the argument has the value its model's family asks for."""
+        model = self.model
+        values = family_values(model, ()) if model is not None else {}
+        return name in values and self._binding.value(name) == values[name]
+
+    def default_steps(self) -> int:
+        """Steps of the quality “normal”."""
+        default = self.default("steps")
+        return default if isinstance(default, int) and default > 0 else STEPS
+
+    def number(self, name: str, otherwise: int) -> int:
+        """An argument that is a whole number."""
+        value = self._binding.value(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+    def reason(self, name: str) -> str:
+        """Why an argument has no effect with this model; empty if it has one."""
+        model = self.model
+        return tr(model.unavailable[name]) if model is not None and name in model.unavailable else ""
+
+    def _sampler(self) -> SamplerSpec | None:
+        chosen = self._binding.value("sampler")
+        return next((item for item in SAMPLERS.values() if item.id.value == chosen), None)
+
+    def choice_reasons(self, name: str) -> dict[str, str]:
+        """Choices that can't be used: by the model's word, or because the sampler takes no such schedule."""
+        model = self.model
+        found = model.unavailable.items() if model is not None else ()
+        reasons = {key.removeprefix(f"{name}:"): tr(why) for key, why in found if key.startswith(f"{name}:")}
+        sampler = self._sampler()
+        if name == "schedule" and sampler is not None:
+            why = tr("The sampler {sampler} can't take this schedule.", sampler=tr(sampler.title))
+            reasons |= {item.value: why for item in Schedule if item not in sampler.schedules}
+        return reasons
+
+    def choice_notes(self, name: str) -> dict[str, str]:
+        """Where a schedule is not exactly what other programs compute, its tooltip says so."""
+        sampler = self._sampler()
+        if name != "schedule" or sampler is None:
+            return {}
+        return {item.value: tr(schedule_note(sampler.id, item)) for item in sampler.schedules}

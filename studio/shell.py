@@ -1,0 +1,46 @@
+"""What commands may ask of a window. Actions know this, not the window, so that neither imports the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from PySide6.QtWidgets import QWidget
+
+from pipelines.engine.protocol import Device
+from pipelines.errors import ErrorInfo
+from pipelines.graph.outside import OutsidePath
+from studio.commands import CommandTable
+from studio.panels.create import CreateWorkspace
+from studio.status_bar import StatusBar
+
+Button = tuple[str, Callable[[], object]]
+"""A button of a message: its text and what it does."""
+
+
+class Shell(Protocol):
+    """:class:`studio.main_window.MainWindow` is the one; all members are used from the main thread."""
+
+    workspace: str
+    """``start``, ``create`` or ``graph``."""
+    create_page: CreateWorkspace
+    status: StatusBar
+    commands: CommandTable
+
+    @property
+    def device(self) -> Device | None: ...
+    def window(self) -> QWidget:
+        """The window itself, for dialogs to stand over."""
+        ...
+
+    def show_workspace(self, name: str) -> None: ...
+    def show_panel(self, name: str) -> None: ...
+    def toggle_panel(self) -> None: ...
+    def zoom(self, how: str) -> None: ...
+    def open_palette(self) -> None: ...
+    def show_error(self, error: ErrorInfo, actions: tuple[Button, ...] = ()) -> None: ...
+    def show_message(self, heading: str, body: str, actions: tuple[Button, ...] = ()) -> None: ...
+    def offer_back(self, title: str) -> None: ...
+    def ask_to_delete(self, name: str) -> bool: ...
+    def ask_to_run(self, found: tuple[OutsidePath, ...]) -> bool: ...
+    def show_problems(self) -> None: ...
