@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pipelines import paths
 from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
+from pipelines.errors import ErrorInfo, FolderUnusable
 from pipelines.graph.document import Graph
 from studio import picture_files, session
 from studio.appearance import apply_theme
@@ -99,7 +100,7 @@ def _holds(path: Path, graph: Graph) -> bool:
     """Whether a file is still what the session remembers of it."""
     try:
         return path.read_bytes() == graph.dumps()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -164,14 +165,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     lock = profile_lock()
     read_only = bool(options.read_only)
     settings = SettingsStore(None if read_only else default_path())
-    if not read_only and not _take(lock, settings):
-        return 0
+    problem: ErrorInfo | None = None
+    try:
+        if not read_only and not _take(lock, settings):
+            return 0
+    except FolderUnusable as error:  # no place for a session is no reason not to draw
+        problem = error.info()
     read_only = read_only or not lock.held
     parts = make_parts(settings, read_only=read_only)
     apply_theme(parts)
     studio = StudioApp(parts, session.session_dir())
     if options.file:
         QTimer.singleShot(0, studio.window, lambda: studio.window.actions_.open_path(options.file))
+    if problem is not None:
+        studio.window.show_error(problem)
     studio.window.show()
     try:
         return app.exec()

@@ -19,9 +19,25 @@ from studio.theme import current_theme
 from studio.translate import tr
 
 
+class Pictures(Protocol):
+    """What commands may do with pictures; :class:`studio.picture_actions.PictureActions` does it."""
+
+    def paste(self) -> None: ...
+    def copy(self) -> None: ...
+    def save_as(self) -> None: ...
+    def open_folder(self) -> None: ...
+    def use_settings(self) -> None: ...
+    def use_seed(self) -> None: ...
+    def open_graph(self) -> None: ...
+    def delete(self) -> None: ...
+    def step(self, by: int) -> None: ...
+
+
 class Studio(Protocol):
     """What commands may ask and call; :class:`studio.actions.Actions` is the one that does it."""
 
+    @property
+    def pictures(self) -> Pictures: ...
     def in_create(self) -> bool: ...
     def in_graph(self) -> bool: ...
     def has_result(self) -> bool: ...
@@ -39,15 +55,6 @@ class Studio(Protocol):
     def quit(self) -> None: ...
     def undo(self) -> None: ...
     def redo(self) -> None: ...
-    def paste_picture(self) -> None: ...
-    def copy_picture(self) -> None: ...
-    def save_picture_as(self) -> None: ...
-    def open_folder(self) -> None: ...
-    def use_settings(self) -> None: ...
-    def use_seed(self) -> None: ...
-    def open_result_graph(self) -> None: ...
-    def delete_picture(self) -> None: ...
-    def step_picture(self, by: int) -> None: ...
     def generate(self) -> None: ...
     def generate_new_seed(self) -> None: ...
     def cancel(self) -> None: ...
@@ -112,27 +119,27 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("edit.undo", "Undo", "Ctrl+Z", "Edit", lambda s: s.undo(), lambda s: s.can_undo(), "undo"),
     Command("edit.redo", "Redo", "Ctrl+Shift+Z", "Edit", lambda s: s.redo(), lambda s: s.can_redo(), "redo",
             ("Ctrl+Y",)),
-    Command("edit.paste_picture", "Paste a picture", "Ctrl+Shift+V", "Edit", lambda s: s.paste_picture(),
+    Command("edit.paste_picture", "Paste a picture", "Ctrl+Shift+V", "Edit", lambda s: s.pictures.paste(),
             icon="paste", break_before=True),
     Command("edit.focus_prompt", "Go to the prompt", "Ctrl+L", "Edit", lambda s: s.focus_prompt(),
             icon="text"),
-    Command("picture.copy", "Copy the picture", "Ctrl+Shift+C", "Picture", lambda s: s.copy_picture(),
+    Command("picture.copy", "Copy the picture", "Ctrl+Shift+C", "Picture", lambda s: s.pictures.copy(),
             lambda s: s.has_result(), "copy"),
-    Command("picture.save_as", "Save the picture as…", "Ctrl+E", "Picture", lambda s: s.save_picture_as(),
+    Command("picture.save_as", "Save the picture as…", "Ctrl+E", "Picture", lambda s: s.pictures.save_as(),
             lambda s: s.has_result(), "save_as"),
-    Command("picture.open_folder", "Open its folder", "Ctrl+Shift+O", "Picture", lambda s: s.open_folder(),
-            lambda s: s.has_saved_result(), "folder"),
-    Command("picture.use_settings", "Use these settings", "Ctrl+U", "Picture", lambda s: s.use_settings(),
-            lambda s: s.has_result(), "reuse", break_before=True),
-    Command("picture.use_seed", "Use this seed", "Ctrl+Shift+E", "Picture", lambda s: s.use_seed(),
+    Command("picture.open_folder", "Open its folder", "Ctrl+Shift+O", "Picture",
+            lambda s: s.pictures.open_folder(), lambda s: s.has_saved_result(), "folder"),
+    Command("picture.use_settings", "Use these settings", "Ctrl+U", "Picture",
+            lambda s: s.pictures.use_settings(), lambda s: s.has_result(), "reuse", break_before=True),
+    Command("picture.use_seed", "Use this seed", "Ctrl+Shift+E", "Picture", lambda s: s.pictures.use_seed(),
             lambda s: s.has_result(), "seed"),
     Command("picture.open_graph", "Open the graph that made it", "Ctrl+Shift+G", "Picture",
-            lambda s: s.open_result_graph(), lambda s: s.has_saved_result(), "graph"),
-    Command("picture.previous", "Previous picture", "Alt+Left", "Picture", lambda s: s.step_picture(-1),
+            lambda s: s.pictures.open_graph(), lambda s: s.has_saved_result(), "graph"),
+    Command("picture.previous", "Previous picture", "Alt+Left", "Picture", lambda s: s.pictures.step(-1),
             lambda s: s.has_result(), "chevron_left", break_before=True),
-    Command("picture.next", "Next picture", "Alt+Right", "Picture", lambda s: s.step_picture(1),
+    Command("picture.next", "Next picture", "Alt+Right", "Picture", lambda s: s.pictures.step(1),
             lambda s: s.has_result(), "chevron_right"),
-    Command("picture.delete", "Move to the bin…", "Ctrl+Delete", "Picture", lambda s: s.delete_picture(),
+    Command("picture.delete", "Move to the bin…", "Ctrl+Delete", "Picture", lambda s: s.pictures.delete(),
             lambda s: s.has_result(), "trash", break_before=True),
     Command("run.generate", "Generate", "Ctrl+Return", "Run", lambda s: s.generate(), lambda s: s.can_run(),
             "play", ("Ctrl+Enter",)),
@@ -182,16 +189,19 @@ def native(shortcut: str) -> str:
 
 
 def keyboard_table(extra: Iterable[tuple[str, str, str]] = ()) -> str:
-    """The keyboard table as Markdown, menu by menu. ``extra`` rows are (menu, title, shortcut)."""
+    """The keyboard table as Markdown, menu by menu. ``extra`` rows are (menu, title, shortcut); those of one
+    title become one row."""
     rows = [(command.menu, command.title.rstrip("…"), command.shortcut) for command in COMMANDS]
-    lines = ["| Menu | Action | Keys |", "|---|---|---|"]
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for menu, title, shortcut in [*rows, *extra]:
         keys = (
             shortcut.replace("Return", "Enter")
             .replace("Ctrl++", "Ctrl+Plus")
             .replace("Ctrl+Alt++", "Ctrl+Alt+Plus")
         )
-        lines.append(f"| {menu} | {title} | `{keys}` |")
+        found.setdefault((menu, title), {})[f"`{keys}`"] = None
+    lines = ["| Menu | Action | Keys |", "|---|---|---|"]
+    lines += [f"| {menu} | {title} | {', '.join(keys)} |" for (menu, title), keys in found.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from pipelines.engine.protocol import Device, Lost, Models, Problems, Ready
+from pipelines.engine.protocol import Device, Failure, Lost, Models, Problems, Ready
 from pipelines.errors import ErrorInfo
 from studio.head import Head
 from studio.messages import Messages
@@ -41,6 +41,7 @@ class EngineNews(QObject):
         parts.models.changed.connect(self._show_model)
         bridge.ready.connect(self._ready)
         bridge.engine_lost.connect(self._lost)
+        bridge.failed.connect(self._failed)
         bridge.device_changed.connect(self._device_changed)
         bridge.models_listed.connect(self._models_listed)
         bridge.problems_found.connect(self._problems_found)
@@ -72,6 +73,12 @@ class EngineNews(QObject):
             tr("starting the engine again") if event.restarting else tr("the engine is not running")
         )
         self._messages.show_error(error_info(event.error))
+
+    @Slot(object)
+    def _failed(self, event: Failure) -> None:
+        """What belongs to no request, as a queue that can't be kept, is said here; the rest by who asked."""
+        if not event.request:
+            self._messages.show_error(error_info(event.error))
 
     @Slot(object)
     def _device_changed(self, device: Device) -> None:

@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         self.create_page.cancel_requested.connect(actions.cancel)
         self.create_page.new_seed_requested.connect(actions.generate_new_seed)
         self.create_page.example_requested.connect(actions.draw_example)
-        self.create_page.save_elsewhere.connect(actions.save_elsewhere)
+        self.create_page.save_elsewhere.connect(actions.pictures.save_elsewhere)
         self.create_page.diagnostics_requested.connect(actions.copy_diagnostics)
         self.messages.banner.diagnostics_requested.connect(actions.copy_diagnostics)
         self.palette_.chosen.connect(self.commands.run)

@@ -30,6 +30,8 @@ THUMBNAIL = 160
 """Pixels on the longer side: a tile at twice the resolution."""
 SCALED_AT_ONCE = 1_000_000
 """Pixels of a picture that is reduced in no time; the thumbnail of a larger one is read from its file."""
+LATEST = 1e11
+"""Seconds since 1970 that no clock shows yet."""
 THUMBNAIL_ROLE = Qt.ItemDataRole.UserRole + 1
 MISSING_ROLE = Qt.ItemDataRole.UserRole + 2
 _NO_INDEX = QModelIndex()
@@ -80,7 +82,7 @@ class Result:
             data["path"],
             settings if isinstance(settings, Mapping) else {},
             info if isinstance(info, Mapping) else {},
-            made=float(made) if isinstance(made, int | float) else 0.0,
+            made=float(made) if isinstance(made, int | float) and 0 < made < LATEST else 0.0,
         )
 
 

@@ -50,7 +50,9 @@ def session_dir() -> Path:
 def load(folder: Path) -> Saved:
     """Last time's session; what can't be read is left out (and left where it is)."""
     state = _state(folder / STATE)
-    results = [Result.from_json(item) for item in state.get("results", ()) if isinstance(item, dict)]
+    kept = state.get("results")
+    kept = kept if isinstance(kept, list) else []
+    results = [Result.from_json(item) for item in kept if isinstance(item, dict)]
     path, selected = state.get("path"), state.get("selected")
     return Saved(
         _graph(folder / GRAPH),

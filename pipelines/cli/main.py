@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"diptych {version('diptych-studio')}")
     words = root.add_subparsers(dest="word", metavar="WORD", parser_class=_Parser)
     _render(words)
+    _pictures(words)
     _write(words)
     _run(words)
     _show(words)
@@ -104,9 +105,17 @@ def _whole(text: str) -> int:
 
 def _render(words: argparse._SubParsersAction[_Parser]) -> None:
     made = _word(words, "render", "render:render", "draw a prompt and save the picture")
+    _drawing(made)
+    made.add_argument("--size", help="width x height in px (default: the model's own)")
+    made.add_argument("--no-upscale", action="store_true", help="save the picture as the model draws it")
+    _saving(made)
+    _common(made)
+
+
+def _drawing(made: argparse.ArgumentParser) -> None:
+    """What every word that draws takes."""
     made.add_argument("prompt", help="what to draw; @FILE or - reads it")
     made.add_argument("--negative", default="", help="what to avoid")
-    made.add_argument("--size", help="width x height in px (default: the model's own)")
     made.add_argument("--steps", type=_whole)
     made.add_argument("--guidance", type=_number, help="how strictly the picture follows the prompt")
     made.add_argument("--rescale", type=_number, help="guidance rescale, 0 to 1")
@@ -114,9 +123,37 @@ def _render(words: argparse._SubParsersAction[_Parser]) -> None:
     made.add_argument("--schedule")
     made.add_argument("--seed", type=_seed)
     made.add_argument("--count", type=_whole, default=1, help="how many pictures; seeds count up")
-    made.add_argument("--no-upscale", action="store_true", help="save the picture as the model draws it")
+
+
+def _saving(made: argparse.ArgumentParser) -> None:
     made.add_argument("-o", "--output", help="a file (.png, .webp, .jpg) or a folder")
     made.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+
+
+def _pictures(words: argparse._SubParsersAction[_Parser]) -> None:
+    made = _word(words, "inpaint", "inpaint:inpaint", "draw anew what a mask shows of a picture")
+    made.add_argument("image", help="the picture")
+    made.add_argument("mask", help="a picture: white, or transparent, is where to draw")
+    _redrawing(made)
+    made = _word(words, "outpaint", "inpaint:outpaint", "make a picture larger and draw what is new")
+    made.add_argument("image", help="the picture")
+    for side in ("left", "right", "top", "bottom"):
+        made.add_argument(f"--{side}", type=_whole, default=0, metavar="N", help="px to add on this side")
+    _redrawing(made)
+    made = _word(words, "upscale", "upscale:upscale", "enlarge a picture, or all of a folder")
+    made.add_argument("input", help="a picture or a folder; in a folder, what is done is skipped")
+    made.add_argument("--factor", type=_number, help="how many times as wide and high (default: the model's)")
+    made.add_argument("--tile", type=_whole, help="side of the pieces in px (default: what fits)")
+    _saving(made)
+    _common(made)
+
+
+def _redrawing(made: argparse.ArgumentParser) -> None:
+    """What the words take that draw a part of a picture."""
+    _drawing(made)
+    made.add_argument("--strength", type=_number, help="denoising strength, 0 to 1 (default: 1)")
+    made.add_argument("--fill", help="before the noise: original, blur, neutral, noise, border or patch")
+    _saving(made)
     _common(made)
 
 

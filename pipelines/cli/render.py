@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,13 @@ def render_graph(options: argparse.Namespace, model: ModelInfo) -> Graph:
     """The graph of ``render``: the template *Prompt to image* with what was typed; the model's values
     otherwise."""
     graph = read_document(paths.RESOURCES / "templates" / "prompt_to_image.json")
-    values: dict[str, Any] = {"prompt": read_text(options.prompt), "negative": read_text(options.negative)}
-    values |= {"batch": options.count, "seed": options.seed}
-    defaults = dict(model.defaults)
+    size: dict[str, Any] = {}
     if model.native_size:
-        defaults |= {"width": model.native_size[0], "height": model.native_size[1]}
-    typed = {
-        "steps": options.steps,
-        "guidance_scale": options.guidance,
-        "guidance_rescale": options.rescale,
-        "sampler": options.sampler,
-        "schedule": options.schedule,
-    }
+        size = {"width": model.native_size[0], "height": model.native_size[1]}
     if options.size:
-        typed["width"], typed["height"] = parse_size(options.size)
+        size["width"], size["height"] = parse_size(options.size)
     known = {name for name, target in graph.exposed.items() if target.node == "draw"}
-    values |= {name: value for name, value in defaults.items() if name in known and typed.get(name) is None}
-    values |= {name: value for name, value in typed.items() if value is not None}
-    for name, value in values.items():
+    for name, value in (drawing_values(options, model, known) | size).items():
         graph = graph.with_param("draw", name, value)
     if options.model:
         graph = graph.with_param("model", "model", options.model)
@@ -51,6 +41,21 @@ def render_graph(options: argparse.Namespace, model: ModelInfo) -> Graph:
             .without_node("upscaler")
         )
     return with_output(graph, "save", options.output, options.overwrite)
+
+
+def drawing_values(options: argparse.Namespace, model: ModelInfo, known: Collection[str]) -> dict[str, Any]:
+    """Values of a node that draws: the model's own for the params ``known``, and over them what was typed."""
+    typed = {
+        "steps": options.steps,
+        "guidance_scale": options.guidance,
+        "guidance_rescale": options.rescale,
+        "sampler": options.sampler,
+        "schedule": options.schedule,
+    }
+    values: dict[str, Any] = {"prompt": read_text(options.prompt), "negative": read_text(options.negative)}
+    values |= {"batch": options.count, "seed": options.seed}
+    values |= {name: value for name, value in model.defaults.items() if name in known}
+    return values | {name: value for name, value in typed.items() if value is not None}
 
 
 def with_output(graph: Graph, node: str, output: str | None, overwrite: bool) -> Graph:
@@ -74,15 +79,17 @@ def render(options: argparse.Namespace) -> int:
     """Draw a prompt and save the picture."""
     model = find_model("diffusion", options.model).info
     graph = render_graph(options, model)
-    return _run_and_report(graph, options, "render", lambda done: _paths(done, "save"))
+    return run_and_report(graph, options, "render", lambda done: saved_paths(done, "save"))
 
 
-def _paths(finished: RunFinished, node: str) -> list[str]:
+def saved_paths(finished: RunFinished, node: str) -> list[str]:
+    """Where a save node put its pictures."""
     path = finished.result.get("outputs", {}).get(node, {}).get("path")
     return path if isinstance(path, list) else [path] if path else []
 
 
-def _run_and_report(graph: Graph, options: argparse.Namespace, name: str, lines: Any) -> int:
+def run_and_report(graph: Graph, options: argparse.Namespace, name: str, lines: Any) -> int:
+    """Run one graph and print what ``lines(finished)`` gives, or all of it with ``--json``: an exit code."""
     with Session(device=options.device) as session:
         finished = session.run(graph, name=name, base=Path.cwd())
         report_errors(finished)

@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -141,6 +142,9 @@ class Session:
             self.interrupted = True
             self._events.put(None)  # a SimpleQueue may be written to from a signal's handler
 
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only there are signals heard
+            return
         before = signal.signal(signal.SIGINT, interrupt)
         try:
             yield

@@ -24,7 +24,8 @@ def describe(error: BaseException) -> ErrorInfo:
     if _is_out_of_memory(error):
         device = "this computer" if isinstance(error, MemoryError) else "the device"
         return OutOfMemory(device=device, reason=str(error)[:2_000] or type(error).__name__).info(details)
-    return UnexpectedError(kind=type(error).__name__, message=str(error)[:2_000]).info(details)
+    message = str(error).strip()[:2_000].rstrip(".") or "it gave no reason"
+    return UnexpectedError(kind=type(error).__name__, message=f"{message}.").info(details)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from pipelines.graph.values import Array
-
 
 class Box(NamedTuple):
     """``width`` × ``height`` px whose top left corner is at ``x``, ``y``; may reach outside a picture."""
@@ -51,13 +47,3 @@ class Box(NamedTuple):
     def moved(self, x: int, y: int) -> Box:
         """The same seen from an origin at ``x``, ``y``."""
         return Box(self.x - x, self.y - y, self.width, self.height)
-
-    def window(self, values: Array, outside: float) -> Array:
-        """H×W of what the box shows of an array, with ``outside`` where it reaches past the array."""
-        height, width = values.shape
-        inner = self.clipped(width, height)
-        if inner == self:
-            return values[self.slices]
-        shown = np.full((self.height, self.width), outside, values.dtype)
-        shown[inner.moved(self.x, self.y).slices] = values[inner.slices]
-        return shown

@@ -12,9 +12,8 @@ from pipelines.inpaint.box import Box
 from pipelines.inpaint.color_match import membrane
 from pipelines.inpaint.masks import bounds, check_mask
 from pipelines.inpaint.morphology import blurred
+from pipelines.inpaint.patches import patch_fill
 
-_PATCH_GRID: Final = 256
-"""Longest side in pixels of what OpenCV fills: its time grows with the square of it."""
 _OCTAVES: Final = (1, 2, 4, 8, 16, 32)
 """Grain sizes of the noise in pixels. Fine grain alone would be gone after a model's encoder."""
 
@@ -35,11 +34,12 @@ def fill(image: Image, mask: Mask, mode: Fill, seed: int = 0) -> Image:
 
     ``ORIGINAL`` leaves it as it is, ``BLUR`` keeps its colours without its shapes, ``NEUTRAL`` is middle
     grey, ``NOISE`` grain of all sizes round it, ``BORDER`` the colours beside the mask, drawn inwards, and
-    ``PATCH`` continues lines as well (A. Telea, 2004; OpenCV's). What is filled is opaque. Size, channels,
+    ``PATCH`` pieces of
+    the picture round it. What is filled is opaque. Size, channels,
     type and history are kept, and pixels where the mask is 0 are untouched.
 
     Args:
-        seed: of the noise.
+        seed: of the noise, and of the search for pieces.
 
     Raises:
         MaskSizeDiffers: the mask has another size.
@@ -63,7 +63,7 @@ def fill(image: Image, mask: Mask, mode: Fill, seed: int = 0) -> Image:
         case Fill.BORDER:
             new = membrane(values, (1 - share) * visible)
         case Fill.PATCH:
-            new = _patch(values, share, visible)
+            new = patch_fill(values, (share > 0) | (visible == 0), seed)
     new = np.clip(new, 0, 1)
     if part.channels == 4:
         new = np.dstack([new, np.ones(share.shape, np.float32)])
@@ -125,20 +125,3 @@ def _noise(shape: tuple[int, ...], seed: int) -> Array:
             )
         total += grains[:height, :width]
     return 0.5 + 0.25 / np.sqrt(np.float32(len(_OCTAVES))) * total
-
-
-def _patch(values: Array, share: Array, visible: Array) -> Array:
-    """Filled by OpenCV from all sides, at a size where that is quick; smoothly if nothing is known."""
-    import cv2
-
-    height, width, channels = values.shape
-    unknown = np.logical_or(share > 0, visible == 0).astype(np.uint8)
-    if unknown.all():
-        return membrane(values, (1 - share) * visible)
-    scale = min(1.0, _PATCH_GRID / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA).reshape(*size[::-1], channels)
-    gaps = (cv2.resize(unknown.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    done = cv2.inpaint(np.rint(small.clip(0, 1) * 255).astype(np.uint8), gaps, 4, cv2.INPAINT_TELEA)
-    done = done.reshape(*size[::-1], channels).astype(np.float32) / np.float32(255)
-    return np.asarray(cv2.resize(done, (width, height), interpolation=cv2.INTER_CUBIC)).reshape(values.shape)

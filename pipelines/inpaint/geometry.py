@@ -230,15 +230,23 @@ def _masks(selection: Mask, found: Box, box: Box, numbers: ResolvedSettings) -> 
     area = found.grown(numbers.reach).clipped(selection.width, selection.height)
     chosen = selection.values[area.slices]
     denoise = np.maximum(_softened(chosen, numbers.grow, numbers.feather), chosen)
-    composite = (denoise > 0).astype(np.float32)
-    if numbers.blend > 0:
-        away = morphology.distance(denoise > 0)
-        band = (away > 0) & (away < numbers.blend)
-        composite[band] = 0.5 + 0.5 * np.cos(away[band] * np.float32(math.pi / numbers.blend))
-    inner = area.moved(box.x, box.y).slices
-    planes = np.zeros((2, box.height, box.width), np.float32)
-    planes[0][inner], planes[1][inner] = denoise, composite
-    return Mask(planes[0]), Mask(planes[1])
+    repainted = denoise > 0
+    composite = repainted.astype(np.float32)
+    if numbers.blend > 1 and not repainted.all():  # the next pixel is at 1
+        away = morphology.distance(repainted, exact=False)
+        band = np.flatnonzero((away < numbers.blend) & ~repainted)
+        turn = away.ravel()[band] * np.float32(math.pi / numbers.blend)
+        composite.ravel()[band] = 0.5 + 0.5 * np.cos(turn)
+    return _framed(denoise, area, box), _framed(composite, area, box)
+
+
+def _framed(values: Array, area: Box, box: Box) -> Mask:
+    """A mask of the size of ``box`` with ``values`` in ``area``, both in the picture's coordinates."""
+    if area == box:
+        return Mask(values)
+    whole = np.zeros((box.height, box.width), np.float32)
+    whole[area.moved(box.x, box.y).slices] = values
+    return Mask(whole)
 
 
 def _softened(values: Array, grow: float, feather: float) -> Array:
@@ -249,21 +257,13 @@ def _softened(values: Array, grow: float, feather: float) -> Array:
     """
     import cv2
 
-    step = max(1, int(feather / _COARSE))
-    if step == 1:
-        return morphology.blurred(_grown(values, grow), feather)
     height, width = values.shape
+    step = min(int(feather / _COARSE), height, width)
+    if step <= 1:
+        return morphology.blurred(morphology.dilated(values, grow), feather)
     padded = np.pad(values, ((0, -height % step), (0, -width % step)))
-    coarse = padded.reshape(padded.shape[0] // step, step, -1, step).max(axis=(1, 3))
-    soft = morphology.blurred(_grown(coarse, grow / step), feather / step - 3)
+    coarse = padded.reshape(-1, step, padded.shape[1]).max(axis=1)
+    coarse = coarse.reshape(coarse.shape[0], -1, step).max(axis=2)
+    soft = morphology.blurred(morphology.dilated(coarse, grow / step), feather / step - 3)
     full = cv2.resize(soft, (padded.shape[1], padded.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(full)[:height, :width]
-
-
-def _grown(values: Array, radius: float) -> Array:
-    """Dilated within the array: its edges are the picture's, or nothing is near them."""
-    if radius < 1:
-        return values
-    more = morphology.margin(radius)
-    inner = Box(more, more, values.shape[1], values.shape[0])
-    return morphology.dilated(np.pad(values, more), radius)[inner.slices]

@@ -46,9 +46,7 @@ def grow(mask: Mask, radius: float) -> Mask:
         return mask
     radius = min(radius, math.hypot(mask.width, mask.height))
     area = box.grown(radius).clipped(mask.width, mask.height)
-    around = _with_margin(area, mask, radius)
-    grown = morphology.dilated(around.window(mask.values, 0), radius)
-    return _placed(mask, area, grown[area.moved(around.x, around.y).slices])
+    return _placed(mask, area, morphology.dilated(mask.values[area.slices], radius))
 
 
 def shrink(mask: Mask, radius: float) -> Mask:
@@ -58,10 +56,10 @@ def shrink(mask: Mask, radius: float) -> Mask:
         return mask
     radius = min(radius, math.hypot(mask.width, mask.height))
     area = box.grown(1).clipped(mask.width, mask.height)
-    around = _with_margin(area, mask, radius)
-    rest = morphology.dilated(1 - around.window(mask.values, 1), radius)
-    left = 1 - rest[area.moved(around.x, around.y).slices]
-    return _placed(mask, area, np.minimum(left, mask.values[area.slices]))
+    before = mask.values[area.slices]
+    shrunk = morphology.dilated(1 - before, radius)
+    np.subtract(1, shrunk, out=shrunk)  # in place: at this size, fresh memory costs more than the work
+    return _placed(mask, area, np.minimum(shrunk, before, out=shrunk))
 
 
 def feather(mask: Mask, width: float) -> Mask:
@@ -84,9 +82,16 @@ def smooth(mask: Mask, radius: float) -> Mask:
     area = box.grown(radius).clipped(mask.width, mask.height)
     before = mask.values[area.slices]
     blurred = morphology.blurred(before, 2 * radius)
-    softness = [float((values * (1 - values)).sum()) for values in (morphology.blurred(before, 2), blurred)]
-    steepness = np.float32(max(1.0, softness[1] / softness[0] if softness[0] else 1.0))
-    return _placed(mask, area, np.clip((blurred - 0.5) * steepness + 0.5, 0, 1))
+    softness = [_softness(values) for values in (morphology.blurred(before, 2), blurred)]
+    steepness = max(1.0, softness[1] / softness[0]) if softness[0] > 0 else 1.0
+    blurred *= np.float32(steepness)  # (blurred - 0.5) · steepness + 0.5; a mask is cut to 0..1
+    blurred += np.float32(0.5 - 0.5 * steepness)
+    return _placed(mask, area, blurred)
+
+
+def _softness(values: Array) -> float:
+    """The sum of v·(1 - v): how much of a mask lies between nothing and all."""
+    return float(values.sum(dtype=np.float64) - np.vdot(values, values))
 
 
 def fill_holes(mask: Mask) -> Mask:
@@ -96,8 +101,8 @@ def fill_holes(mask: Mask) -> Mask:
     box = bounds(mask)
     if box is None:
         return mask
-    around = box.grown(1)  # the ring of nothing joins all gaps that are open to the outside
-    values = around.window(mask.values, 0)
+    # the ring of nothing joins all gaps that are open to the outside
+    values = np.pad(mask.values[box.slices], 1)
     gaps = (values < 0.5).astype(np.uint8)
     count, labels = cv2.connectedComponents(gaps, connectivity=4)
     if count <= 2:  # the selection and its surroundings
@@ -108,7 +113,7 @@ def fill_holes(mask: Mask) -> Mask:
     np.minimum.at(least, near[rim], values[rim])
     least[[0, labels[0, 0]]] = 0
     filled = np.maximum(values, least[labels])
-    return _placed(mask, box, filled[box.moved(around.x, around.y).slices])
+    return _placed(mask, box, filled[1:-1, 1:-1])
 
 
 def invert(mask: Mask) -> Mask:
@@ -163,14 +168,6 @@ def check_mask(mask: Mask, width: int, height: int) -> None:
     """Raise :class:`MaskSizeDiffers` unless the mask is ``width`` × ``height`` px."""
     if (mask.width, mask.height) != (width, height):
         raise MaskSizeDiffers(width=width, height=height, other_width=mask.width, other_height=mask.height)
-
-
-def _with_margin(area: Box, mask: Mask, radius: float) -> Box:
-    """``area`` and, beyond the edges of the picture that it touches, what dilation needs there."""
-    more = morphology.margin(radius)
-    left, top = (more if area.x == 0 else 0), (more if area.y == 0 else 0)
-    right, bottom = (more if area.right == mask.width else 0), (more if area.bottom == mask.height else 0)
-    return Box(area.x - left, area.y - top, area.width + left + right, area.height + top + bottom)
 
 
 def _placed(mask: Mask, area: Box, values: Array) -> Mask:

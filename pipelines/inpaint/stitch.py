@@ -120,8 +120,11 @@ def _like(drawn: Image, part: Image, denoise: Mask) -> Array:
 
 def _lay_over(below: Array, above: Array, weight: Array) -> Array:
     """``above`` mixed over ``below`` (both h×w×C of one type) by ``weight``; exact where that is 0 or 1."""
+    import cv2
+
     channels = below.shape[2]
-    mixed = np.where((weight >= 1)[..., None], above, below)
+    whole = (weight >= 1).view(np.uint8)
+    mixed = np.asarray(cv2.copyTo(above, whole, dst=below.copy())).reshape(below.shape)
     band = np.flatnonzero((weight > 0) & (weight < 1))
     first = below.reshape(-1, channels).take(band, axis=0).astype(np.float32)
     second = above.reshape(-1, channels).take(band, axis=0).astype(np.float32)

@@ -30,16 +30,20 @@ def _diffusion(steps: int, guidance_scale: float, side: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_INPAINT: Final = "It is made for repainting a part of a picture, and can't draw one from a prompt alone."
-
 FAMILIES: Final[Mapping[str, Family]] = {
     "sd": Family("Stable Diffusion architecture", (512, 512), 8, _diffusion(25, 7.0, 512)),
     "sd1": Family("Stable Diffusion 1.x", (512, 512), 8, _diffusion(25, 7.0, 512), "sd1"),
     "sd2": Family("Stable Diffusion 2.x", (768, 768), 8, _diffusion(25, 7.0, 768), "sd2"),
     "sdxl": Family("Stable Diffusion XL", (1024, 1024), 8, _diffusion(30, 6.0, 1024), "sdxl"),
-    "sd1-inpaint": Family("Stable Diffusion 1.x inpainting", (512, 512), problem=_INPAINT),
-    "sd2-inpaint": Family("Stable Diffusion 2.x inpainting", (512, 512), problem=_INPAINT),
-    "sdxl-inpaint": Family("Stable Diffusion XL inpainting", (1024, 1024), problem=_INPAINT),
+    "sd1-inpaint": Family(
+        "Stable Diffusion 1.x inpainting", (512, 512), 8, _diffusion(25, 7.0, 512), "sd1"
+    ),
+    "sd2-inpaint": Family(
+        "Stable Diffusion 2.x inpainting", (512, 512), 8, _diffusion(25, 7.0, 512), "sd2"
+    ),
+    "sdxl-inpaint": Family(
+        "Stable Diffusion XL inpainting", (1024, 1024), 8, _diffusion(30, 6.0, 1024), "sdxl"
+    ),
     "sdxl-refiner": Family(
         "Stable Diffusion XL refiner", (1024, 1024),
         problem="It refines pictures that another model has begun, and can't draw one from a prompt alone.",

@@ -127,7 +127,8 @@ def load_checkpoint(
 
     Args:
         config: a diffusers folder without weights: the shapes and settings of the family.
-        facts: ``prediction_type`` and ``zero_snr`` of the probe; they overrule the family's scheduler.
+        facts: ``prediction_type`` and ``zero_snr`` of the probe overrule the family's scheduler,
+            ``in_channels`` its denoiser (models made for inpainting see a mask and a picture as well).
 
     Raises:
         ModelUnreadable: weights are missing.
@@ -140,9 +141,13 @@ def load_checkpoint(
     pipeline_class = getattr(diffusers, index["_class_name"])
     tokenizers = {name: _tokenizer(config, name) for name in ("tokenizer", "tokenizer_2") if name in index}
     reader.read([file])
-    pipeline = pipeline_class.from_single_file(
-        str(file), config=str(config), local_files_only=True, dtype=dtype, **tokenizers
-    )
+    common = {"config": str(config), "local_files_only": True, "dtype": dtype}
+    parts: dict[str, Any] = dict(tokenizers)
+    if facts.get("in_channels", 4) != 4:
+        parts["unet"] = diffusers.UNet2DConditionModel.from_single_file(
+            str(file), subfolder="unet", in_channels=facts["in_channels"], **common
+        )
+    pipeline = pipeline_class.from_single_file(str(file), **common, **parts)
     for name, network in pipeline.components.items():
         if isinstance(network, torch.nn.Module):
             missing = [key for key, tensor in network.state_dict().items() if tensor.is_meta]

@@ -72,16 +72,17 @@ def _checkpoint(header: Header) -> _Found:
     if not base:
         tried = "Its denoiser is of no known size: Stable Diffusion 1.x, 2.x and XL were tried."
         return "diffusion", "", facts, tried
-    if channels == 9 and base != "sdxl-refiner":
-        return "diffusion", f"{base}-inpaint", facts, ""
-    if channels != 4:
+    inpaints = channels == 9 and base != "sdxl-refiner"
+    if channels != 4 and not inpaints:
         needs = f"Its denoiser takes {channels} channels, so it needs another picture as input."
         return "diffusion", "", facts, needs
     missing = [title for key, title in ((_VAE, "the VAE"), *encoders) if key not in header.tensors]
     if missing:
         parts = f"It holds only a part of a {base} checkpoint; missing: {', '.join(missing)}."
         return "diffusion", "", facts, parts
-    return "diffusion", base, {**facts, **_prediction(header, base)}, ""
+    # All SD 2.x inpainting models derive from the one that predicts the noise.
+    facts |= _prediction(header, "sd1" if inpaints else base)
+    return "diffusion", f"{base}-inpaint" if inpaints else base, facts, ""
 
 
 def _base(header: Header) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -65,7 +65,7 @@ class SizeParams(NodeParams):
     )  # fmt: skip
 
 
-class StepParams(NodeParams):
+class DenoiseParams(NodeParams):
     """How the noise is removed."""
 
     steps: int = steps_param()
@@ -91,6 +91,11 @@ class StepParams(NodeParams):
         0.0, "Variation strength", "How far to move from the seed's picture to the variation seed's.",
         ge=0, le=1, step=0.05, widget="slider", advanced=True,
     )  # fmt: skip
+
+
+class StepParams(DenoiseParams):
+    """How the noise is removed, and how many pictures there are to be."""
+
     batch: int = Param(
         1, "Pictures", "How many to draw; each has a seed one higher than the one before.", ge=1, le=MAX_BATCH
     )
@@ -100,11 +105,11 @@ class SamplingParams(StepParams, SizeParams):
     """What drawing needs to know beside the prompts; the size comes first."""
 
 
-def sampling_options(params: SizeParams | StepParams) -> SamplingOptions:
+def sampling_options(params: SizeParams | DenoiseParams) -> SamplingOptions:
     """How to draw, from a node's params; without a size among them, the options' own stands."""
     from pipelines.diffusion.sampling import SamplingOptions
 
-    names = (SizeParams.model_fields | StepParams.model_fields).keys() - {"batch"}
+    names = SizeParams.model_fields | DenoiseParams.model_fields
     return SamplingOptions(**params.model_dump(include=set(names)))
 
 

@@ -1,9 +1,13 @@
-"""The node that enlarges pictures with a model. No torch import at module level."""
+"""Nodes that enlarge pictures: with a model, by drawing detail, or plainly. No torch import here."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
 from pipelines.graph.types import Image, UpscaleModel
+from pipelines.image import Resampling, resize
+from pipelines.nodes.diffusion import DRAWN, MODEL, NEGATIVE, PROMPT, SEED, DenoiseParams, sampling_options
 
 
 class UpscaleImage(Node):
@@ -38,4 +42,80 @@ class UpscaleImage(Node):
         return {"image": image}
 
 
-NODES = (UpscaleImage,)
+def _factor() -> Any:
+    return Param(
+        2.0, "Factor", "How many times as wide and high.", unit="×", ge=0.01, le=64, step=0.5, primary=True
+    )
+
+
+class SimpleUpscale(Node):
+    """Enlarge a picture by resampling alone: quick, and no sharper than it was."""
+
+    id, title, category = "upscale.simple", "Plain upscale", "Upscale"
+    inputs = (Input("image", Image, description="The picture to enlarge."),)
+    outputs = (Output("image", Image),)
+    preview = "image"
+
+    class Params(NodeParams):
+        factor: float = _factor()
+        width: int = Param(
+            0, "Width", "The width to reach instead of a factor; 0 follows the height.",
+            unit="px", ge=0, le=65_536, step=8, empty="by the factor",
+        )  # fmt: skip
+        height: int = Param(
+            0, "Height", "The height to reach instead of a factor; 0 follows the width.",
+            unit="px", ge=0, le=65_536, step=8, empty="by the factor",
+        )  # fmt: skip
+        method: Resampling = Param("lanczos", "Resampling", "How new pixels are made of the old.")
+
+    def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        image = inputs["image"]
+        width, height = params.width, params.height
+        factor = params.factor
+        if width or height:
+            factor = width / image.width if width else height / image.height
+        width, height = (
+            wanted or max(1, round(side * factor))
+            for wanted, side in ((width, image.width), (height, image.height))
+        )
+        return {"image": resize(image, width, height, params.method)}
+
+
+class DiffusionUpscale(Node):
+    """Enlarge a picture and draw detail into it, piece by piece, after a prompt."""
+
+    id, title, category, lane = "upscale.diffusion", "Upscale by drawing", "Upscale", "gpu"
+    inputs = (MODEL, Input("image", Image, description="The picture to enlarge."), PROMPT, NEGATIVE, SEED)
+    outputs = tuple(port for port in DRAWN if port.name != "latent")
+    preview = "image"
+
+    class _Own(NodeParams):
+        factor: float = _factor()
+        strength: float = Param(
+            0.35, "Denoising strength", "How much may change: a little adds detail, more adds other things.",
+            ge=0, le=1, step=0.05, widget="slider", primary=True,
+        )  # fmt: skip
+        tile: int = Param(
+            0, "Tile size", "Side of the pieces that are drawn one by one.",
+            unit="px", ge=0, le=4096, step=64, empty="the model's own size", advanced=True,
+        )  # fmt: skip
+        method: Resampling = Param(
+            "lanczos", "Resampling", "How it is enlarged before it is drawn.", advanced=True
+        )
+
+    class Params(DenoiseParams, _Own):
+        pass
+
+    def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        from pipelines.diffusion.tiled import upscale_by_drawing
+
+        with context.models.use(inputs["model"], context) as loaded:
+            image, seed = upscale_by_drawing(
+                loaded, inputs["image"], params.factor, inputs.get("prompt", ""), inputs.get("negative", ""),
+                inputs.get("seed"), params.strength, sampling_options(params), context, tile=params.tile,
+                method=params.method,
+            )  # fmt: skip
+        return {"image": image, "seed": seed}
+
+
+NODES = (UpscaleImage, SimpleUpscale, DiffusionUpscale)

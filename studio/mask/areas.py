@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QImage, QPainter, QPainterPath
 
 from pipelines.graph.values import Mask
@@ -81,9 +81,9 @@ def _lay(kind: Kind, pixels: Array, cover: Array, combine: Combine, ink: Ink) ->
 # --- shapes --------------------------------------------------------------------------------------------
 
 
-def path_area(path: QPainterPath) -> QRect:
-    """The pixels that a shape may touch."""
-    return path.boundingRect().toAlignedRect()
+def path_area(path: QPainterPath, within: QRect) -> QRect:
+    """The pixels that a shape may touch, ``within`` the canvas: a drag may go far beyond it."""
+    return (path.boundingRect() & QRectF(within)).toAlignedRect()
 
 
 def path_coverage(path: QPainterPath, area: QRect) -> Coverage:

@@ -85,9 +85,8 @@ class StampCache:
         key = (diameter, hardness, sub_x, sub_y)
         found = self._stamps.get(key)
         if found is None:
-            found = stamp(diameter, hardness, *((sub + 0.5) / SUBPIXELS - 0.5 for sub in (sub_x, sub_y)))
-            if diameter <= 1:
-                found = stamp(diameter, hardness, 0, 0)
+            dx, dy = (0.0 if diameter <= 1 else (sub + 0.5) / SUBPIXELS - 0.5 for sub in (sub_x, sub_y))
+            found = stamp(diameter, hardness, dx, dy)
             self._keep(key, found)
         else:
             self._stamps.move_to_end(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from PySide6.QtCore import QEvent, QLineF, QPointF, QRect, QRectF, QSizeF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QLineF, QPoint, QPointF, QRect, QRectF, QSizeF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QBrush,
     QFocusEvent,
@@ -33,6 +33,8 @@ SMOOTH_UNTIL: Final = 2.0
 COMPOSE_SECONDS: Final = 0.012
 """Longest that one repaint composes layers; the rest is shown a moment later."""
 CHECK: Final = 8
+FAR: Final = 32_000
+"""Qt counts the pixels that it scales in 16 bits before the point: further ones are never found."""
 
 
 class CanvasEye(QWidget):
@@ -99,6 +101,13 @@ class CanvasEye(QWidget):
     def angle(self) -> float:
         """Degrees clockwise that the picture is turned."""
         return self.transform_.angle
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is in view has been composed (large changes take several repaints)."""
+        level = self._projection.level_for(self.scale * self.devicePixelRatioF())
+        shown = self.transform_.image_rect(QRectF(self.rect())) & self.document.rect
+        return self._projection.is_fresh(shown, level)
 
     @property
     def fitted(self) -> bool:
@@ -225,7 +234,7 @@ class CanvasEye(QWidget):
             self._paint_checks(painter)
         painter.save()
         painter.setTransform(self.transform_.to_view(), True)
-        painter.setClipRect(QRectF(whole), Qt.ClipOperation.IntersectClip)
+        painter.setClipRect(QRectF(wanted), Qt.ClipOperation.IntersectClip)
         pixel = self.scale * ratio
         smooth = pixel < SMOOTH_UNTIL and not (pixel == 1 and self.angle == 0)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
@@ -242,10 +251,11 @@ class CanvasEye(QWidget):
         top = max(0, (wanted.top() - room) // step)
         right = min(image.width(), -(-(wanted.right() + 1 + room) // step))
         bottom = min(image.height(), -(-(wanted.bottom() + 1 + room) // step))
-        source = QRectF(left, top, right - left, bottom - top)
-        painter.drawImage(
-            QRectF(left * step, top * step, source.width() * step, source.height() * step), image, source
-        )
+        source = QRect(left, top, right - left, bottom - top)
+        goal = QRectF(left * step, top * step, source.width() * step, source.height() * step)
+        if max(image.width(), image.height()) > FAR:
+            image, source = image.copy(source), QRect(QPoint(0, 0), source.size())
+        painter.drawImage(goal, image, QRectF(source))
 
     def _paint_checks(self, painter: QPainter) -> None:
         if self._checks.isNull():

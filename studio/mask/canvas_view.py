@@ -54,6 +54,7 @@ class CanvasView(CanvasEye):
         self.setMouseTracking(True)
         self.setTabletTracking(True)
         settings.changed.connect(self._settings_changed)
+        document.changed.connect(self._document_changed)
         document.busy_changed.connect(self._show_cursor)
         document.stack_changed.connect(self._show_cursor)
         self._show_cursor()
@@ -136,6 +137,12 @@ class CanvasView(CanvasEye):
             self._after()
             self._show_cursor()
         return gesture is not None
+
+    @Slot()
+    def _document_changed(self) -> None:
+        """Something was undone while a gesture went on: what it has drawn so far stood on what is gone."""
+        if self.gesture is not None and self.gesture.draws and not self.gesture.finished:
+            self.cancel_gesture()
 
     def last_stroke_end(self, layer: str) -> QPointF | None:
         """Where the last stroke ended, if it was on this layer."""

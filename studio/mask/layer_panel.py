@@ -55,7 +55,7 @@ class _LayerDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         layer = index.data(LAYER_ROLE)
-        theme, rect = current_theme(), QRect(option.rect)
+        theme, rect, way = current_theme(), QRect(option.rect), option.direction
         state: QStyle.StateFlag = option.state
         device = painter.device()
         ratio = device.devicePixelRatioF() if device is not None else 1.0
@@ -69,21 +69,22 @@ class _LayerDelegate(QStyledItemDelegate):
             painter.setBrush(theme.color("bg2"))
             painter.drawRoundedRect(rect, RADIUS_FIELD, RADIUS_FIELD)
         eye = ("eye", "text2") if layer.visible else ("eye_off", "text3")
-        self._icon(painter, eye_rect(rect), *eye, ratio)
+        self._icon(painter, eye_rect(rect, way), *eye, ratio)
         counts = ("diffusion", "ember") if layer.counts else ("diffusion", "text3")
-        self._icon(painter, counts_rect(rect), *counts, ratio)
-        kind = QRect(rect.x() + MARK + 4, rect.y(), 20, rect.height())
+        self._icon(painter, counts_rect(rect, way), *counts, ratio)
+        kind = QStyle.visualRect(way, rect, QRect(rect.x() + MARK + 4, rect.y(), 20, rect.height()))
         if layer.kind is LayerKind.MASK:
             painter.setBrush(layer.overlay_colour())
             painter.setPen(QPen(theme.color("line"), 1))
-            painter.drawRoundedRect(QRect(kind.x() + 2, kind.center().y() - 7, 15, 15), 3, 3)
+            painter.drawRoundedRect(QRect(kind.center().x() - 7, kind.center().y() - 7, 15, 15), 3, 3)
         else:
             self._icon(painter, kind, _ICONS[layer.kind], "text2", ratio)
         painter.setPen(theme.color("text" if layer.visible else "text3"))
         painter.setFont(theme.font("body"))
-        words = QRect(kind.right() + 9, rect.y(), counts_rect(rect).left() - kind.right() - 13, rect.height())
+        words = QStyle.visualRect(way, rect, rect.adjusted(MARK + 33, 0, -MARK - 6, 0))
         text = painter.fontMetrics().elidedText(layer.name, Qt.TextElideMode.ElideRight, words.width())
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        place = QStyle.visualAlignment(way, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(words, place, text)
         painter.restore()
 
     @staticmethod
@@ -95,14 +96,14 @@ class _LayerDelegate(QStyledItemDelegate):
         return QSize(120, current_theme().px(ROW))
 
 
-def eye_rect(row: QRect) -> QRect:
+def eye_rect(row: QRect, direction: Qt.LayoutDirection = Qt.LayoutDirection.LeftToRight) -> QRect:
     """Where a row's eye is."""
-    return QRect(row.x() + 2, row.y(), MARK, row.height())
+    return QStyle.visualRect(direction, row, QRect(row.x() + 2, row.y(), MARK, row.height()))
 
 
-def counts_rect(row: QRect) -> QRect:
+def counts_rect(row: QRect, direction: Qt.LayoutDirection = Qt.LayoutDirection.LeftToRight) -> QRect:
     """Where a row says whether it counts for generation."""
-    return QRect(row.right() - MARK, row.y(), MARK, row.height())
+    return QStyle.visualRect(direction, row, QRect(row.right() - MARK, row.y(), MARK, row.height()))
 
 
 class LayerList(QListView):
@@ -129,10 +130,10 @@ class LayerList(QListView):
         index = self.indexAt(at)
         if index.isValid() and event.button() == Qt.MouseButton.LeftButton:
             row = self.visualRect(index)
-            if eye_rect(row).contains(at):
+            if eye_rect(row, self.layoutDirection()).contains(at):
                 self.eye_pressed.emit(index.row())
                 return
-            if counts_rect(row).contains(at):
+            if counts_rect(row, self.layoutDirection()).contains(at):
                 self.counts_pressed.emit(index.row())
                 return
         super().mousePressEvent(event)
@@ -148,9 +149,9 @@ class LayerList(QListView):
             index = self.indexAt(event.pos())
             row = self.visualRect(index)
             text = ""
-            if index.isValid() and eye_rect(row).contains(event.pos()):
+            if index.isValid() and eye_rect(row, self.layoutDirection()).contains(event.pos()):
                 text = tr("Show or hide (Space)")
-            elif index.isValid() and counts_rect(row).contains(event.pos()):
+            elif index.isValid() and counts_rect(row, self.layoutDirection()).contains(event.pos()):
                 text = tr("Counts for generation")
             QToolTip.showText(event.globalPos(), text, self) if text else QToolTip.hideText()
             return True

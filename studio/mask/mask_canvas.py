@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage, QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from pipelines.errors import ErrorInfo
-from pipelines.graph.values import Array, Mask
+from pipelines.graph.values import Array, Mask, check_size
 from studio.mask.amount_dialog import AmountDialog
 from studio.mask.canvas_view import CanvasView
 from studio.mask.conversion import greatest
@@ -15,7 +15,7 @@ from studio.mask.layer_panel import LayerPanel
 from studio.mask.layers import LayerKind
 from studio.mask.operations import apply_operation, clear, operation
 from studio.mask.options_bar import OptionsBar
-from studio.mask.paint_document import PaintDocument
+from studio.mask.paint_document import MAX_PIXELS, PaintDocument
 from studio.mask.surface import tiles_from_array
 from studio.mask.tool_bar import ToolBar
 from studio.mask.tool_settings import ToolSettings
@@ -81,7 +81,12 @@ class MaskCanvas(QWidget):
     # --- pictures and masks ----------------------------------------------------------------------------
 
     def set_image(self, image: QImage, name: str = "") -> None:
-        """Show a picture; masks and paint stay. The first one gets an empty mask to paint on."""
+        """Show a picture; masks and paint stay. The first one gets an empty mask to paint on.
+
+        Raises:
+            ImageTooLarge: the canvas can't take that many pixels; nothing was changed.
+        """
+        check_size(image.width(), image.height(), MAX_PIXELS)
         self.view.cancel_gesture()
         first = not self.document.stack.layers
         stack = self.document.undo_stack

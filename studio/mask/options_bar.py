@@ -89,7 +89,11 @@ class OptionsBar(QFrame):
         column = QVBoxLayout(page)
         column.setContentsMargins(12, 8, 12, 8)
         column.setSpacing(8)
-        for part in (self.spacing, self.smoothing, self.pressure_size, self.pressure_opacity):
+        sliders = (self.spacing, self.smoothing)
+        width = max(field.label.sizeHint().width() for field in sliders)
+        for field in sliders:
+            field.label.setMinimumWidth(width)
+        for part in (*sliders, self.pressure_size, self.pressure_opacity):
             column.addWidget(part)
         action = QWidgetAction(self.more)
         action.setDefaultWidget(page)
@@ -139,8 +143,11 @@ class OptionsBar(QFrame):
         """The values of the tool in hand, and only the fields it has."""
         values, brush = self._settings.values, self._settings.brush
         brushing = values.tool in BRUSHES
-        for part in (self.size_, self.hardness, self.opacity, self.flow, self.more):
+        for part in (self.size_, self.hardness, self.opacity, self.more):
             part.setVisible(brushing)
+        smudging = values.tool == "smudge"
+        self.flow.setVisible(brushing and not smudging)
+        self.opacity.label.setText(tr("Strength") if smudging else tr("Opacity"))
         self.combine.setVisible(values.tool not in _NO_AREA)
         self.tolerance.setVisible(values.tool in _TOLERANT)
         self._show_brush(brush)

@@ -11,8 +11,9 @@ from PySide6.QtCore import QObject, QRect, Signal, Slot
 from PySide6.QtGui import QImage, QUndoCommand, QUndoStack
 
 from pipelines.errors import ErrorInfo
+from pipelines.graph.values import check_size
 from studio.background import in_background
-from studio.mask.compose import flattened
+from studio.mask.compose import FORMAT, flattened
 from studio.mask.history import MAX_BYTES, History, PixelEdit, Step
 from studio.mask.layers import OVERLAY_OPACITY, OVERLAYS, Layer, LayerKind, Stack
 from studio.mask.resample import resampled
@@ -20,6 +21,8 @@ from studio.mask.surface import Surface
 from studio.mask.tile import Key, Tile
 from studio.translate import tr
 
+MAX_PIXELS = 2**27
+"""Largest canvas: it takes about 10 bytes a pixel with its projection, and up to 4 more for each layer."""
 MERGE_SECONDS = 2.0
 """Changes of one slider become one undo step if they follow each other this quickly."""
 
@@ -117,9 +120,16 @@ class PaintDocument(QObject):
         """Show a picture as the bottom layer, in place of the one that was there.
 
         Masks and paint stay; if the picture has another size, they are resampled to it.
+
+        Raises:
+            ImageTooLarge: more than :data:`MAX_PIXELS`; nothing was changed.
         """
+        check_size(image.width(), image.height(), MAX_PIXELS)
         before = self._stack
         size = image.size()
+        # what is drawn with every repaint should be in the form that is drawn quickly
+        clear = image.hasAlphaChannel()
+        image = image.convertToFormat(FORMAT if clear else QImage.Format.Format_RGB32)
         layers = before.layers
         if size != before.size:
             layers = tuple(

@@ -33,7 +33,9 @@ class Projection:
         """Start over for a canvas of this size."""
         self._levels, self._stale = [], []
         while not size.isEmpty():
-            self._levels.append(QImage(size, FORMAT))
+            level = QImage(size, FORMAT)
+            level.fill(Qt.GlobalColor.transparent)
+            self._levels.append(level)
             self._stale.append(QRegion(QRect(0, 0, size.width(), size.height())))
             if max(size.width(), size.height()) <= SMALLEST:
                 break
@@ -60,22 +62,33 @@ class Projection:
     def refresh(self, layers: Sequence[Layer], rect: QRect, level: int, seconds: float) -> bool:
         """Bring ``rect`` (pixels of the canvas) up to date at ``level``; whether it was done in time."""
         end = time.perf_counter() + seconds
-        areas = [_halved(rect, step) & self._levels[step].rect() for step in range(level + 1)]
-        for step in range(level, 0, -1):
-            # a pixel of a half needs the whole two by two above it
-            areas[step - 1] |= _doubled(areas[step]) & self._levels[step - 1].rect()
-        for step, area in enumerate(areas):
+        for step, area in enumerate(self._areas(rect, level)):
             for block in list(_blocks(self._stale[step] & area)):
                 if step == 0:
                     compose(self._levels[0], layers, block)
                 else:
-                    block = self._halve(step, block)
+                    self._halve(step, block)
                 self._stale[step] -= block
                 if time.perf_counter() > end:
-                    return not any(self._stale[at].intersects(areas[at]) for at in range(level + 1))
+                    return self.is_fresh(rect, level)
         return True
 
-    def _halve(self, level: int, block: QRect) -> QRect:
+    def is_fresh(self, rect: QRect, level: int) -> bool:
+        """Whether ``rect`` (pixels of the canvas) is up to date at ``level``."""
+        areas = self._areas(rect, level)
+        return not any(self._stale[step].intersects(area) for step, area in enumerate(areas))
+
+    def _areas(self, rect: QRect, level: int) -> list[QRect]:
+        """What has to be up to date at each level for ``rect`` to be so at ``level``."""
+        if not self._levels or rect.isEmpty():
+            return []
+        areas = [_halved(rect, step) & self._levels[step].rect() for step in range(level + 1)]
+        for step in range(level, 0, -1):
+            # a pixel of a half needs the whole two by two above it
+            areas[step - 1] |= _doubled(areas[step]) & self._levels[step - 1].rect()
+        return areas
+
+    def _halve(self, level: int, block: QRect) -> None:
         above = self._levels[level - 1]
         source = _doubled(block) & above.rect()
         size = QSize((source.width() + 1) // 2, (source.height() + 1) // 2)
@@ -86,7 +99,6 @@ class Projection:
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
         painter.drawImage(block.topLeft(), half)
         painter.end()
-        return block
 
 
 def _halved(rect: QRect, level: int) -> QRect:

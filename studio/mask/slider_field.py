@@ -41,7 +41,7 @@ class SliderField(QWidget):
         self.slider.setRange(0, STEPS)
         self.slider.setPageStep(STEPS // 10)
         self.slider.setSingleStep(STEPS // 100)
-        self.slider.setMinimumWidth(current_theme().px(56))
+        self.slider.setMinimumWidth(current_theme().px(24))
         self.slider.setMaximumWidth(current_theme().px(140))
         self.slider.setAccessibleName(title)
         self.field = NumberField(minimum, minimum=minimum, maximum=maximum, unit=unit)

@@ -13,7 +13,7 @@ from studio.theme.tokens import ICON, RADIUS_FIELD
 from studio.translate import tr
 
 SIDE = 32
-_GROUPS = ("eraser", "polygon", "gradient")
+_GROUPS = ("smudge", "polygon", "gradient")
 """A little room follows these."""
 
 
@@ -85,33 +85,22 @@ class ToolBar(QFrame):
                 column.addSpacing(8)
         column.addSpacing(8)
         self.colour = ColourButton(tr("Colour of the brush on paint layers"), settings.values.colour)
-        self.colour.setFixedSize(self._side())
+        self.colour.setFixedSize(SIDE, SIDE)
         self.colour.colour_chosen.connect(lambda colour: settings.change(colour=colour))
         column.addWidget(self.colour)
         column.addStretch(1)
         self._group.idClicked.connect(lambda index: settings.change(tool=TOOLS[index].id))
         settings.changed.connect(self._show)
-        current_theme().changed.connect(self._rescale)
         self._show()
-
-    @staticmethod
-    def _side() -> QSize:
-        side = current_theme().px(SIDE)
-        return QSize(side, side)
 
     def _button(self, title: str, icon: str) -> QToolButton:
         button = QToolButton()
         button.setIcon(current_theme().icon(icon, "text2", "brass"))
         button.setIconSize(QSize(ICON, ICON))
-        button.setFixedSize(self._side())
+        button.setFixedSize(SIDE, SIDE)
         button.setAccessibleName(title)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
-
-    @Slot()
-    def _rescale(self) -> None:
-        for button in (*self.buttons.values(), self.colour):
-            button.setFixedSize(self._side())
 
     @Slot()
     def _show(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor
 
 from studio.mask.brush import MAX_SIZE, MIN_SIZE, BrushSettings
 
-BRUSHES = ("brush", "eraser")
+BRUSHES = ("brush", "eraser", "smudge")
 
 
 class Combine(Enum):
@@ -31,6 +31,9 @@ class ToolValues:
     tool: str = "brush"
     brush: BrushSettings = field(default_factory=BrushSettings)
     eraser: BrushSettings = field(default_factory=BrushSettings)
+    smudge: BrushSettings = field(
+        default_factory=lambda: BrushSettings(hardness=0.3, opacity=0.6, spacing=0.05)
+    )
     colour: str = "#202020"
     combine: Combine = Combine.ADD
     tolerance: int = 24
@@ -64,7 +67,8 @@ class ToolSettings(QObject):
     @property
     def brush(self) -> BrushSettings:
         """The settings of the brush in hand."""
-        return self.values.eraser if self.brush_name == "eraser" else self.values.brush
+        found: BrushSettings = getattr(self.values, self.brush_name)
+        return found
 
     def change_brush(self, **values: Any) -> None:
         """Set fields of the brush in hand."""

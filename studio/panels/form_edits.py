@@ -41,7 +41,9 @@ class FormEdits(QObject):
 
     def _take(self, value: str) -> None:
         model = self._models.find(value)
-        values = family_values(model, self._settings.values.locked) if model is not None else {}
+        values = {}
+        if model is not None and not model.problem:
+            values = family_values(model, self._settings.values.locked)
         title = model.title if model is not None else value
         text = tr("Choose the model {title}", title=title)
         self._binding.set_many({"model": value, **values}, text, merge=f"model {value}")

@@ -17,7 +17,8 @@ from studio.graph_edits import output_port, outputs_of, refusal, title_of
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.field_row import FieldRow
-from studio.widgets.param_editors import Choices, ParamEditor, editor_for
+from studio.widgets.param_editor import ParamEditor
+from studio.widgets.param_editors import Choices, editor_for
 
 
 class ValueRow(FieldRow):

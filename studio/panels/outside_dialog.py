@@ -39,6 +39,7 @@ class OutsideDialog(Dialog):
             self.tree.addTopLevelItem(row)
         for column in (0, 1):
             self.tree.resizeColumnToContents(column)
+            self.tree.setColumnWidth(column, self.tree.columnWidth(column) + 16)
         theme = current_theme()
         self.tree.setMinimumWidth(theme.px(520))
         self.tree.setFixedHeight(theme.px(28) * (min(len(found), ROWS) + 1) + 8)

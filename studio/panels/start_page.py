@@ -91,7 +91,7 @@ class TemplateCard(QFrame):
         line = tokens.brass if active else tokens.text3 if hover else tokens.line
         self.setStyleSheet(
             f"#card {{ background: {tokens.bg2 if hover else tokens.bg1};"
-            f" border: {2 if active else 1}px solid {line};"
+            f" border: {2 if active else 1}px solid {line}; margin: {0 if active else 1}px;"
             f" border-radius: 8px; }} #art {{ background: {tokens.bg0}; border-top-left-radius: 7px;"
             " border-top-right-radius: 7px; padding: 10px 0; }"
         )

@@ -15,10 +15,10 @@ WEAK: Final = 0.5
 
 
 def score(query: str, text: str) -> float | None:
-    """How well ``query`` matches ``text``; ``None`` if one of its words isn't there in any of these ways,
-    best first: it begins a word of the text, it stands inside one, it is made of words' initials in order, or it
-    is a word of the text with a few letters left out.
+    """How well ``query`` matches ``text``; ``None`` if one of its words isn't there.
 
+    A word is there, best first, if it begins a word of the text, stands inside one, is made of words'
+    initials in order, or is a word of the text with a few letters left out.
     Words of the query may come in any order; longer texts cost a little.
     """
     text = text.casefold()

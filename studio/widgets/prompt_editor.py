@@ -80,7 +80,7 @@ class PromptEditor(QPlainTextEdit):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._resize()
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
@@ -95,7 +95,11 @@ class PromptEditor(QPlainTextEdit):
         ):
             event.ignore()
             return False
-        return super().event(event)
+        done = super().event(event)
+        if event.type() == QEvent.Type.Polish:
+            # only now the style's own margins are known
+            self._resize()
+        return done
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if _is_generate(event):

@@ -27,7 +27,7 @@ Place = tuple[float, float]
 
 
 def blocks(width: int = 200, height: int = 160) -> QImage:
-    """Dark grey with a red square (40..80 both ways), a slightly different red beside it, and another far away."""
+    """Dark grey with a red square (40..80 both ways), a slightly other red beside it, and one far away."""
     image = QImage(width, height, QImage.Format.Format_RGB32)
     image.fill(QColor(60, 60, 60))
     painter = QPainter(image)
@@ -54,6 +54,15 @@ class MaskHand:
 
     def at(self, place: Place) -> QPoint:
         return self.view.to_view(QPointF(*place)).toPoint()
+
+    def settled(self) -> QImage:
+        """What the view shows once everything in it has been composed, in device pixels."""
+        for _ in range(1000):
+            shown = self.view.grab().toImage()
+            if self.view.complete:
+                break
+        shown.setDevicePixelRatio(1)
+        return shown
 
     # --- mouse -----------------------------------------------------------------------------------------
 

@@ -328,7 +328,7 @@ def test_a_picture_that_could_not_be_saved_is_shown_and_saved_elsewhere(desk: De
     assert desk.view.image is not None
     assert desk.parts.results.results[0].path == ""
     assert desk.window.create_page.result.banner.buttons()[0].text() == "Save elsewhere…"
-    desk.window.actions_.save_to([0], tmp_path)
+    desk.window.actions_.pictures.save_to([0], tmp_path)
     assert desk.bridge.save_requests[0][:3] == (job, "save", 0)
     path = desk.bridge.save_requests[0][3]
     desk.bridge.tell_saved_elsewhere("save-1", path)
@@ -471,6 +471,7 @@ def test_why_a_model_elsewhere_cannot_be_used_stands_at_its_field(
     desk.form.choose_model(OWN.path)
     desk.bridge.tell_ready(STARTER, OWN.model_copy(update={"problem": problem, "defaults": {}}))
     assert desk.row("model").message.text() == problem
+    assert (desk.value("width"), desk.value("steps")) == (64, 16)
     desk.form.choose_model("")
     assert desk.row("model").message.text() == ""
 

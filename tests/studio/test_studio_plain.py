@@ -135,6 +135,11 @@ def test_the_keyboard_table_lists_every_command() -> None:
     assert "| Graph | Delete | `Delete` |" in table
 
 
+def test_keys_of_one_action_share_a_row() -> None:
+    rows = [("Graph", "Edit", "Return"), ("Graph", "Edit", "Enter"), ("Graph", "Edit", "F4")]
+    assert "| Graph | Edit | `Enter`, `F4` |" in keyboard_table(rows)
+
+
 def test_titles_are_sentence_case_without_exclamation_marks() -> None:
     for command in COMMANDS:
         assert "!" not in command.title

@@ -73,7 +73,7 @@ def test_no_colour_outside_the_tokens() -> None:
     folders = [here / "panels", here / "widgets", here / "theme"]
     files = [path for folder in folders for path in folder.rglob("*.py")] + list(here.glob("*.py"))
     # the colour field explains how a colour is written
-    allowed = {"tokens.py", "param_editors.py"}
+    allowed = {"tokens.py", "text_editors.py"}
     found = [
         path.name for path in files if path.name not in allowed and colour.search(path.read_text("utf-8"))
     ]

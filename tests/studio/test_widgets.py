@@ -20,16 +20,11 @@ from studio.widgets.banner import Banner
 from studio.widgets.filmstrip import Filmstrip
 from studio.widgets.image_view import FIT_LIMIT, ImageView, halved
 from studio.widgets.number_field import NumberField, written
-from studio.widgets.param_editors import (
-    JsonEditor,
-    ParamEditor,
-    TextEditor,
-    choice_title,
-    editor_for,
-    param_of,
-)
+from studio.widgets.param_editor import ParamEditor
+from studio.widgets.param_editors import choice_title, editor_for, param_of
 from studio.widgets.prompt_editor import PromptEditor
 from studio.widgets.seed_field import SeedField
+from studio.widgets.text_editors import JsonEditor, TextEditor
 from tests.helpers.studio_fakes import picture
 
 # --- the image view ------------------------------------------------------------------------------------

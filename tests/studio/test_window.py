@@ -17,6 +17,7 @@ from pipelines.errors import EngineDied, MissingInput
 from studio import picture_files
 from studio.app import StudioApp
 from studio.commands import COMMANDS
+from studio.widgets.prompt_editor import PromptEditor
 from tests.helpers.studio_fakes import DEVICE, FakeBridge, picture, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
@@ -373,3 +374,14 @@ def test_the_canvas_is_made_while_nobody_waits(open_studio: Open, qtbot: QtBot) 
     graph = studio.window.graph
     studio.window.show_workspace("graph")
     assert studio.window.graph is graph
+
+
+def test_a_prompt_in_the_inspector_shows_its_lines_without_scrolling(open_studio: Open, qtbot: QtBot) -> None:
+    studio, _ = open_studio(template())
+    studio.window.show_workspace("graph")
+    studio.window.graph.show_node("draw")
+    inspector = studio.window.maker.inspector
+    assert inspector is not None
+    for editor in inspector.findChildren(PromptEditor):
+        qtbot.waitUntil(editor.isVisible)
+        assert editor.height() >= editor.sizeHint().height()

@@ -11,7 +11,7 @@ from typing import Final
 from studio.mask.tools.base import Gesture, Sample
 from studio.mask.tools.fills import ColourRange, Eyedropper, FloodFill, Gradient, ObjectSelect
 from studio.mask.tools.navigate import Pan, Rotate
-from studio.mask.tools.paint import Brush, Eraser
+from studio.mask.tools.paint import Brush, Eraser, Smear
 from studio.mask.tools.shapes import Ellipse, Lasso, Polygon, Rectangle
 
 
@@ -38,6 +38,7 @@ TOOLS: Final = (
         "Paint. Shift draws straight lines, Alt takes away from a mask.",
     ),
     Tool("eraser", "Eraser", "E", "eraser", Eraser, "Take away what was painted. X swaps it with the brush."),
+    Tool("smudge", "Smudge", "S", "smudge", Smear, "Take what is under the brush along."),
     Tool("rectangle", "Rectangle", "M", "select_rectangle", Rectangle, f"{_AREA} Ctrl makes a square."),
     Tool("ellipse", "Ellipse", "O", "select_ellipse", Ellipse, f"{_AREA} Ctrl makes a circle."),
     Tool("lasso", "Lasso", "L", "lasso", Lasso, f"Draw round something. {_AREA}"),

@@ -1,10 +1,12 @@
-"""Brush and eraser: freehand strokes, and straight lines with Shift."""
+"""Brush, eraser and smudging: freehand strokes, and straight lines with Shift."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRect
 
+from studio.mask.dab_path import DabPath
 from studio.mask.layers import LayerKind
+from studio.mask.smudge import Smudge
 from studio.mask.stroke import Stroke
 from studio.mask.tools.base import Gesture, Sample, ink_for
 from studio.translate import tr
@@ -27,7 +29,7 @@ class Brush(Gesture):
         self._brush = self.settings.values.eraser if self.press.eraser else self.settings.brush
         self._ink = ink_for(self.settings, erase=erase)
         self._text = tr("Erase") if erase else tr("Brush stroke")
-        self._stroke = Stroke(self._surface, self._brush, self._ink, self.view.stamps)
+        self._stroke = self._new_stroke()
         self._from: QPointF | None = None
         if self.press.shift:
             last = self.view.last_stroke_end(layer.id)
@@ -35,6 +37,9 @@ class Brush(Gesture):
             self._draw_line(self.press)
         else:
             self._touch(self._stroke.add(self.press.at.x(), self.press.at.y(), self.press.pressure))
+
+    def _new_stroke(self) -> DabPath:
+        return Stroke(self._surface, self._brush, self._ink, self.view.stamps)
 
     def moved(self, sample: Sample) -> None:
         if self._from is not None:
@@ -47,7 +52,7 @@ class Brush(Gesture):
         if self._from is None:
             return
         before = self._stroke.cancel()
-        self._stroke = Stroke(self._surface, self._brush, self._ink, self.view.stamps)
+        self._stroke = self._new_stroke()
         start = self._stroke.add(self._from.x(), self._from.y(), sample.pressure)
         self._touch(before | start | self._stroke.line(sample.at.x(), sample.at.y(), sample.pressure))
 
@@ -69,3 +74,14 @@ class Eraser(Brush):
     """The same with the eraser's settings."""
 
     erases = True
+
+
+class Smear(Brush):
+    """Takes what is under the brush along."""
+
+    def begin(self) -> None:
+        super().begin()
+        self._text = tr("Smudge")
+
+    def _new_stroke(self) -> DabPath:
+        return Smudge(self._surface, self._brush, self.view.stamps)

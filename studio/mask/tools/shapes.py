@@ -42,7 +42,7 @@ class Shape(AreaGesture):
         self.finished = True
         path = self.path()
         if not self.box.isEmpty():
-            area = path_area(path)
+            area = path_area(path, self.document.rect)
             self.lay(area, path_coverage(path, area), self.title())
 
     def title(self) -> str:
@@ -95,7 +95,7 @@ class Lasso(AreaGesture):
         path.addPolygon(QPolygonF(points))
         path.closeSubpath()
         path.setFillRule(Qt.FillRule.WindingFill)
-        area = path_area(path)
+        area = path_area(path, self.document.rect)
         if len(points) > 2 and not area.isEmpty():
             self.lay(area, path_coverage(path, area), text)
 

@@ -22,7 +22,7 @@ from pipelines.errors import (
 from pipelines.models import catalogue as module
 from pipelines.models.catalogue import Catalogue, Root, default_roots, fingerprint
 from pipelines.paths import RESOURCES
-from tests.helpers.model_files import SD1, SDXL, U, sparse
+from tests.helpers.model_files import REFINER, SD1, SDXL, U, sparse
 
 STARTER = RESOURCES / "starter"
 
@@ -119,11 +119,17 @@ def test_why_a_model_cannot_be_used(catalogue: Catalogue, models: Path) -> None:
     lora = sparse(models / "diffusion" / "style.safetensors", {"x.lora_up.weight": (1, 1)})
     with pytest.raises(UnknownModelFamily, match="LoRA"):
         catalogue.find("diffusion", lora.name).check("diffusion")
-    inpaint = sparse(
-        models / "diffusion" / "inpaint.safetensors", {**SD1, U + "input_blocks.0.0.weight": (320, 9, 3, 3)}
-    )
-    with pytest.raises(ModelUnsuitable, match="repainting"):
-        catalogue.find("diffusion", inpaint.name).check("diffusion")
+    refiner = sparse(models / "diffusion" / "refiner.safetensors", REFINER)
+    with pytest.raises(ModelUnsuitable, match="refines"):
+        catalogue.find("diffusion", refiner.name).check("diffusion")
+
+
+def test_a_model_made_for_inpainting_can_be_used(catalogue: Catalogue, models: Path) -> None:
+    shapes = {**SD1, U + "input_blocks.0.0.weight": (320, 9, 3, 3)}
+    entry = catalogue.find("diffusion", sparse(models / "diffusion" / "i.safetensors", shapes).name)
+    entry.check("diffusion")
+    assert (entry.info.family, entry.probe.facts["in_channels"]) == ("sd1-inpaint", 9)
+    assert entry.info.native_size == (512, 512)
 
 
 def test_searching_again_examines_nothing_again(

@@ -1,4 +1,4 @@
-"""The brush in the real widget: soft stays soft, opacity is a ceiling, pens press, Shift is straight, Esc undoes."""
+"""The brush in the real widget: soft stays soft, opacity is a ceiling, pens press, Esc takes it all back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QImage
 
 from studio.mask.brush import BrushSettings, StampCache, stamp
 from studio.mask.layers import LayerKind
@@ -16,10 +17,6 @@ from studio.mask.surface import FULL, Surface
 from tests.helpers.mask_hand import MaskHand
 
 SHIFT, ALT = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.AltModifier
-
-
-def soft(values: np.ndarray) -> int:
-    return int(((values > 0.02) & (values < 0.98)).sum())
 
 
 def test_a_soft_brush_leaves_values_between_0_and_1(canvas: MaskCanvas, hand: MaskHand) -> None:
@@ -80,6 +77,7 @@ def test_pressure_grows_along_a_stroke(canvas: MaskCanvas, hand: MaskHand) -> No
 
 def test_the_pens_other_end_erases(canvas: MaskCanvas, hand: MaskHand) -> None:
     hand.drag([(60, 80), (120, 80)])
+    canvas.settings.change(eraser=BrushSettings(size=16))
     hand.draw([(90, 80, 1.0), (91, 80, 1.0)], tail=True)
     assert hand.values[80, 90] < 0.1
     assert hand.values[80, 65] == 1
@@ -123,11 +121,7 @@ def test_a_straight_line_follows_the_pointer_until_it_is_let_go(hand: MaskHand) 
 
 def test_esc_leaves_everything_as_it_was(canvas: MaskCanvas, hand: MaskHand) -> None:
     hand.drag([(60, 80), (140, 80)])
-    before, shown, steps = (
-        hand.surface.snapshot(),
-        canvas.view.grab().toImage(),
-        canvas.document.undo_stack.count(),
-    )
+    before, steps, shown = hand.surface.snapshot(), canvas.document.undo_stack.count(), picture(canvas)
     hand.press((100, 20))
     hand.move((100, 140))
     assert hand.values[120, 100] > 0
@@ -135,16 +129,14 @@ def test_esc_leaves_everything_as_it_was(canvas: MaskCanvas, hand: MaskHand) -> 
     hand.release((100, 140))
     assert hand.surface.snapshot() == before
     assert canvas.document.undo_stack.count() == steps
-    hand.move((140, 80))
-    canvas.view.repaint()
     assert not hand.surface.is_open
-    assert np.array_equal(pixels(canvas), pixels(canvas))
-    assert canvas.view.grab().toImage().size() == shown.size()
+    assert shown == picture(canvas)
 
 
-def pixels(canvas: MaskCanvas) -> np.ndarray:
-    image = canvas.view.grab().toImage()
-    return np.frombuffer(image.constBits(), np.uint8).copy()
+def picture(canvas: MaskCanvas) -> QImage:
+    """What is seen, without the ring of the brush."""
+    canvas.view.leaveEvent(QEvent(QEvent.Type.Leave))
+    return canvas.view.grab().toImage()
 
 
 def test_brackets_change_size_and_hardness(canvas: MaskCanvas, hand: MaskHand) -> None:
@@ -191,6 +183,33 @@ def test_smoothing_steadies_and_still_arrives(canvas: MaskCanvas, hand: MaskHand
     assert hand.values[int(zigzag[-1][1]), int(zigzag[-1][0])] > 0.5
 
 
+@pytest.mark.parametrize("kind", [LayerKind.MASK, LayerKind.PAINT])
+def test_smudging_takes_along_what_is_there(canvas: MaskCanvas, hand: MaskHand, kind: LayerKind) -> None:
+    canvas.document.add_layer(kind)
+    canvas.settings.change(tool="rectangle", colour="#ff0000")
+    hand.drag([(40, 20), (80, 140)])
+    canvas.settings.change(tool="smudge")
+    canvas.settings.change_brush(size=24, opacity=0.9)
+    before = hand.surface.read(hand.surface.rect).astype(float)
+    hand.drag([(70, 80), (80, 80), (100, 80), (110, 80)])
+    after = hand.surface.read(hand.surface.rect).astype(float)
+    assert after[80, 95].max() > 0.1 * before.max()
+    assert before[80, 95].max() == 0
+    assert np.array_equal(after[:60], before[:60])
+    assert after.max() <= before.max()
+    canvas.document.undo_stack.undo()
+    assert np.array_equal(hand.surface.read(hand.surface.rect), before)
+
+
+def test_smudging_leaves_an_even_area_as_it_is(canvas: MaskCanvas, hand: MaskHand) -> None:
+    canvas.run_operation("invert")
+    steps = canvas.document.undo_stack.count()
+    canvas.settings.change(tool="smudge")
+    hand.drag([(100, 80), (180, 80), (199, 10), (5, 5)])
+    assert hand.values.min() == 1
+    assert canvas.document.undo_stack.count() == steps
+
+
 def test_dabs_are_placed_between_pixels() -> None:
     cache = StampCache()
     surface = Surface(64, 64, "mask")
@@ -201,7 +220,7 @@ def test_dabs_are_placed_between_pixels() -> None:
         values = surface.read(surface.rect).astype(np.float64)
         stroke.cancel()
         places.append(float((values.sum(axis=0) * (np.arange(64) + 0.5)).sum() / values.sum()))
-    assert np.allclose(np.diff(places), 0.25, atol=0.03)
+    assert np.allclose(np.diff(places), 0.25, atol=0.04)
 
 
 def test_the_smallest_brush_paints_single_pixels(canvas: MaskCanvas, hand: MaskHand) -> None:
@@ -220,7 +239,9 @@ def test_stamps_in_the_cache_stay_within_its_bytes() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    points=st.lists(st.tuples(st.floats(-50, 350), st.floats(-50, 350), st.floats(0, 1)), min_size=1, max_size=8),
+    points=st.lists(
+        st.tuples(st.floats(-50, 350), st.floats(-50, 350), st.floats(0, 1)), min_size=1, max_size=8
+    ),
     brush=st.builds(
         BrushSettings, size=st.floats(1, 120), hardness=st.floats(0, 1), opacity=st.floats(0.05, 1),
         flow=st.floats(0.05, 1), spacing=st.floats(0.05, 1), pressure_size=st.booleans(),

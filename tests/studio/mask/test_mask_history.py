@@ -177,3 +177,17 @@ def test_undoing_says_what_looks_different(canvas: MaskCanvas, hand: MaskHand) -
     canvas.document.region_changed.connect(areas.append)
     canvas.document.undo_stack.undo()
     assert areas[0].contains(QRect(60, 70, 60, 20))
+
+
+def test_undo_in_the_middle_of_a_stroke_ends_it(canvas: MaskCanvas, hand: MaskHand) -> None:
+    hand.drag([(60, 80), (120, 80)])
+    hand.press((60, 40))
+    hand.move((120, 40))
+    canvas.document.undo_stack.undo()
+    hand.move((130, 40))
+    hand.release((130, 40))
+    assert not hand.surface.is_open
+    assert not hand.values.any()
+    canvas.document.undo_stack.redo()
+    assert hand.values[80, 90] == 1
+    assert hand.values[40, 90] == 0
