@@ -21,10 +21,10 @@ LIMIT = 300_000
 PATIENCE = 240.0
 SIZE = (1280, 800)
 PROMPTS = (
-    ("a red apple on a blue background, flat style", 11),
+    ("a small house at night", 8),
     ("a fox in the snow, 3d style", 5),
     ("a green frog on green grass", 21),
-    ("a small house at night", 8),
+    ("a red apple on a blue background, flat style", 11),
 )
 
 
@@ -40,7 +40,7 @@ class Photographer:
 
     def __init__(self, out: Path, theme: str) -> None:
         from studio.app import StudioApp, make_parts
-        from studio.main_window import apply_theme
+        from studio.appearance import apply_theme
         from studio.settings import SettingsStore
 
         self.out = out

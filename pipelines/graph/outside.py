@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry
+from pipelines.graph.subgraphs import flatten
 
 PATH_WIDGETS: Final = frozenset({"file", "folder", "save"})
 """Params with these widgets name files."""
@@ -31,11 +32,12 @@ def outside_paths(
     Args:
         base: the folder that relative paths start from (the document's own); it counts as a root.
 
-    Links are not followed: what a node computes is not known before it runs. Symbolic links are.
+    Nodes inside subgraphs count, as ``outer/inner``. Links are not followed: what a node computes is not
+    known before it runs. Symbolic links are.
     """
     allowed = [root.expanduser().resolve() for root in (*roots, *([base] if base else []))]
     found = []
-    for node, record in graph.nodes.items():
+    for node, record in flatten(graph).nodes.items():
         schema = registry.get(record.type)
         for param in schema.params if schema else ():
             value = record.params.get(param.name, param.default)

@@ -49,3 +49,13 @@ def test_empty_odd_and_unknown_are_left_alone(tmp_path):
         d=("nobody.knows", {"path": "/etc/hostname"}),
     )  # fmt: skip
     assert found(made, tmp_path) == []
+
+
+def test_paths_inside_subgraphs_are_named(tmp_path):
+    inner = {
+        "nodes": {"t": {"type": "text.load", "params": {"path": "/etc/hostname"}}},
+        "inputs": {},
+        "outputs": {},
+    }
+    made = graph(g=("graph.subgraph", {"subgraph": "reader"})).with_field("subgraphs", {"reader": inner})
+    assert found(made, tmp_path) == [("g/t", "path", False)]
