@@ -37,12 +37,18 @@ def measure() -> Iterator[Row]:
 
 
 def _window(what: str) -> dict[str, Any]:
+    return run_window("studio.bench", what)
+
+
+def run_window(module: str, *words: str) -> dict[str, Any]:
+    """Run a module of the studio that measures itself, in a profile of its own; what it prints last is
+    JSON."""
     with TemporaryDirectory() as home:
         environment = {**os.environ, "DIPTYCH_HOME": home}
         if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             environment.setdefault("QT_QPA_PLATFORM", "offscreen")
         done = subprocess.run(
-            [sys.executable, "-m", "studio.bench", what],
+            [sys.executable, "-m", module, *words],
             env=environment,
             capture_output=True,
             timeout=300,

@@ -14,7 +14,7 @@ from pipelines.cli.session import FAILED, OK, print_json
 from pipelines.errors import TextNotSaved, WrongUse
 from pipelines.files import atomic_write
 
-BENCHES: Final = ("graph", "studio", "engine", "overhead", "language", "inpaint")
+BENCHES: Final = ("graph", "studio", "engine", "overhead", "language", "inpaint", "canvas-paint")
 
 
 def bench(options: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def bench(options: argparse.Namespace) -> int:
     code = OK
     for name in options.name or BENCHES:
         try:
-            for row in import_module(f"pipelines.bench.{name}").measure():
+            for row in import_module(f"pipelines.bench.{name.replace('-', '_')}").measure():
                 rows.append(row)
                 print(f"{row.bench}: {row.name}: {row.value:.4g} {row.unit} {row.verdict}", file=sys.stderr)
         except MeasurementFailed as error:

@@ -27,6 +27,7 @@ WRONG_INPUT: Final = frozenset(
         errors.GraphUnreadable,
         errors.ImageTooLarge,
         errors.ImageUnreadable,
+        errors.ModelMissing,
         errors.TableUnreadable,
         errors.TextUnreadable,
     )

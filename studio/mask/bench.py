@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QLinearGradient, QMouseEvent, QPainter
@@ -116,3 +118,15 @@ def _send(view: CanvasView, kind: QEvent.Type, at: QPointF) -> None:
     event = QMouseEvent(kind, at, shown, button, held, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(view, event)
     QApplication.processEvents()
+
+
+def main(side: str, layer: str) -> int:
+    """Measure, and print one JSON object."""
+    app = QApplication([])
+    print(json.dumps(asdict(measure_stroke_latency(int(side), paint=layer == "paint"))), flush=True)
+    app.quit()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))

@@ -176,12 +176,12 @@ def test_a_model_that_went_away_after_it_was_chosen_is_missing(drive, folder):
     assert error.code == "ModelMissing"
 
 
-def test_the_command_says_it_too_and_exits_with_one(tmp_path, monkeypatch, capsys, folder):
+def test_the_command_says_it_too(tmp_path, monkeypatch, capsys, folder):
     monkeypatch.setenv("DIPTYCH_HOME", str(tmp_path / "home"))
     trap(tmp_path / "nice.safetensors", tmp_path / "canary")
     half(next((folder / "unet").glob("*.safetensors")))
-    for model in (tmp_path / "nice.safetensors", folder, tmp_path / "missing"):
-        assert main(["render", "x", "--model", str(model), "--json"]) == 1
+    for model, code in ((tmp_path / "nice.safetensors", 1), (folder, 1), (tmp_path / "missing", 2)):
+        assert main(["render", "x", "--model", str(model), "--json"]) == code
         told = capsys.readouterr()
         assert json.loads(told.out)["error"]["code"].startswith("Model")
         assert told.err.count("\n") == 1
