@@ -22,7 +22,13 @@ CONTRACT = {
     "model.diffusion": ("", "model"), "model.language": ("", "model"), "model.upscale": ("", "model"),
     "upscale.model": ("model image", "image"), "diffusion.text_to_image": (None, "image latent seed"),
     "diffusion.encode_prompt": (None, "conditioning"), "diffusion.sample": (None, None),
-    "diffusion.decode": (None, "image"), "language.generate": ("model prompt system", "text prompt_used"),
+    "diffusion.decode": (None, "image"), "diffusion.encode_image": ("model image", "latent"),
+    "diffusion.image_to_image": ("model image prompt negative seed", "image latent seed"),
+    "diffusion.inpaint": ("model image mask prompt negative seed", "image latent seed"),
+    "diffusion.outpaint": ("model image prompt negative seed", "image latent seed"),
+    "upscale.simple": ("image", "image"),
+    "upscale.diffusion": ("model image prompt negative seed", "image seed"),
+    "language.generate": ("model prompt system", "text prompt_used"),
 }  # fmt: skip
 
 
