@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +20,12 @@ if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Move Diptych's folders before any test module asks for them."""
+    """Move Diptych's folders before any test module asks for them, and let the programs tests start hear Ctrl-C.
+
+    A shell starts what runs in its background with that signal ignored, and every child inherits it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     prepared = paths.models_dir() / "language"
     home = Path(tempfile.mkdtemp(prefix="diptych-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
