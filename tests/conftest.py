@@ -20,7 +20,7 @@ if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Move Diptych's folders before any test module asks for them, and let the programs tests start hear Ctrl-C.
+    """Move Diptych's folders before any test module asks for them, and let what tests start hear Ctrl-C.
 
     A shell starts what runs in its background with that signal ignored, and every child inherits it.
     """
