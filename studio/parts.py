@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtWidgets import QWidget
 
@@ -68,15 +68,31 @@ def assemble(
     )
 
 
+LEAVES_FIRST: Final = (
+    "style",
+    "signatures",
+    "face",
+    "run_state",
+    "items.texts",
+    "layout",
+    "tips",
+    "view",
+    "actions",
+)
+"""Modules of the canvas to import before the rest: each then brings few others along, and no import is
+felt."""
+
+
 def graph_modules() -> list[str]:
-    """The modules behind the canvas and its inspector, to be imported one by one."""
+    """The modules behind the canvas and its inspector, to be imported one by one, from the leaves up."""
     import studio.canvas
 
     folder = Path(studio.canvas.__path__[0])
     parts = [(folder, "studio.canvas.")]
     parts += [(item, f"studio.canvas.{item.name}.") for item in sorted(folder.iterdir()) if item.is_dir()]
     names = [module.name for path, prefix in parts for module in pkgutil.iter_modules([str(path)], prefix)]
-    return [*names, "studio.panels.inspector"]
+    first = [f"studio.canvas.{name}" for name in LEAVES_FIRST]
+    return [*first, "pipelines.graph.plan", *names, "studio.panels.inspector"]
 
 
 def _graph_workspace(document: GraphDocument, bridge: Any) -> QWidget:
