@@ -36,9 +36,6 @@ class Actions(QObject):
 
     # --- when ------------------------------------------------------------------------------------------
 
-    def in_create(self) -> bool:
-        return self._shell.workspace == "create"
-
     def in_graph(self) -> bool:
         return self._shell.workspace == "graph"
 

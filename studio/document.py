@@ -209,10 +209,6 @@ class GraphDocument(QObject):
         self._edit(graph, self.tr("Paste"))
         return ids
 
-    def add_nodes(self, text: str, position: tuple[float, float]) -> list[str]:
-        """The same as :meth:`paste`."""
-        return self.paste(text, position)
-
     def duplicate(self, nodes: Collection[str], offset: tuple[float, float]) -> list[str]:
         """Copy nodes beside themselves; links from other nodes are kept. Gives the new ids."""
         part = graph_edits.fragment(self._graph, nodes)

@@ -55,7 +55,6 @@ from pipelines.graph.registry import Registry, builtin
 from pipelines.graph.values import Image, ListValue, nbytes
 from pipelines.models.access import Models as ModelStore
 from pipelines.models.access import open_models
-from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.device import driver_version, pick, report
 
 KEPT_BYTES = 256 * 2**20
@@ -81,7 +80,6 @@ class Engine:
         self._lanes = ThreadLanes()
         models = Path(settings.data_dir) / "models"
         self._models: ModelStore = open_models(models, settings.model_folders)
-        self._elsewhere = Catalogue(default_roots(models, settings.model_folders))
         self._setting, self._device = settings.device, ""
         self._lock: FileLock | None = None
         self._services = Services(
@@ -253,19 +251,11 @@ class Engine:
         listed = list(self._models.list())
         known = {info.path for info in listed}
         for path in also:
-            info = self._model_at(path)
+            info = self._models.examine(path)
             if info.path not in known:
                 known.add(info.path)
                 listed.append(info)
         return tuple(listed)
-
-    def _model_at(self, path: str) -> ModelInfo:
-        """What is told of a model anywhere; with its problem if it can't be used, or isn't there."""
-        try:
-            return self._elsewhere.find("diffusion", path).info
-        except (DiptychError, OSError, ValueError) as error:
-            problem = " ".join(filter(None, describe(error).sentences()))
-            return ModelInfo(kind="diffusion", id=path, title=Path(path).name, path=path, problem=problem)
 
     def _save(self, request: SaveImage) -> Saved:
         from pipelines.metadata import write_image

@@ -5,7 +5,6 @@ One module an area; all names are here. ``describe`` turns any exception into on
 
 from pipelines.errors.base import Cancelled, DiptychError, ErrorInfo, fill
 from pipelines.errors.engine import (
-    EngineBusy,
     EngineDied,
     EngineUnavailable,
     MessageTooLong,
@@ -56,7 +55,6 @@ from pipelines.errors.graphs import (
     CycleFound,
     DanglingLink,
     GraphFromTheFuture,
-    GraphInvalid,
     GraphUnreadable,
     IncompatibleLink,
     InvalidParameter,
@@ -107,7 +105,6 @@ __all__ = [
     "DiptychError",
     "DiskFull",
     "EncodeFailed",
-    "EngineBusy",
     "EngineDied",
     "EngineUnavailable",
     "ErrorInfo",
@@ -115,7 +112,6 @@ __all__ = [
     "FolderMissing",
     "FolderUnusable",
     "GraphFromTheFuture",
-    "GraphInvalid",
     "GraphNotSaved",
     "GraphUnreadable",
     "ImageTooLarge",

@@ -17,11 +17,6 @@ class EngineUnavailable(DiptychError):
     remedy = "Run packaging/start.py --repair once, then start Diptych again."
 
 
-class EngineBusy(DiptychError):
-    what = "Another Diptych is using {device} ({owner})."
-    remedy = "Wait until it is idle, or close it."
-
-
 class ProtocolError(DiptychError):
     what = "A message between the studio and the engine could not be read."
     why = "{reason}"

@@ -20,14 +20,6 @@ class GraphFromTheFuture(DiptychError):
     remedy = "Update Diptych to run or change it. The file is not touched."
 
 
-class GraphInvalid(DiptychError):
-    """The document has problems that keep the wanted nodes from running."""
-
-    what = "The graph can't run yet: {count} problem(s)."
-    why = "{first}"
-    remedy = "Open the problem list and fix what it names."
-
-
 class UnknownNodeType(DiptychError):
     what = "The node type {type} is not known."
     why = "It comes from a newer version or from an extension that is not installed."

@@ -5,7 +5,6 @@ Importing this module (and :mod:`pipelines.nodes`) imports no torch, so that the
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -286,11 +285,6 @@ def steps(total: int, context: Context, phase: str = "") -> Iterator[int]:
         context.cancel.check()
         yield index
         context.progress(index + 1, total, phase=phase)
-
-
-def is_finite(value: object) -> bool:
-    """False for NaN and the infinities."""
-    return not isinstance(value, float) or math.isfinite(value)
 
 
 def cpu_generator(seed: int) -> torch.Generator:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipelines.engine.protocol import ModelInfo
+from pipelines.errors import DiptychError, describe
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Catalogue, default_roots
@@ -40,6 +41,14 @@ class Models:
     def use(self, handle: ModelHandle, context: Context) -> AbstractContextManager[Any]:
         """The loaded model while the block runs; see :meth:`pipelines.models.residency.Residency.use`."""
         return self._residency.use(handle, context)
+
+    def examine(self, path: str) -> ModelInfo:
+        """What is told of a model at any path; with its problem if it can't be used, or isn't there."""
+        try:
+            return self._catalogue.find("diffusion", path).info
+        except (DiptychError, OSError, ValueError) as error:
+            problem = " ".join(filter(None, describe(error).sentences()))
+            return ModelInfo(kind="diffusion", id=path, title=Path(path).name, path=path, problem=problem)
 
     def list(self) -> tuple[ModelInfo, ...]:
         """All models of the catalogue, usable or not; what hasn't changed is not examined again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
@@ -135,20 +135,26 @@ def drawn_outputs(drawings: Sequence[Drawing]) -> Outputs:
     }
 
 
-class TextToImage(Node):
-    """Draw what a prompt says, starting from noise."""
+class DrawingNode(Node):
+    """What nodes that draw have in common: the device's lane, and outputs that are lists for several
+    pictures."""
 
-    id, title, category, lane = "diffusion.text_to_image", "Text to image", "Diffusion", "gpu"
-    inputs = (MODEL, PROMPT, NEGATIVE, SEED)
-    outputs = DRAWN
-    preview = "image"
-
-    class Params(SamplingParams):
-        clip_skip: int = clip_skip_param()
+    category, lane, preview = "Diffusion", "gpu", "image"
+    outputs: ClassVar[tuple[Output, ...]] = DRAWN
 
     @classmethod
     def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
         return batch_ports(params, cls.outputs)
+
+
+class TextToImage(DrawingNode):
+    """Draw what a prompt says, starting from noise."""
+
+    id, title = "diffusion.text_to_image", "Text to image"
+    inputs = (MODEL, PROMPT, NEGATIVE, SEED)
+
+    class Params(SamplingParams):
+        clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.text_to_image import text_to_image

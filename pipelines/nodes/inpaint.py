@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pipelines.diffusion.differential import Blending
@@ -15,8 +14,8 @@ from pipelines.nodes.diffusion import (
     NEGATIVE,
     PROMPT,
     SEED,
+    DrawingNode,
     StepParams,
-    batch_ports,
     clip_skip_param,
     drawn_outputs,
     guidance_param,
@@ -65,13 +64,11 @@ class EncodeImage(Node):
             return {"latent": encode_image(loaded, inputs["image"], context)}
 
 
-class ImageToImage(Node):
+class ImageToImage(DrawingNode):
     """Draw a picture anew after a prompt; the strength says how much of it may change."""
 
-    id, title, category, lane = "diffusion.image_to_image", "Image to image", "Diffusion", "gpu"
+    id, title = "diffusion.image_to_image", "Image to image"
     inputs = (MODEL, _IMAGE, PROMPT, NEGATIVE, SEED)
-    outputs = DRAWN
-    preview = "image"
 
     class _Own(NodeParams):
         strength: float = _strength(0.6, "How much may change: at 0 hardly anything, at 1 everything.")
@@ -82,10 +79,6 @@ class ImageToImage(Node):
 
     class Params(StepParams, _Own):
         clip_skip: int = clip_skip_param()
-
-    @classmethod
-    def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
-        return batch_ports(params, cls.outputs)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.image_to_image import image_to_image
@@ -136,10 +129,10 @@ def _inpainting(params: Any) -> InpaintOptions:
     return InpaintOptions(params.strength, params.fill, params.blending, settings, params.match_colours)
 
 
-class Inpaint(Node):
+class Inpaint(DrawingNode):
     """Replace what a mask shows of a picture; all else keeps its pixels."""
 
-    id, title, category, lane = "diffusion.inpaint", "Inpaint", "Diffusion", "gpu"
+    id, title = "diffusion.inpaint", "Inpaint"
     inputs = (
         MODEL,
         _IMAGE,
@@ -151,7 +144,6 @@ class Inpaint(Node):
         SEED,
     )
     outputs = _REGION
-    preview = "image"
 
     class _Own(NodeParams):
         strength: float = _strength(1.0, "How much may change under the mask: at 0 hardly anything.")
@@ -161,10 +153,6 @@ class Inpaint(Node):
 
     class Params(StepParams, MaskParams, _Own):
         clip_skip: int = clip_skip_param()
-
-    @classmethod
-    def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
-        return batch_ports(params, cls.outputs)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.inpaint import inpaint
@@ -184,13 +172,12 @@ def _side(title: str) -> Any:
     )
 
 
-class Outpaint(Node):
+class Outpaint(DrawingNode):
     """Make a picture larger and draw what lies past its edges."""
 
-    id, title, category, lane = "diffusion.outpaint", "Outpaint", "Diffusion", "gpu"
+    id, title = "diffusion.outpaint", "Outpaint"
     inputs = (MODEL, _IMAGE, PROMPT, NEGATIVE, SEED)
     outputs = _REGION
-    preview = "image"
 
     class _Own(NodeParams):
         left: int = _side("Left")
@@ -207,10 +194,6 @@ class Outpaint(Node):
         steps: int = steps_param(primary=False)
         guidance_scale: float = guidance_param(primary=False)
         clip_skip: int = clip_skip_param()
-
-    @classmethod
-    def output_ports(cls, params: Mapping[str, Any]) -> tuple[Output, ...]:
-        return batch_ports(params, cls.outputs)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.inpaint import outpaint

@@ -23,17 +23,6 @@ def image_value(image: QImage) -> Image:
     return Image(rows[:, : image.width() * channels].reshape(image.height(), image.width(), channels).copy())
 
 
-def qimage(value: Image) -> QImage:
-    """An image value as a picture to show: ``Grayscale8``, ``RGB888`` or ``RGBA8888``."""
-    pixels = np.ascontiguousarray(value.as_uint8())
-    form = {
-        1: QImage.Format.Format_Grayscale8,
-        3: QImage.Format.Format_RGB888,
-        4: QImage.Format.Format_RGBA8888,
-    }[value.channels]
-    return QImage(pixels.data, value.width, value.height, pixels.strides[0], form).copy()
-
-
 def mask_of_tiles(tiles: Mapping[Key, Tile], width: int, height: int) -> Mask:
     """The mask that a surface's snapshot holds."""
     values = np.zeros((height, width), np.float32)

@@ -68,14 +68,6 @@ class NumberField(QLineEdit):
         self.setText(written(value))
         self.setCursorPosition(0)
 
-    def set_range(self, minimum: float | None, maximum: float | None) -> None:
-        """Change the range; the value stays until it is edited."""
-        self._minimum, self._maximum = minimum, maximum
-
-    def set_step(self, step: float) -> None:
-        """What an arrow key or a notch of the wheel adds."""
-        self._step = step or 1
-
     @Slot()
     def _commit(self) -> None:
         text = self.text().strip()
