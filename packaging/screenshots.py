@@ -15,11 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QPointF
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300_000
 PATIENCE = 240.0
 SIZE = (1280, 800)
+STROKE = ((0.2, 0.16), (0.25, 0.2), (0.3, 0.24), (0.24, 0.3), (0.18, 0.24), (0.26, 0.18))
+"""A mask for the screenshot, in parts of the picture's side."""
 PROMPTS = (
     ("a small house at night", 8),
     ("a fox in the snow, 3d style", 5),
@@ -104,10 +110,38 @@ class Photographer:
 
         self.wait(there)
 
+    def paint_over(self, prompt: str, seed: int) -> None:
+        """The picture on show, on the canvas: a mask brushed with the mouse, and results for it."""
+        from PySide6.QtCore import QPointF
+
+        window = self.window
+        window.canvas_actions.into.take_result()
+        page = window.canvas_page
+        self.wait(lambda: not page.is_empty)
+        page.form.crop.setChecked(True)
+        side = page.paint.stack.width
+        page.choose_task("add")
+        drag(page.canvas.view, [QPointF(x * side, y * side) for x, y in STROKE])
+        page.binding.set_many({"prompt": prompt, "seed": seed, "batch": 4}, "Screenshot")
+        window.actions_.generate()
+        self.wait(lambda: bool(page.runs.candidates.items))
+
     def close(self) -> None:
         """End the window and its engine."""
         self.window.close()
         self.studio.close()
+
+
+def drag(view: Any, points: list[QPointF]) -> None:
+    """Brush along points of the picture with the mouse."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    places = [view.to_view(point).toPoint() for point in points]
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=places[0])
+    for place in places[1:]:
+        QTest.mouseMove(view, place)
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=places[-1])
 
 
 def shrink(path: Path) -> None:
@@ -138,6 +172,8 @@ def take(out: Path, theme: str) -> None:
         photographer.window.show_workspace("graph")
         photographer.window.graph.show_node("draw")
         photographer.shoot(f"graph-{theme}")
+        photographer.paint_over("a red balloon", 4)
+        photographer.shoot(f"canvas-{theme}")
     finally:
         photographer.close()
 

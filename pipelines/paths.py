@@ -55,6 +55,11 @@ def pictures_dir() -> Path:
     return home / "pictures" if home else Path(platformdirs.user_pictures_dir()) / "Diptych"
 
 
+def assets_dir() -> Path:
+    """Pixels of documents (see :mod:`pipelines.graph.assets`)."""
+    return data_dir() / "assets"
+
+
 def models_dir() -> Path:
     """The user's own models: ``diffusion``, ``language`` and ``upscale`` folders below it."""
     return data_dir() / "models"

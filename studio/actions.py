@@ -10,10 +10,12 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from pipelines.errors import DiptychError
+from pipelines.graph.assets import assets_of
 from pipelines.graph.document import Graph
 from pipelines.paths import RESOURCES
 from studio import picture_files
 from studio.background import in_background
+from studio.command import CanvasCommands
 from studio.diagnostics import diagnostics
 from studio.panels.start_page import TEMPLATES
 from studio.parts import Parts
@@ -23,6 +25,8 @@ from studio.translate import tr
 
 GRAPH_SUFFIXES = (".json", ".diptych")
 RECENT = 12
+CANVAS_TEMPLATE = "inpaint"
+CANVAS_NODE = "image.canvas"
 
 
 class Actions(QObject):
@@ -69,6 +73,9 @@ class Actions(QObject):
         title = next(template.title for template in TEMPLATES if template.name == name)
         graph = Graph.loads((RESOURCES / "templates" / f"{name}.json").read_bytes(), title)
         self._replace(lambda: self._parts.document.new(graph, tr(title)))
+        if name == CANVAS_TEMPLATE:
+            self._shell.show_workspace("canvas")
+            return
         self._shell.show_workspace("create")
         self._shell.create_page.form.focus_prompt()
 
@@ -119,11 +126,15 @@ class Actions(QObject):
         in_background(self, lambda: picture_files.graph_inside(path), found, self._shell.show_error)
 
     def _workspace_for_document(self) -> str:
-        """Create if it can show something of the graph, else the graph itself."""
+        """The canvas if it is one, Create if that can show something of the graph, else the graph itself."""
+        if any(record.type == CANVAS_NODE for record in self._parts.document.graph.nodes.values()):
+            return "canvas"
         return "create" if self._parts.binding.names else "graph"
 
     def _replace(self, act: Callable[[], None]) -> None:
         document = self._parts.document
+        if self._shell.canvas_page is not None:
+            self._shell.canvas_page.keeper.keep_now()
         before = (document.graph, document.path, document.title, document.from_elsewhere)
         act()
         if before[0].nodes:
@@ -150,15 +161,26 @@ class Actions(QObject):
     def save_as(self) -> None:
         """Ask where to save the graph."""
         document = self._parts.document
-        start = str(document.path or Path.home() / f"{document.title or tr('Graph')}.json")
-        kinds = f"{tr('Graph')} (*.json);;{tr('Graph with its pictures')} (*.diptych)"
-        path, kind = QFileDialog.getSaveFileName(self._shell.window(), tr("Save the graph"), start, kinds)
+        suffix = ".diptych" if assets_of(document.graph) else ".json"
+        start = str(document.path or Path.home() / f"{document.title or tr('Graph')}{suffix}")
+        kinds = [f"{tr('Graph')} (*.json)", f"{tr('Graph with its pictures')} (*.diptych)"]
+        kinds = kinds[::-1] if suffix == ".diptych" else kinds
+        path, kind = QFileDialog.getSaveFileName(
+            self._shell.window(), tr("Save the graph"), start, ";;".join(kinds)
+        )
         if path:
             goal = Path(path)
             suffix = ".diptych" if "diptych" in kind else ".json"
             self._save(goal if goal.suffix.lower() in GRAPH_SUFFIXES else goal.with_name(goal.name + suffix))
 
     def _save(self, path: Path | None) -> None:
+        page = self._shell.canvas_page
+        if page is None:
+            self._write(path)
+        else:
+            page.keeper.keep(lambda: self._write(path))
+
+    def _write(self, path: Path | None) -> None:
         try:
             self._parts.document.save(path)
         except DiptychError as error:
@@ -186,7 +208,11 @@ class Actions(QObject):
         if not self.can_run():
             return
         self._finish_typing()
-        if self.may_run():
+        if not self.may_run():
+            return
+        if self._shell.workspace == "canvas":
+            self._shell.canvas_page.drawing.generate()
+        else:
             self._shell.create_page.begin()
             self._parts.tracker.submit()
 
@@ -225,6 +251,19 @@ class Actions(QObject):
 
     def cancel(self) -> None:
         self._parts.tracker.cancel()
+
+    @property
+    def canvas(self) -> CanvasCommands:
+        """What is done on the canvas, which is made if it isn't there yet."""
+        return self._shell.canvas_actions
+
+    def has_canvas(self) -> bool:
+        page = self._shell.canvas_page
+        return page is not None and not page.is_empty
+
+    def has_canvas_results(self) -> bool:
+        page = self._shell.canvas_page
+        return page is not None and page.results.has_results
 
     def rescan_models(self) -> None:
         self._parts.bridge.list_models()

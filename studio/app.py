@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pipelines import paths
 from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
-from pipelines.errors import ErrorInfo, FolderUnusable
+from pipelines.errors import DiptychError, ErrorInfo, FolderUnusable
 from pipelines.graph.document import Graph
+from pipelines.graph.storage import read_document
 from studio import picture_files, session
 from studio.appearance import apply_theme
 from studio.document import GraphDocument
@@ -74,7 +75,8 @@ class StudioApp(QObject):
         if saved.path is not None and not saved.modified and _holds(saved.path, saved.graph):
             document.load(saved.path)
         document.from_elsewhere = saved.from_elsewhere
-        self.window.show_workspace(saved.workspace if saved.workspace in ("create", "graph") else "create")
+        known = saved.workspace in ("create", "graph", "canvas")
+        self.window.show_workspace(saved.workspace if known else "create")
         self.window.create_page.select_last(saved.selected)
 
     @Slot()
@@ -90,6 +92,8 @@ class StudioApp(QObject):
             return
         self._closed = True
         QThreadPool.globalInstance().waitForDone(QUIT_POOL_MS)
+        if self.window.canvas_page is not None:
+            self.window.canvas_page.keeper.keep_now()
         if self.keeper is not None:
             self.keeper.end()
         picture_files.leave_clipboard()
@@ -99,8 +103,8 @@ class StudioApp(QObject):
 def _holds(path: Path, graph: Graph) -> bool:
     """Whether a file is still what the session remembers of it."""
     try:
-        return path.read_bytes() == graph.dumps()
-    except (OSError, ValueError):
+        return read_document(path).dumps() == graph.dumps()
+    except (DiptychError, OSError, ValueError):
         return False
 
 

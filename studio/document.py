@@ -15,12 +15,14 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from pipelines.errors import GraphNotSaved
+from pipelines import paths
+from pipelines.errors import AssetsNeedArchive, GraphNotSaved
 from pipelines.files import atomic_write
 from pipelines.graph import jsontext
-from pipelines.graph.document import MODES, Graph, Link, NodeRecord
+from pipelines.graph.assets import AssetStore, asset_of_entry, assets_of
+from pipelines.graph.document import MODES, Graph, Link, NodeRecord, drop
 from pipelines.graph.registry import Registry, builtin
-from pipelines.graph.storage import file_bytes, read_bytes, read_file
+from pipelines.graph.storage import ARCHIVE_SUFFIX, file_bytes, read_bytes, read_file
 from studio import graph_edits
 
 MERGE_SECONDS = 2.0
@@ -71,14 +73,21 @@ class GraphDocument(QObject):
     history_changed = Signal()
 
     def __init__(
-        self, graph: Graph | None = None, registry: Registry | None = None, parent: QObject | None = None
+        self,
+        graph: Graph | None = None,
+        registry: Registry | None = None,
+        parent: QObject | None = None,
+        assets: AssetStore | None = None,
     ) -> None:
         super().__init__(parent)
+        self.assets = assets or AssetStore(paths.assets_dir())
+        """The pixels that its nodes name."""
         self._graph = graph or Graph()
         self._registry = registry
         self._path: Path | None = None
         self._name = ""
-        self._assets: Mapping[str, bytes] = {}
+        self._files: Mapping[str, bytes] = {}
+        """What else was in the archive it came from."""
         self._macro: list[str] = []
         self._macro_start: Graph | None = None
         self._copied = ""
@@ -235,6 +244,21 @@ class GraphDocument(QObject):
         """Put nodes elsewhere on the canvas."""
         self._edit(graph_edits.with_positions(self._graph, positions), self.tr("Move"), merge)
 
+    def note_layers(self, node: str, values: Mapping[str, Any]) -> None:
+        """Let a node hold what is painted now: no step of its own, since each stroke is one. ``None`` takes a
+        param away."""
+        graph = self._graph
+        for name, value in values.items():
+            record = graph.nodes[node]
+            if value is not None:
+                graph = self._with_param(graph, node, name, value)
+            elif name in record.params:
+                record = record.without_param(name)
+                if not record.params:
+                    record = NodeRecord.from_json(drop(record.fields, "params"))
+                graph = graph.with_node(node, record)
+        self._show(graph)
+
     # --- the whole -------------------------------------------------------------------------------------
 
     def replace(self, graph: Graph, text: str) -> None:
@@ -285,16 +309,26 @@ class GraphDocument(QObject):
 
         Raises:
             GraphNotSaved, DiskFull: it could not be written; nothing is lost.
+            AssetsNeedArchive: the file would have no room for painted layers.
             ValueError: no path was given, and there is none.
         """
         goal = path or self._path
         if goal is None:
             raise ValueError("a document without a file needs a path")
-        atomic_write(goal, file_bytes(self._graph, self._assets, goal.suffix), failure=GraphNotSaved)
+        atomic_write(goal, self._file_bytes(goal), failure=GraphNotSaved)
         self.undo_stack.setClean()
         if goal != self._path:
             self._path = goal
             self.path_changed.emit()
+
+    def _file_bytes(self, goal: Path) -> bytes:
+        named = assets_of(self._graph)
+        if goal.suffix.lower() != ARCHIVE_SUFFIX:
+            if named:
+                raise AssetsNeedArchive(name=goal.name)
+            return file_bytes(self._graph, {}, goal.suffix)
+        there = self.assets.entries(name for name in named if name in self.assets)
+        return file_bytes(self._graph, {**self._files, **there}, goal.suffix)
 
     # --- the one way a graph changes -------------------------------------------------------------------
 
@@ -353,7 +387,9 @@ class GraphDocument(QObject):
 
     def _reset(self, graph: Graph, path: Path | None, name: str, assets: Mapping[str, bytes]) -> None:
         moved = path != self._path
-        self._graph, self._path, self._name, self._assets = graph, path, name, assets
+        self.assets.take_in(assets)
+        self._files = {name: data for name, data in assets.items() if asset_of_entry(name) is None}
+        self._graph, self._path, self._name = graph, path, name
         self.undo_stack.clear()
         if moved:
             self.path_changed.emit()

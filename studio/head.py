@@ -12,7 +12,7 @@ from studio.phases import memory_text
 from studio.theme import current_theme
 from studio.translate import tr
 
-TABS = (("create", "view.create"), ("graph", "view.graph"))
+TABS = (("create", "view.create"), ("graph", "view.graph"), ("canvas", "view.canvas"))
 
 
 class Head(QWidget):

@@ -45,6 +45,8 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.parts = parts
         self.workspace = "start"
+        self.canvas_page: Any = None
+        self._canvas_actions: Any = None
         self._painted = False
         self.setAcceptDrops(True)
         self.setWindowIcon(current_theme().icon("diptych"))
@@ -115,7 +117,7 @@ class MainWindow(QMainWindow):
         self.status.queue_requested.connect(lambda: self.show_panel("queue"))
         self.panel.queue.show_requested.connect(self._show_row)
         self.maker.graph_made.connect(self._put_graph)
-        self.maker.inspector_made.connect(self.panel.put_inspector)
+        self.maker.inspector_made.connect(self._put_inspector)
         parts.document.changed.connect(self._show_title)
         parts.document.path_changed.connect(self._show_title)
         parts.document.history_changed.connect(self._show_title)
@@ -137,16 +139,47 @@ class MainWindow(QMainWindow):
         graph.may_run = self.actions_.may_run
         self.stack.addWidget(graph)
 
+    @property
+    def canvas_actions(self) -> Any:
+        """What is done on the canvas, which is made if it isn't there yet."""
+        self.prepare_canvas()
+        return self._canvas_actions
+
+    def prepare_canvas(self) -> None:
+        """Make the Canvas workspace now, if it isn't there yet."""
+        if self.canvas_page is None:
+            self.canvas_page, self._canvas_actions = self.parts.make_canvas(self.parts, self)
+            self.canvas_page.content_changed.connect(self.commands.refresh)
+            self.canvas_page.form.run_requested.connect(self.actions_.generate)
+            self.canvas_page.form.cancel_requested.connect(self.actions_.cancel)
+            self.canvas_page.runs.candidates.changed.connect(self.commands.refresh)
+            self.stack.addWidget(self.canvas_page)
+
+    @Slot(object)
+    def _put_inspector(self, inspector: Any) -> None:
+        self.panel.put_inspector(inspector)
+        inspector.canvas_requested.connect(self.edit_on_canvas)
+
+    @Slot(str)
+    def edit_on_canvas(self, node: str) -> None:
+        """Edit the layers of a node where they are painted."""
+        if self.actions_.may_run():
+            self.show_workspace("canvas")
+            self.canvas_page.edit_node(node)
+
     @Slot(str)
     def show_workspace(self, name: str) -> None:
-        """``start``, ``create`` or ``graph``."""
+        """``start``, ``create``, ``graph`` or ``canvas``."""
         if name == "graph":
             self.prepare_graph()
+        elif name == "canvas":
+            self.prepare_canvas()
         self.workspace = name
         pages: dict[str, QWidget] = {
             "start": self.start_page,
             "create": self.create_page,
             "graph": self.graph,
+            "canvas": self.canvas_page,
         }
         self.stack.setCurrentWidget(pages[name])
         self.head.show_workspace(name)
@@ -154,6 +187,8 @@ class MainWindow(QMainWindow):
         if name == "graph":
             self.panel.show_panel("inspector")
             self.graph.setFocus()
+        elif name == "canvas":
+            self.canvas_page.setFocus()
         elif name == "start":
             self.start_page.set_recent(self.parts.settings.values.recent)
             self.start_page.setFocus()
@@ -178,6 +213,10 @@ class MainWindow(QMainWindow):
         if not self.panel.isVisible():
             self.toggle_panel()
 
+    def add_foreign(self, path: str, title: str) -> None:
+        """A picture that no run made joins the filmstrip."""
+        self.actions_.pictures.add_foreign(path, title)
+
     def _show_inspector(self) -> None:
         self.show_panel("inspector")
 
@@ -190,6 +229,8 @@ class MainWindow(QMainWindow):
         view = self.create_page.result.view
         if self.workspace == "graph" and self.graph is not None:
             self.graph.zoom(how)
+        elif self.workspace == "canvas":
+            self.canvas_page.zoom(how)
         else:
             {"in": view.zoom_in, "out": view.zoom_out, "fit": view.fit, "actual": view.actual_size}[how]()
 

@@ -36,6 +36,8 @@ class Parts:
     consent: Consent
     make_graph: Callable[[GraphDocument, Any], Any]
     make_inspector: Callable[[GraphDocument, Any], Any]
+    make_canvas: Callable[[Any, Any], tuple[Any, Any]]
+    """Makes the Canvas workspace and its actions, of these parts and a window, when it is first shown."""
     graph_modules: Callable[[], list[str]]
     """What ``make_graph`` and ``make_inspector`` import."""
     read_only: bool = False
@@ -48,6 +50,7 @@ def assemble(
     *,
     make_graph: Callable[[GraphDocument, Any], Any] | None = None,
     make_inspector: Callable[[GraphDocument, Any], Any] | None = None,
+    make_canvas: Callable[[Any, Any], tuple[Any, Any]] | None = None,
     read_only: bool = False,
 ) -> Parts:
     """The parts that follow from a document, a bridge and settings."""
@@ -63,6 +66,7 @@ def assemble(
         Consent(document, settings),
         make_graph or _graph_workspace,
         make_inspector or _inspector,
+        make_canvas or _canvas_workspace,
         graph_modules,
         read_only,
     )
@@ -99,6 +103,14 @@ def _graph_workspace(document: GraphDocument, bridge: Any) -> QWidget:
     from studio.canvas.workspace import GraphWorkspace
 
     return GraphWorkspace(document, bridge)
+
+
+def _canvas_workspace(parts: Parts, shell: Any) -> tuple[QWidget, Any]:
+    from studio.inpaint.canvas_actions import CanvasActions
+    from studio.inpaint.workspace import CanvasWorkspace
+
+    page = CanvasWorkspace(parts)
+    return page, CanvasActions(parts, shell, page)
 
 
 def _inspector(document: GraphDocument, graph: Any) -> QWidget:

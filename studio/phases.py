@@ -77,13 +77,27 @@ def _phase(progress: NodeProgress) -> str:
                 if total > 1
                 else tr("upscaling")
             )
+        case "enlarging":
+            return tr("enlarging")
+        case "drawing detail":
+            return tr("drawing detail, step {step} of {total}", step=step, total=total)
+        case composing if composing.startswith("composing "):
+            size = composing.partition(" ")[2]
+            return tr("composing at {size}, step {step} of {total}", size=size, step=step, total=total)
         case "saving":
             return tr("saving")
         case "denoising" | "":
-            return tr("step {step} of {total}", step=step, total=total) if total else tr("at work")
+            return _steps(step, total, progress.asked) if total else tr("at work")
         case other:
             word = tr(other)
             return f"{word} {step}/{total}" if total > 1 else word
+
+
+def _steps(step: int, total: int, asked: int | None) -> str:
+    """``step 5 of 12``; where a strength leaves out some of the steps asked for, also of how many."""
+    if asked is None or asked == total:
+        return tr("step {step} of {total}", step=step, total=total)
+    return tr("step {step} of {total} ({total} of {asked} run)", step=step, total=total, asked=asked)
 
 
 def fraction_of(progress: NodeProgress) -> float | None:

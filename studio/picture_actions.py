@@ -51,7 +51,10 @@ class PictureActions(QObject):
         """A picture or file from the clipboard: into the filmstrip, and as a node if the graph is shown."""
         data: QMimeData | None = QGuiApplication.clipboard().mimeData()  # an empty clipboard has none
         files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()] if data is not None else []
-        if files:
+        canvas = self._shell.canvas_actions if self._shell.workspace == "canvas" else None
+        if canvas is not None and data is not None and (files or data.hasImage()):
+            canvas.into.paste(files, QGuiApplication.clipboard().image())
+        elif files:
             self._open(files[0])
         elif data is not None and data.hasImage():
             image = QGuiApplication.clipboard().image()

@@ -67,6 +67,11 @@ def keep_pasted(image: QImage) -> str:
     return str(path) if path.is_file() else str(atomic_write(path, data))
 
 
+def write_picture(image: QImage, kind: str, path: Path) -> Path:
+    """Write a picture as ``PNG``, ``WEBP`` or ``JPG``. Raises SaveFailed, DiskFull."""
+    return atomic_write(path, encoded(image, kind, str(path)))
+
+
 def to_bin(path: str) -> None:
     """Move a file to the system's bin. Raises :class:`SaveFailed` with the system's reason."""
     from send2trash import send2trash

@@ -19,7 +19,7 @@ from PySide6.QtCore import (
     Qt,
     QUrl,
 )
-from PySide6.QtGui import QImage, QImageReader
+from PySide6.QtGui import QColorSpace, QImage, QImageReader
 
 from pipelines.errors import ErrorInfo, ImageUnreadable
 from studio.background import in_background
@@ -30,6 +30,8 @@ THUMBNAIL = 160
 """Pixels on the longer side: a tile at twice the resolution."""
 SCALED_AT_ONCE = 1_000_000
 """Pixels of a picture that is reduced in no time; the thumbnail of a larger one is read from its file."""
+READ_AT_ONCE = 2048
+"""MB that Qt may take for one picture: as many pixels as are allowed at all, with 16 bits a channel."""
 LATEST = 1e11
 """Seconds since 1970 that no clock shows yet."""
 THUMBNAIL_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -87,19 +89,36 @@ class Result:
 
 
 def read_image(path: str, side: int | None = None) -> QImage:
-    """A picture from its file, at most ``side`` pixels wide and high. Meant for worker threads.
+    """A picture from its file, upright and in sRGB, at most ``side`` pixels wide and high. Meant for worker
+    threads.
 
     Raises:
         ImageUnreadable: with the reader's reason.
+        ImageTooLarge: it has more pixels than allowed, by its header.
     """
+    from pipelines.graph.values import check_size
+
+    QImageReader.setAllocationLimit(READ_AT_ONCE)  # Qt's own is less than a picture of ours may have
     reader = QImageReader(path)
     reader.setAutoTransform(True)
     size = reader.size()
+    check_size(size.width(), size.height())
     if side is not None and size.isValid() and max(size.width(), size.height()) > side:
         reader.setScaledSize(size.scaled(QSize(side, side), Qt.AspectRatioMode.KeepAspectRatio))
     image = reader.read()
     if image.isNull():
         raise ImageUnreadable(path=Path(path).name, reason=reader.errorString() + ".")
+    return _in_srgb(image)
+
+
+def _in_srgb(image: QImage) -> QImage:
+    """The colours as they are shown: a profile is applied, and inks become light."""
+    srgb = QColorSpace(QColorSpace.NamedColorSpace.SRgb)
+    if image.colorSpace().isValid() and image.colorSpace() != srgb:
+        converted = image.convertedToColorSpace(srgb)
+        image = image if converted.isNull() else converted
+    if image.format() == QImage.Format.Format_CMYK8888:
+        image = image.convertToFormat(QImage.Format.Format_RGB32)
     return image
 
 

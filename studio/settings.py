@@ -34,6 +34,8 @@ class Settings(BaseModel):
     output_folder: str = ""
     model_folders: tuple[str, ...] = ()
     device: str = Field("auto", max_length=40)
+    painting_program: str = Field("", max_length=4096)
+    """What *Edit in…* opens pictures with; empty: whatever the system opens them with."""
     open_sections: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
     """Names of fields that keep their value when another model is chosen."""
@@ -41,6 +43,9 @@ class Settings(BaseModel):
     recent: tuple[str, ...] = ()
     panel_in_create: bool = False
     panel_in_graph: bool = True
+    panel_in_canvas: bool = False
+    show_crop: bool = False
+    """Whether the canvas outlines what the model sees."""
     geometry: str = ""
     """The window's place, as Qt writes it, in base 64."""
     form_width: int = Field(328, ge=240, le=800)

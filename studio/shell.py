@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from PySide6.QtWidgets import QWidget
 
 from pipelines.engine.protocol import Device
 from pipelines.errors import ErrorInfo
 from pipelines.graph.outside import OutsidePath
+from studio.command import CanvasCommands
 from studio.commands import CommandTable
 from studio.panels.create import CreateWorkspace
 from studio.status_bar import StatusBar
@@ -22,10 +23,17 @@ class Shell(Protocol):
     """:class:`studio.main_window.MainWindow` is the one; all members are used from the main thread."""
 
     workspace: str
-    """``start``, ``create`` or ``graph``."""
+    """``start``, ``create``, ``graph`` or ``canvas``."""
     create_page: CreateWorkspace
+    canvas_page: Any
+    """The Canvas workspace; ``None`` before it is made."""
     status: StatusBar
     commands: CommandTable
+
+    @property
+    def canvas_actions(self) -> CanvasCommands:
+        """What is done on the canvas, which is made if it isn't there yet."""
+        ...
 
     @property
     def device(self) -> Device | None: ...
@@ -34,6 +42,7 @@ class Shell(Protocol):
         ...
 
     def show_workspace(self, name: str) -> None: ...
+    def add_foreign(self, path: str, title: str) -> None: ...
     def show_panel(self, name: str) -> None: ...
     def toggle_panel(self) -> None: ...
     def zoom(self, how: str) -> None: ...

@@ -11,7 +11,7 @@ from studio.settings import SettingsStore
 from studio.translate import tr
 
 PANELS = ("inspector", "queue", "log")
-WORKSPACES = ("create", "graph")
+WORKSPACES = ("create", "graph", "canvas")
 """Workspaces that can have the panel beside them."""
 
 
@@ -44,8 +44,12 @@ class SidePanel(QTabWidget):
     def show_for(self, workspace: str) -> None:
         """Be there or not, as it was left in this workspace."""
         values = self._settings.values
-        shown = {"create": values.panel_in_create, "graph": values.panel_in_graph}.get(workspace, False)
-        self.setVisible(shown)
+        shown = {
+            "create": values.panel_in_create,
+            "graph": values.panel_in_graph,
+            "canvas": values.panel_in_canvas,
+        }
+        self.setVisible(shown.get(workspace, False))
 
     def toggle(self, workspace: str) -> None:
         """Show or hide it, and remember that for the workspace."""

@@ -10,17 +10,21 @@ from pipelines import paths
 from pipelines.errors import DiptychError, FileMissing, GraphUnreadable, WrongUse
 from pipelines.files import is_there
 from pipelines.graph import jsontext, types
+from pipelines.graph.assets import AssetStore
 from pipelines.graph.document import Graph
 from pipelines.graph.node import Input
 from pipelines.graph.registry import Registry, builtin
-from pipelines.graph.storage import read_document
+from pipelines.graph.storage import PICTURES, read_document, read_file
 from pipelines.models.catalogue import Catalogue, Entry, default_roots
 from pipelines.models.probe import Kind
 from pipelines.preferences import read_model_folders
 
 
-def load_graph(path: str) -> Graph:
+def load_graph(path: str, *, to_run: bool = False) -> Graph:
     """A graph from a ``.json`` or ``.diptych`` file, or from a picture made by Diptych.
+
+    Args:
+        to_run: the pixels in an archive are kept where the engine finds them.
 
     Raises:
         FileMissing, GraphUnreadable, GraphFromTheFuture.
@@ -30,7 +34,11 @@ def load_graph(path: str) -> Graph:
         raise FileMissing(path=path)
     if not file.is_file():
         raise GraphUnreadable(name=path, reason="It is not a file.")
-    return read_document(file)
+    if not to_run or file.suffix.lower() in PICTURES:
+        return read_document(file)
+    stored = read_file(file)
+    AssetStore(paths.assets_dir()).take_in(stored.assets)
+    return stored.graph
 
 
 def parse_size(text: str) -> tuple[int, int]:

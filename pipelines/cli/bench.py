@@ -14,7 +14,7 @@ from pipelines.cli.session import FAILED, OK, print_json
 from pipelines.errors import TextNotSaved, WrongUse
 from pipelines.files import atomic_write
 
-BENCHES: Final = ("graph", "studio", "engine", "overhead", "language", "inpaint", "canvas-paint")
+BENCHES: Final = ("graph", "studio", "engine", "overhead", "language", "inpaint", "upscale", "canvas-paint")
 
 
 def bench(options: argparse.Namespace) -> int:

@@ -1,4 +1,6 @@
-"""``diptych inpaint`` and ``outpaint``: draw anew what a mask shows; draw past the edges of a picture."""
+"""``diptych inpaint``, ``remove`` and ``outpaint``: draw anew what a mask shows, or take it away; draw past
+the edges of a picture.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,37 @@ def inpaint_graph(options: argparse.Namespace) -> Graph:
     Raises:
         FileMissing, ImageUnreadable, ImageTooLarge: a file can't be used, said before an engine is there.
     """
-    mask = _existing(options.mask)
+    return _with_mask(_graph(options, "diffusion.inpaint", {}), "draw", options.mask)
+
+
+def remove(options: argparse.Namespace) -> int:
+    """Take away what a mask covers of a picture, and save the whole."""
+    return _run(remove_graph(options), options, "remove")
+
+
+def remove_graph(options: argparse.Namespace) -> Graph:
+    """The graph of ``remove``; the mask is read as for ``inpaint``.
+
+    Raises:
+        FileMissing, ImageUnreadable, ImageTooLarge: a file can't be used.
+        ModelMissing, ModelUnsuitable: the model that was named can't be.
+    """
+    if options.model:
+        find_model("inpaint", options.model)
+    typed = {"method": options.method, "model": options.model, "grow": options.grow}
+    params = {name: value for name, value in typed.items() if value not in (None, "")}
+    graph = _opened(options.image).with_node(
+        "remove", NodeRecord.new("image.remove", params=params, inputs={"image": ("open", "image")})
+    )
+    return _with_mask(_saved(graph, "remove"), "remove", options.mask)
+
+
+def _with_mask(graph: Graph, node: str, path: str) -> Graph:
+    """The graph with the mask in a file for ``node``."""
+    mask = _existing(path)
     port = "mask" if alpha_mask(load_image(mask)).values.any() else "image"
-    graph = _graph(options, "diffusion.inpaint", {})
     graph = graph.with_node("mask", NodeRecord.new("image.load", params={"path": str(mask)}))
-    return graph.with_link("draw", "mask", ("mask", port))
+    return graph.with_link(node, "mask", ("mask", port))
 
 
 def outpaint(options: argparse.Namespace) -> int:
@@ -48,14 +76,20 @@ def _graph(options: argparse.Namespace, node: str, values: dict[str, Any]) -> Gr
     typed = {"strength": options.strength, "fill": options.fill}
     params |= {name: value for name, value in typed.items() if value is not None}
     inputs = {"model": ("model", "model"), "image": ("open", "image")}
-    picture = str(_existing(options.image))
-    return (
-        Graph()
+    graph = (
+        _opened(options.image)
         .with_node("model", NodeRecord.new("model.diffusion", params={"model": options.model}))
-        .with_node("open", NodeRecord.new("image.load", params={"path": picture}))
         .with_node("draw", NodeRecord.new(node, params=params, inputs=inputs))
-        .with_node("save", NodeRecord.new("image.save", inputs={"image": ("draw", "image")}))
     )
+    return _saved(graph, "draw")
+
+
+def _opened(picture: str) -> Graph:
+    return Graph().with_node("open", NodeRecord.new("image.load", params={"path": str(_existing(picture))}))
+
+
+def _saved(graph: Graph, node: str) -> Graph:
+    return graph.with_node("save", NodeRecord.new("image.save", inputs={"image": (node, "image")}))
 
 
 def _existing(path: str) -> Path:

@@ -107,7 +107,17 @@ def _whole(text: str) -> int:
 def _render(words: argparse._SubParsersAction[_Parser]) -> None:
     made = _word(words, "render", "render:render", "draw a prompt and save the picture")
     _drawing(made)
-    made.add_argument("--size", help="width x height in px (default: the model's own)")
+    made.add_argument(
+        "--size",
+        help="width x height in px (default: the model's own, enlarged); what the model can't draw at once "
+        "is reduced, or drawn in two passes, to exactly this size",
+    )
+    made.add_argument(
+        "--exact-size", action="store_true", help="draw at once whatever the size, as the model would"
+    )
+    made.add_argument(
+        "--detail", type=_number, help="denoising strength of the second pass, 0.1 to 0.9 (default: 0.4)"
+    )
     made.add_argument("--no-upscale", action="store_true", help="save the picture as the model draws it")
     _saving(made)
     _common(made)
@@ -136,6 +146,16 @@ def _pictures(words: argparse._SubParsersAction[_Parser]) -> None:
     made.add_argument("image", help="the picture")
     made.add_argument("mask", help="a picture: white, or transparent, is where to draw")
     _redrawing(made)
+    made = _word(words, "remove", "inpaint:remove", "take away what a mask covers of a picture")
+    made.add_argument("image", help="the picture")
+    made.add_argument("mask", help="a picture: white, or transparent, is what to take away")
+    made.add_argument("--method", help="auto, model, surroundings or patches (default: auto)")
+    made.add_argument("--grow", type=_number, help="how far beyond the mask, in px (default: by size)")
+    made.add_argument(
+        "--model", default="", help="id, name or path of a LaMa model (default: the first there is)"
+    )
+    _saving(made)
+    _common(made, model=False)
     made = _word(words, "outpaint", "inpaint:outpaint", "make a picture larger and draw what is new")
     made.add_argument("image", help="the picture")
     for side in ("left", "right", "top", "bottom"):
@@ -144,6 +164,13 @@ def _pictures(words: argparse._SubParsersAction[_Parser]) -> None:
     made = _word(words, "upscale", "upscale:upscale", "enlarge a picture, or all of a folder")
     made.add_argument("input", help="a picture or a folder; in a folder, what is done is skipped")
     made.add_argument("--factor", type=_number, help="how many times as wide and high (default: the model's)")
+    made.add_argument(
+        "--size", help="width x height to fit it into, or the longest side, in px, instead of a factor"
+    )
+    made.add_argument(
+        "--depth", choices=("8", "16", "auto"), default="auto",
+        help="bits a channel of a PNG (default: 16 if the picture has more than 8)",
+    )  # fmt: skip
     made.add_argument("--tile", type=_whole, help="side of the pieces in px (default: what fits)")
     _saving(made)
     _common(made)

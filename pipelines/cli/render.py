@@ -11,6 +11,8 @@ from typing import Any
 from pipelines import paths
 from pipelines.cli.arguments import find_model, parse_size, read_text
 from pipelines.cli.session import Narrator, Session, entry, exit_code, print_json, report_errors, rescue
+from pipelines.diffusion.any_size import plan_size
+from pipelines.diffusion.size_limits import limits_for
 from pipelines.engine.protocol import ModelInfo, NodeProgress, RunFinished
 from pipelines.errors import WrongUse
 from pipelines.files import is_folder
@@ -32,15 +34,23 @@ def render_graph(options: argparse.Namespace, model: ModelInfo) -> Graph:
     known = {name for name, target in graph.exposed.items() if target.node == "draw"}
     for name, value in (drawing_values(options, model, known) | size).items():
         graph = graph.with_param("draw", name, value)
+    if options.exact_size:
+        graph = graph.with_param("draw", "sizes", "exact")
+    if options.detail is not None:
+        graph = graph.with_param("draw", "detail", options.detail)
     if options.model:
         graph = graph.with_param("model", "model", options.model)
+    if options.no_upscale or (options.size and not options.exact_size and _planned(size, model)):
+        graph = graph.with_link("save", "image", ("draw", "image")).without_node("upscale")
     if options.no_upscale:
-        graph = (
-            graph.with_link("save", "image", ("draw", "image"))
-            .without_node("upscale")
-            .without_node("upscaler")
-        )
+        graph = graph.without_node("upscaler")
     return with_output(graph, "save", options.output, options.overwrite)
+
+
+def _planned(size: dict[str, Any], model: ModelInfo) -> bool:
+    """Whether the drawing itself brings the picture to its size: then nothing is to enlarge it further."""
+    limits = limits_for(model.model_dump(include={"family", "native_size", "size_multiple"}))
+    return plan_size(max(size["width"], 1), max(size["height"], 1), limits).mode != "direct"
 
 
 def drawing_values(options: argparse.Namespace, model: ModelInfo, known: Collection[str]) -> dict[str, Any]:

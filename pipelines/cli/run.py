@@ -77,7 +77,7 @@ def _note(progress: Progress, variant: Variant) -> None:
 
 
 def _variants(file: str, values: dict[str, str], options: argparse.Namespace) -> list[Variant]:
-    graph = apply_sets(apply_exposed(load_graph(file), values), options.set)
+    graph = apply_sets(apply_exposed(load_graph(file, to_run=True), values), options.set)
     if options.overwrite:
         graph = _overwriting(graph)
     for target in options.target:

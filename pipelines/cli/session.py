@@ -188,9 +188,10 @@ class Narrator:
             self._text(event.text)
             return
         phase = event.phase or "working"
+        run = f" ({event.total} of {event.asked} steps run)" if event.asked else ""
         if not self._moving:
             if phase != self._phase:
-                print(f"{event.node}: {phase}", file=sys.stderr)
+                print(f"{event.node}: {phase}{run}", file=sys.stderr)
             self._phase = phase
             return
         now = time.monotonic()
@@ -199,7 +200,7 @@ class Narrator:
         self._last = now
         rate = f" · {event.rate:.1f}/s" if event.rate and event.unit != "byte" else ""
         left = f" · {event.seconds_left:.0f} s left" if event.seconds_left and event.seconds_left >= 1 else ""
-        line = f"{phase}, {event.unit} {event.step} of {event.total}{rate}{left}"
+        line = f"{phase}, {event.unit} {event.step} of {event.total}{run}{rate}{left}"
         print("\r" + line.ljust(self._shown), end="", file=sys.stderr, flush=True)
         self._shown = len(line)
 

@@ -32,11 +32,11 @@ def decode(loaded: LoadedDiffusion, latents: torch.Tensor, context: Context) -> 
     with torch.inference_mode():
         for index in range(len(latents)):
             context.cancel.check()
-            pictures.append(_to_uint8(_decode_one(loaded, latents[index : index + 1])))
+            pictures.append(_to_uint8(decode_one(loaded, latents[index : index + 1])))
     return pictures
 
 
-def _decode_one(loaded: LoadedDiffusion, latents: torch.Tensor) -> torch.Tensor:
+def decode_one(loaded: LoadedDiffusion, latents: torch.Tensor) -> torch.Tensor:
     """1×3×H×W in -1..1, float32."""
     import torch
 

@@ -35,7 +35,9 @@ class StartPicture:
     """1×1×h×w in 0..1, 1 = drawn anew."""
     blending: Blending = Blending.DIFFERENTIAL
     condition: torch.Tensor | None = None
-    """1×(1 + C)×h×w: the mask and the picture without what is under it, for models made for inpainting."""
+    """1×(M + C)×h×w: the mask and the picture without what is under it, for models made for inpainting."""
+    noise: torch.Tensor | None = None
+    """1×C×h×w: the first noise, where it isn't the seed's own: a piece has its part of the whole's."""
 
 
 class PictureRun:
@@ -113,7 +115,7 @@ class PictureRun:
 
 @contextmanager
 def conditioned(denoiser: Any, condition: torch.Tensor | None) -> Iterator[None]:
-    """Append ``condition`` to what the denoiser sees in this block, as models made for inpainting expect.
+    """Append ``condition`` to what the U-Net sees in this block, as models made for inpainting expect.
 
     The hook is taken away again, whatever happens: the model is shared with the runs that follow.
     """

@@ -12,13 +12,15 @@ import numpy as np
 
 from pipelines.diffusion.encode_image import encode_image, rgb
 from pipelines.diffusion.from_picture import StartPicture
-from pipelines.diffusion.latents import made_for_inpainting, size_multiple
+from pipelines.diffusion.latents import layout, made_for_inpainting, mask_channels, size_multiple
 from pipelines.diffusion.sampling import SamplingOptions, denoiser_of
+from pipelines.diffusion.size_limits import SizeLimits, limits_for
+from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing, draw
 from pipelines.graph.values import Array, Image, check_size
 from pipelines.image import resize
 from pipelines.inpaint.box import Box
-from pipelines.inpaint.geometry import SizeLimits, limits_for, work_size
+from pipelines.inpaint.geometry import work_size
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +43,8 @@ def image_to_image(
     clip_skip: int = 1,
     batch: int = 1,
     info: Mapping[str, Any] = MappingProxyType({}),
+    steering: Steering = UNSTEERED,
+    noise: torch.Tensor | None = None,
 ) -> list[Drawing]:
     """Draw ``batch`` pictures from ``image``; picture k has the noise of ``seed + k``.
 
@@ -51,6 +55,8 @@ def image_to_image(
         options: its width and height are not used.
         own_size: draw at the picture's own size, rounded to what the model needs, however large it is.
         info: more to be remembered.
+        steering: layers as large as ``image``, or resampled to it.
+        noise: 1×C×h×w, the first noise of every picture instead of its seed's own.
 
     Raises:
         As :func:`pipelines.diffusion.text_to_image.text_to_image`; EncodeFailed.
@@ -59,10 +65,11 @@ def image_to_image(
     width, height = drawn_size(loaded, image.width, image.height, own_size=own_size)
     work = resize(Image(rgb(image)), width, height)
     latents = encode_image(loaded, work, context).tensor()
-    picture = StartPicture(latents, strength, condition=whole_condition(loaded, work, context))
+    condition = whole_condition(loaded, work, context)
+    picture = StartPicture(latents, strength, condition=condition, noise=noise)
     drawings = draw(
         loaded, prompt, negative, seed, replace(options, width=width, height=height), context,
-        clip_skip=clip_skip, batch=batch, picture=picture, info=info,
+        clip_skip=clip_skip, batch=batch, picture=picture, info=info, steering=steering,
     )  # fmt: skip
     return [replace(drawing, image=like(drawing.image, image)) for drawing in drawings]
 
@@ -83,7 +90,8 @@ def drawn_size(
 
 def limits_of(loaded: LoadedDiffusion) -> SizeLimits:
     """What sizes this model draws well, by its card; sides are multiples of what its latents need."""
-    limits = limits_for({"native_size": _trained_size(loaded), **loaded.card})
+    native = loaded.card.get("native_size") or _trained_size(loaded)
+    limits = limits_for({**loaded.card, "native_size": native})
     return replace(limits, multiple=math.lcm(size_multiple(loaded), limits.multiple))
 
 
@@ -111,9 +119,10 @@ def whole_condition(loaded: LoadedDiffusion, image: Image, context: Context) -> 
 def inpainting_condition(
     loaded: LoadedDiffusion, image: Image, mask: Array, context: Context
 ) -> torch.Tensor:
-    """1×(1 + C)×h×w: the mask (0 or 1) and the latents of the picture, grey under the mask.
+    """1×(M + C)×h×w: the mask (0 or 1) and the latents of the picture, grey under the mask.
 
-    As such models were trained: the mask is hard, and what is under it is the middle of the range.
+    As such models were trained: the mask is hard, and what is under it is the middle of the range. M is 1,
+    or all the mask's pixels below a latent pixel, row by row.
     """
     import torch
 
@@ -121,4 +130,8 @@ def inpainting_condition(
     hidden = Image(np.where(hard[..., None], np.float32(0.5), rgb(image)))
     latents = encode_image(loaded, hidden, context).tensor()
     shown = torch.tensor(hard.astype(np.float32))[None, None]
-    return torch.cat([torch.nn.functional.interpolate(shown, latents.shape[-2:]), latents], dim=1)
+    if mask_channels(loaded) > 1:
+        shown = torch.nn.functional.pixel_unshuffle(shown, layout(loaded).factor)
+    else:
+        shown = torch.nn.functional.interpolate(shown, latents.shape[-2:])
+    return torch.cat([shown, latents], dim=1)

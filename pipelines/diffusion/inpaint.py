@@ -19,12 +19,13 @@ from pipelines.diffusion.image_to_image import inpainting_condition, limits_of
 from pipelines.diffusion.latents import made_for_inpainting
 from pipelines.diffusion.noise import SEEDS
 from pipelines.diffusion.sampling import SamplingOptions
+from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing, draw
 from pipelines.errors import InvalidParameter
 from pipelines.graph.values import Image, Mask, check_size
-from pipelines.image import resize
 from pipelines.inpaint.fill import Fill, extend, fill
 from pipelines.inpaint.geometry import MaskSettings, plan_crop
+from pipelines.inpaint.masks import fitted
 from pipelines.inpaint.stitch import cut, paste
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def inpaint(
     clip_skip: int = 1,
     batch: int = 1,
     story: Mapping[str, Any] = MappingProxyType({}),
+    steering: Steering = UNSTEERED,
 ) -> list[Drawing]:
     """Draw ``batch`` candidates for what ``mask`` shows of ``image``, each put back into the whole picture.
 
@@ -72,6 +74,7 @@ def inpaint(
         options: its width and height are not used: the region round the mask is cropped, brought to the size
             the model draws best, and back.
         story: more to be remembered of the inpainting.
+        steering: layers as large as ``image``, or resampled to it; they are cropped as it is.
 
     Returns:
         The whole pictures; each latent is of the region alone.
@@ -89,7 +92,8 @@ def inpaint(
         loaded, prompt, negative, seed, replace(options, width=piece.width, height=piece.height), context,
         clip_skip=clip_skip, batch=batch,
         picture=_start(loaded, piece, denoise, seed, inpainting, context),
-        info={"inpaint": {**stitch.info["inpaint"], **_story(inpainting), **story}},
+        info={"inpaint": {**stitch.info["inpaint"], **_story(loaded, inpainting), **story}},
+        steering=steering.cut(plan),
     )  # fmt: skip
     pasted = [paste(stitch, drawing.image, match=inpainting.match_colours) for drawing in drawings]
     return [
@@ -112,8 +116,11 @@ def outpaint(
     *,
     clip_skip: int = 1,
     batch: int = 1,
+    steering: Steering = UNSTEERED,
 ) -> list[Drawing]:
     """Make ``image`` larger by ``sides`` px (left, top, right, bottom), and draw what is new.
+
+    Layers of ``steering`` are as large as the new picture, or else as ``image``.
 
     Raises:
         InvalidParameter: no side grows.
@@ -129,14 +136,8 @@ def outpaint(
         loaded, larger, new, prompt, negative, seed, options, replace(inpainting, fill=Fill.ORIGINAL),
         context, clip_skip=clip_skip, batch=batch,
         story={"fill": str(inpainting.fill), "left": left, "top": top, "right": right, "bottom": bottom},
+        steering=steering.extended(image.width, image.height, sides),
     )  # fmt: skip
-
-
-def fitted(mask: Mask, width: int, height: int) -> Mask:
-    """A mask resampled to a picture's size; edges that were hard get as soft as that makes them."""
-    if (mask.width, mask.height) == (width, height):
-        return mask
-    return Mask(resize(Image(mask.values), width, height, "bilinear").pixels[..., 0])
 
 
 def _start(
@@ -161,9 +162,9 @@ def _pooled(mask: Mask, latents: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.adaptive_max_pool2d(torch.tensor(mask.values)[None, None], latents.shape[-2:])
 
 
-def _story(inpainting: InpaintOptions) -> dict[str, Any]:
-    """The controls that the crop doesn't know of."""
+def _story(loaded: LoadedDiffusion, inpainting: InpaintOptions) -> dict[str, Any]:
+    """The controls that the crop doesn't know of, and diffusers' pipeline that drew."""
     return {
-        "fill": str(inpainting.fill), "blending": str(inpainting.blending),
-        "match_colours": inpainting.match_colours,
+        "pipeline": type(loaded.pipeline).__name__, "fill": str(inpainting.fill),
+        "blending": str(inpainting.blending), "match_colours": inpainting.match_colours,
     }  # fmt: skip

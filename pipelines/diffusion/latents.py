@@ -46,25 +46,45 @@ def layout(loaded: LoadedDiffusion) -> LatentLayout:
             reason="It has no denoiser that works in a latent space.",
             task="text to image",
         )
-    packed = hasattr(pipeline, "_pack_latents") and hasattr(pipeline, "_unpack_latents")
+    packed = _packed(pipeline)
     channels = int(denoiser.config.in_channels) // (4 if packed else 1)
     if made_for_inpainting(loaded):
         channels = int(pipeline.vae.config.latent_channels)
     return LatentLayout(channels, int(pipeline.vae_scale_factor), packed)
 
 
+def _packed(pipeline: Any) -> bool:
+    return hasattr(pipeline, "_pack_latents") and hasattr(pipeline, "_unpack_latents")
+
+
 def made_for_inpainting(loaded: LoadedDiffusion) -> bool:
-    """Whether its U-Net sees a mask (one channel) and a masked picture beside the latents."""
-    unet, vae = getattr(loaded.pipeline, "unet", None), getattr(loaded.pipeline, "vae", None)
-    if unet is None or vae is None:
-        return False
-    return int(unet.config.in_channels) == 2 * int(getattr(vae.config, "latent_channels", 0)) + 1
+    """Whether its denoiser sees a mask and a masked picture beside the latents."""
+    return mask_channels(loaded) > 0
+
+
+def mask_channels(loaded: LoadedDiffusion) -> int:
+    """How many channels of a mask the denoiser sees for each latent pixel; 0: not made for inpainting.
+
+    U-Nets see one; fill transformers, with packed latents, see all the mask's pixels below it.
+    """
+    pipeline = loaded.pipeline
+    denoiser = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
+    latent = int(getattr(getattr(getattr(pipeline, "vae", None), "config", None), "latent_channels", 0))
+    if denoiser is None or not latent:
+        return 0
+    packed = _packed(pipeline)
+    wanted = int(pipeline.vae_scale_factor) ** 2 if packed else 1
+    more = int(denoiser.config.in_channels) // (4 if packed else 1) - 2 * latent
+    return wanted if more == wanted else 0
 
 
 def size_multiple(loaded: LoadedDiffusion) -> int:
     """What both sides of a picture must be a multiple of: 8, or more where the latents need it."""
     found = layout(loaded)
-    needed = math.lcm(8, found.factor * (2 if found.packed else 1))
+    transformer = getattr(loaded.pipeline, "transformer", None)
+    patch = getattr(transformer.config, "patch_size", 1) if transformer is not None else 1
+    side = 2 if found.packed else patch if isinstance(patch, int) else 1
+    needed = math.lcm(8, found.factor * side)
     return math.lcm(needed, int(loaded.card.get("size_multiple") or 1))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.encoding import encode, parameters
+from pipelines.diffusion.fill_transformer import show_condition
 from pipelines.diffusion.from_picture import PictureRun, StartPicture, conditioned
 from pipelines.diffusion.interrupt import cancellable
 from pipelines.diffusion.latents import (
@@ -27,6 +28,7 @@ from pipelines.diffusion.memory import free_cache, is_out_of_memory
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
 from pipelines.diffusion.samplers import SAMPLERS, NoiseSource, Sampler, Schedule, check
 from pipelines.diffusion.scheduling import build, scheduler_config
+from pipelines.diffusion.steering import UNSTEERED, Guides, Steering, prepare
 from pipelines.diffusion.steps import StepObserver
 from pipelines.errors import ConditioningUnsuitable, ModelUnsuitable, OutOfMemory, SettingIgnored
 
@@ -79,8 +81,9 @@ def sample(
     options: SamplingOptions,
     context: Context,
     picture: StartPicture | None = None,
+    steering: Steering = UNSTEERED,
 ) -> list[torch.Tensor]:
-    """Denoise one latent per seed, from noise alone or from ``picture``.
+    """Denoise one latent per seed, from noise alone or from ``picture``, where ``steering`` leads.
 
     A batch that doesn't fit into memory is drawn in halves: a picture depends on its own seed only.
 
@@ -91,6 +94,7 @@ def sample(
         SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, ConditioningUnsuitable,
         OutOfMemory, Cancelled: as their texts say.
         ModelUnsuitable: it was made for inpainting, and there is no picture.
+        LayerUnsuitable, ControlModelUnsuitable: a layer of ``steering`` can't be used with this model.
     """
     check_options(loaded, options)
     if made_for_inpainting(loaded) and (picture is None or picture.condition is None):
@@ -107,7 +111,9 @@ def sample(
         negative = encode(loaded, "", int(positive.info.get("clip_skip", 1)), context)
     for conditioning in (positive, negative):
         _check_width(loaded, conditioning)
-    return _in_parts_that_fit(loaded, positive, negative, seeds, options, context, picture)
+    clip_skip = int(positive.info.get("clip_skip", 1))
+    guides = prepare(loaded, steering, clip_skip, options.width, options.height, context)
+    return _in_parts_that_fit(loaded, positive, negative, seeds, options, context, picture, guides)
 
 
 def _in_parts_that_fit(
@@ -118,6 +124,7 @@ def _in_parts_that_fit(
     options: SamplingOptions,
     context: Context,
     picture: StartPicture | None,
+    guides: Guides,
 ) -> list[torch.Tensor]:
     """The whole batch at once; where memory runs out, free the cache, halve the batch, and go on."""
     import torch
@@ -129,7 +136,9 @@ def _in_parts_that_fit(
             context.cancel.check()
             part = range(len(drawn), min(len(drawn) + size, len(seeds)))
             try:
-                latents = _denoise(loaded, positive, negative, seeds, part, options, context, picture)
+                latents = _denoise(
+                    loaded, positive, negative, seeds, part, options, context, picture, guides
+                )  # fmt: skip
                 drawn += list(latents.split(1))
                 continue
             except (RuntimeError, MemoryError) as error:
@@ -153,6 +162,7 @@ def _denoise(
     options: SamplingOptions,
     context: Context,
     picture: StartPicture | None,
+    guides: Guides,
 ) -> torch.Tensor:
     """The latents of the pictures ``part``: N×C×h×w float32 on the CPU."""
     found = layout(loaded)
@@ -166,12 +176,18 @@ def _denoise(
     noise = _noise(loaded, found, part, sources, options)
     steps = options.steps
     if picture is not None:
+        if picture.noise is not None:
+            noise = picture.noise.to(noise).expand_as(noise)
         PictureRun(pipeline, picture, noise, found, options.width, options.height)
         steps = steps_to_run(steps, picture.strength)
-    observer = StepObserver(loaded, pipeline.scheduler, sources, context, part, len(seeds), steps)
+    observer = StepObserver(
+        loaded, pipeline.scheduler, sources, context, part, len(seeds), steps, options.steps
+    )
     observer.attach(lambda tensor: unpack(pipeline, tensor, found, options.width, options.height))
+    condition = picture.condition if picture is not None else None
     arguments = {
         **_conditions(loaded, positive, negative, len(chosen)),
+        **show_condition(pipeline, condition, found, options.width, options.height),
         "width": options.width,
         "height": options.height,
         "num_inference_steps": options.steps,
@@ -184,8 +200,10 @@ def _denoise(
         "return_dict": False,
     }
     takes = parameters(pipeline.__call__)
-    denoiser, condition = denoiser_of(pipeline), picture.condition if picture is not None else None
-    with cancellable(denoiser, context.cancel), conditioned(denoiser, condition):
+    denoiser = denoiser_of(pipeline)
+    appended = None if found.packed else condition
+    guided = guides.attached(loaded, pipeline, len(chosen), context.cancel)
+    with cancellable(denoiser, context.cancel), conditioned(denoiser, appended), guided:
         result = pipeline(**{name: value for name, value in arguments.items() if name in takes})[0]
     return unpack(pipeline, result, found, options.width, options.height).float().cpu()
 

@@ -33,6 +33,7 @@ class StepObserver:
         part: which pictures of the whole batch of ``count`` this run draws.
         steps: how many were asked for: schedulers that start with an extra evaluation (PNDM) count the same.
         sources: the pictures' generators, for pipelines that would draw a sampler's noise from torch's own.
+        asked: how many the user asked for, where a denoising strength lets fewer run.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class StepObserver:
         part: range,
         count: int,
         steps: int,
+        asked: int | None = None,
     ) -> None:
         self._loaded, self._scheduler, self._sources, self._context = loaded, scheduler, sources, context
-        self._part, self._count, self._steps = part, count, steps
+        self._part, self._count, self._steps, self._asked = part, count, steps, asked
         self._evaluations = 0
         self._matrix = preview_matrix(loaded, context.cache_dir)
 
@@ -84,7 +86,8 @@ class StepObserver:
                 _reduced(unpack(model_output)), timestep, _reduced(unpack(sample)), result, unpack
             )
         preview = Image(render(latents, self._matrix))
-        self._context.progress(overall // self._count, total, phase="denoising", preview=preview)
+        asked = self._asked if self._asked is not None and self._asked > total else None
+        self._context.progress(overall // self._count, total, phase="denoising", preview=preview, asked=asked)
 
     def _foreseen(
         self, output: torch.Tensor, timestep: Any, sample: torch.Tensor, result: Any, unpack: Unpack

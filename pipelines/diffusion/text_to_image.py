@@ -17,6 +17,7 @@ from pipelines.diffusion.noise import SEEDS, batch_seeds
 from pipelines.diffusion.preview import preview_matrix
 from pipelines.diffusion.samplers import sampler_title
 from pipelines.diffusion.sampling import SamplingOptions, check_options, sample, uses_negative
+from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.graph.values import Conditioning, Image, Latent
 from pipelines.models.hashes import SHORT
 
@@ -44,6 +45,7 @@ def text_to_image(
     *,
     clip_skip: int = 1,
     batch: int = 1,
+    steering: Steering = UNSTEERED,
 ) -> list[Drawing]:
     """Draw ``batch`` pictures; picture k starts from the noise of ``seed + k``.
 
@@ -51,7 +53,9 @@ def text_to_image(
         SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, InvalidParameter, OutOfMemory,
         DecodeFailed, Cancelled: as their texts say.
     """
-    return draw(loaded, prompt, negative, seed, options, context, clip_skip=clip_skip, batch=batch)
+    return draw(
+        loaded, prompt, negative, seed, options, context, clip_skip=clip_skip, batch=batch, steering=steering
+    )
 
 
 def draw(
@@ -66,6 +70,7 @@ def draw(
     batch: int = 1,
     picture: StartPicture | None = None,
     info: Mapping[str, Any] = MappingProxyType({}),
+    steering: Steering = UNSTEERED,
 ) -> list[Drawing]:
     """Encode, sample and decode, from noise alone or from ``picture``; ``info`` is remembered as well.
 
@@ -78,7 +83,16 @@ def draw(
     if uses_negative(loaded, options.guidance_scale):
         unwanted = encode(loaded, negative, clip_skip, context)
     latents = sample_latents(
-        loaded, positive, unwanted, seed, options, context, batch=batch, picture=picture, info=info
+        loaded,
+        positive,
+        unwanted,
+        seed,
+        options,
+        context,
+        batch=batch,
+        picture=picture,
+        info=info,
+        steering=steering,
     )
     return [
         Drawing(image, latent, latent.info["seed"])
@@ -107,6 +121,7 @@ def sample_latents(
     batch: int = 1,
     picture: StartPicture | None = None,
     info: Mapping[str, Any] = MappingProxyType({}),
+    steering: Steering = UNSTEERED,
 ) -> list[Latent]:
     """:func:`sample` for a whole batch, each latent with the history its picture will carry.
 
@@ -114,18 +129,19 @@ def sample_latents(
         seed: in 0 … 2^64 - 1; ``None`` draws one.
         picture: what to start from instead of noise alone.
         info: more to be remembered.
+        steering: layers as large as the picture; they are remembered, too.
     """
     drawn = secrets.randbelow(SEEDS) if seed is None else seed
     seeds = batch_seeds(drawn, batch)
     check_options(loaded, options)
     preview_matrix(loaded, context.cache_dir)  # fitted now, so that the first step needn't wait for it
     steps = options.steps if picture is None else steps_to_run(options.steps, picture.strength)
-    context.progress(0, steps, phase="denoising")
-    latents = sample(loaded, positive, negative, seeds, options, context, picture)
+    context.progress(0, steps, phase="denoising", asked=options.steps if options.steps > steps else None)
+    latents = sample(loaded, positive, negative, seeds, options, context, picture, steering)
     history = _history(loaded, positive.info, negative.info if negative is not None else {}, options)
     if picture is not None:
         history |= {"denoising_strength": picture.strength, "steps_run": f"{steps} of {options.steps}"}
-    history |= info
+    history |= {**steering.story(), **info}
     return [
         Latent(tensor, {**history, "seed": number, "batch_index": index, "variation_seed": variation})
         for index, (tensor, number, variation) in enumerate(

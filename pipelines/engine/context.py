@@ -15,7 +15,7 @@ from pipelines.graph.cache import Cache
 from pipelines.graph.node import CancelToken, ModelAccess
 from pipelines.graph.values import Image
 
-UNITS = {"writing": "token", "upscaling": "tile", "reading": "byte", "saving": "image"}
+UNITS = {"writing": "token", "upscaling": "tile", "enlarging": "tile", "reading": "byte", "saving": "image"}
 """What is counted in each phase; a step otherwise."""
 MIN_INTERVAL = 1 / 60
 """Seconds between two progress messages without a picture; the last of a phase is always sent."""
@@ -44,6 +44,8 @@ class JobContext(Protocol):
 
     def path(self, text: str) -> Path: ...
 
+    def asset(self, name: str) -> bytes: ...
+
     def provenance(self) -> dict[str, Any]: ...
 
 
@@ -62,7 +64,14 @@ class RunContext:
         return self._job.device
 
     def progress(
-        self, step: int, total: int, *, phase: str = "", preview: Image | None = None, text: str | None = None
+        self,
+        step: int,
+        total: int,
+        *,
+        phase: str = "",
+        preview: Image | None = None,
+        text: str | None = None,
+        asked: int | None = None,
     ) -> None:
         """Send progress, with the rate since this phase began and the seconds left at that rate."""
         now = time.perf_counter()
@@ -88,6 +97,7 @@ class RunContext:
                 items=self._items,
                 preview=image,
                 text=text,
+                asked=asked,
             )
         )
 
@@ -98,6 +108,9 @@ class RunContext:
 
     def path(self, text: str) -> Path:
         return self._job.path(text)
+
+    def asset(self, name: str) -> bytes:
+        return self._job.asset(name)
 
     def provenance(self) -> dict[str, Any]:
         return self._job.provenance()

@@ -29,6 +29,7 @@ from pipelines.engine.protocol import (
 from pipelines.engine.refs import error_data, plain_value, value_ref
 from pipelines.errors import PathUnusable, PictureNotShown
 from pipelines.files import reason_of
+from pipelines.graph.assets import AssetStore
 from pipelines.graph.cache import Cache
 from pipelines.graph.document import Graph
 from pipelines.graph.executor import Lanes, NodeResult, execute
@@ -52,6 +53,7 @@ class Services:
     """The torch device that draws; the first call imports torch."""
     cache_dir: Path
     output_dir: Path
+    assets: AssetStore
     pixels: PixelWriter
     emit: Callable[[Message], None]
     previews: bool = True
@@ -221,6 +223,10 @@ class Job:
         except RuntimeError as error:
             raise PathUnusable(path=text, reason="There is no user of this name here.") from error
         return path if path.is_absolute() or not self.request.base else Path(self.request.base) / path
+
+    def asset(self, name: str) -> bytes:
+        """Pixels that the document names. Raises :class:`AssetMissing`."""
+        return self.services.assets.get(name)
 
     def find(self, kind: str, model: str, dtype: str = "auto", quantization: str = "none") -> Any:
         return self.models.find(kind, model, dtype, quantization)

@@ -74,7 +74,7 @@ class ErrorData(Message):
 class ModelInfo(Message):
     """One model of the catalogue."""
 
-    kind: Literal["diffusion", "language", "upscale"]
+    kind: Literal["diffusion", "language", "upscale", "inpaint", "control"]
     id: str
     title: str
     path: str
@@ -91,7 +91,7 @@ class ModelInfo(Message):
     card: str = ""
     """A few plain sentences about it."""
     unavailable: dict[str, str] = {}
-    """Param name, or ``sampler:NAME``, -> why it has no effect with this model."""
+    """Param name, ``sampler:NAME``, ``layer:control`` or ``layer:region`` -> why it has no effect with it."""
 
 
 class Settings(Message):
@@ -243,10 +243,10 @@ class NodeStarted(Message):
 
 class NodeProgress(Message):
     """``step`` of ``total`` units; ``phase`` a word: reading, encoding, denoising, decoding, writing,
-    upscaling, saving.
+    upscaling, saving; for a drawing in two passes "composing W × H", enlarging, "drawing detail".
 
     ``unit`` says what is counted: step, token, tile, byte. ``rate`` is units a second, ``seconds_left`` the
-    estimate.
+    estimate. ``asked`` is how many steps were asked for, where a denoising strength lets only ``total`` run.
     """
 
     kind: Literal["node_progress"] = "node_progress"
@@ -262,6 +262,7 @@ class NodeProgress(Message):
     items: int = 1
     preview: ImageRef | None = None
     text: str | None = None
+    asked: int | None = None
 
 
 class NodeWarning(Message):

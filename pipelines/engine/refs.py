@@ -11,7 +11,7 @@ from pipelines.engine.exchange import THUMBNAIL, PixelWriter
 from pipelines.engine.protocol import ErrorData, ValueRef
 from pipelines.errors import ErrorInfo
 from pipelines.graph.conversions import type_of
-from pipelines.graph.values import Image, ListValue, Mask, ModelHandle, Size
+from pipelines.graph.values import Image, Layer, ListValue, Mask, ModelHandle, Size
 
 MAX_TEXT = 200_000
 """Characters of a text sent to a view; the value itself is never cut."""
@@ -47,6 +47,8 @@ def value_ref(value: Any, pixels: PixelWriter | None, full: bool) -> ValueRef:
 
 
 def _picture(value: Any) -> Image | None:
+    if isinstance(value, Layer):
+        value = value.image if value.image is not None else value.mask
     if isinstance(value, Image):
         return value
     return Image(value.values[..., None]) if isinstance(value, Mask) else None
@@ -61,6 +63,8 @@ def plain_value(value: Any) -> Any:
             return [value.width, value.height]
         case ModelHandle():
             return value.id
+        case Layer():
+            return {"kind": value.kind, "name": value.name, **plain_value(value.info)}
         case str():
             return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "…"
         case float() if not math.isfinite(value):

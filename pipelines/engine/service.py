@@ -46,6 +46,7 @@ from pipelines.engine.protocol import (
 )
 from pipelines.engine.refs import error_data
 from pipelines.errors import Cancelled, DiptychError, MessageTooLong, NothingToSave, ProtocolError, describe
+from pipelines.graph.assets import AssetStore
 from pipelines.graph.cache import Cache
 from pipelines.graph.disk_cache import DiskCache
 from pipelines.graph.document import Graph
@@ -90,6 +91,7 @@ class Engine:
             device=self.device,
             cache_dir=Path(settings.cache_dir),
             output_dir=Path(settings.output_dir),
+            assets=AssetStore(Path(settings.data_dir) / "assets"),
             pixels=PixelWriter(Path(hello.run_dir)),
             emit=self.emit,
             previews=settings.preview,

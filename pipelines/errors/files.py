@@ -22,6 +22,12 @@ class ImageTooLarge(DiptychError):
     remedy = "Choose a smaller size."
 
 
+class ImageNeedsMemory(DiptychError):
+    what = "{width} × {height} pixels don't fit into memory."
+    why = "Decoding them needs {needed}, {free} is free."
+    remedy = "Close other programs, or reduce the picture in one that reads it piece by piece."
+
+
 class SaveFailed(DiptychError):
     what = "The image could not be saved to {path}."
     why = "{reason}"
@@ -63,6 +69,51 @@ class TextUnreadable(DiptychError):
     what = "The text {path} can't be read."
     why = "{reason}"
     remedy = "Save it as plain text in UTF-8, or choose another one."
+
+
+class AssetMissing(DiptychError):
+    what = "Pixels of this document are missing: {name}."
+    why = "A graph only names its painted layers; their pixels come with the .diptych file."
+    remedy = "Open the .diptych file that the graph was saved in."
+
+
+class AssetsNeedArchive(DiptychError):
+    what = "{name} can't hold the painted layers of this document."
+    why = "A JSON file holds text alone."
+    remedy = "Save the document as a .diptych file."
+
+
+class OpenRasterUnreadable(ImageUnreadable):
+    what = "The OpenRaster file {path} can't be read."
+    remedy = "Save it again in the program that made it, or as PNG."
+
+
+class OpenRasterTooLarge(DiptychError):
+    what = "The {layers} layers of {path} have {pixels} million pixels."
+    why = "The limit is {limit} million, so that memory is never exhausted."
+    remedy = "Merge or crop layers in the program that made it, or save it as PNG."
+
+
+class LayerLeftOut(DiptychError):
+    """A warning: the other layers of the file are there."""
+
+    what = "The layer “{name}” was left out."
+    why = "{reason}"
+    remedy = "Turn it into a plain layer in the program that made it, and save again."
+
+
+class LayerLooksDifferent(DiptychError):
+    """A warning: the layer is there, but a setting of it is not."""
+
+    what = "The layer “{name}” may look different here."
+    why = "{reason}"
+    remedy = "Merge it with what is below in the program that made it, and save again."
+
+
+class ProgramNotStarted(DiptychError):
+    what = "{program} could not be opened."
+    why = "{reason}"
+    remedy = "Choose your painting program in the settings."
 
 
 class CropOutside(DiptychError):

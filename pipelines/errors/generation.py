@@ -73,10 +73,53 @@ class ConditioningUnsuitable(DiptychError):
     remedy = "Encode the prompt with the model that draws."
 
 
+class CanvasEmpty(DiptychError):
+    what = "The canvas is empty."
+    why = "No picture or paint layer counts for generation, so there is nothing to start from."
+    remedy = "Open the Canvas and put a picture on it, or let one of its layers count."
+
+
+class LayerUnsuitable(DiptychError):
+    what = "The {kind} layer “{layer}” can't be used with {model}."
+    why = "{reason}"
+    remedy = "Choose another model, or leave the layer out."
+
+
+class LayerIgnored(DiptychError):
+    """A warning, not a failure."""
+
+    what = "The {kind} layer “{layer}” changes nothing."
+    why = "{reason}"
+    remedy = "{hint}"
+
+
+class ControlModelNotChosen(DiptychError):
+    what = "The control layer “{layer}” has no control model."
+    why = "{reason}"
+    remedy = "Connect one control model for all control layers, or one for each; or leave the layer out."
+
+
+class ControlModelUnsuitable(DiptychError):
+    what = "The control model {control} doesn't fit {model}."
+    why = "{reason}"
+    remedy = "Choose a control model made for the family of the model that draws."
+
+
 class MaskEmpty(DiptychError):
     what = "Nothing is selected."
     why = "The mask is 0 everywhere, so there is nothing to repaint."
-    remedy = "Paint over what should change, or use image to image to redraw the whole image."
+    remedy = "Paint over what should change, or redraw the whole image instead."
+
+
+class NothingToRemove(MaskEmpty):
+    why = "The mask is 0 everywhere, so there is nothing to remove."
+    remedy = "Paint over what should go."
+
+
+class MaskCoversAll(DiptychError):
+    what = "The whole image is selected."
+    why = "What is removed is filled with what is round it, and nothing is left of that."
+    remedy = "Leave some of the image unpainted, or redraw the whole image instead."
 
 
 class MaskSizeDiffers(DiptychError):

@@ -19,7 +19,7 @@ class ModelUnreadable(DiptychError):
 class ModelUnsafe(DiptychError):
     what = "The model {model} was not opened, because it could run a program."
     why = "{reason}"
-    remedy = "Use a safetensors version of it."
+    remedy = "Use a safetensors version of it, or convert it to safetensors with a tool you trust."
 
 
 class ModelUnsuitable(DiptychError):
@@ -37,6 +37,18 @@ class UnknownModelFamily(DiptychError):
 class StarterTextModelMissing(DiptychError):
     what = "The starter text model is not installed yet."
     remedy = "Run packaging/start.py once with a network connection, or choose a model of your own."
+
+
+class ControlModelMissing(DiptychError):
+    what = "There is no control model on this computer."
+    why = "A control layer is read by a ControlNet made for the family of the model that draws."
+    remedy = "Put one into the folder for control models, or add the folder it is in."
+
+
+class InpaintModelMissing(DiptychError):
+    what = "There is no model for filling gaps on this computer."
+    why = "Diptych opens LaMa models, as safetensors."
+    remedy = "Put one into the folder for inpaint models, or choose another method."
 
 
 class QuantizationUnavailable(DiptychError):

@@ -17,6 +17,7 @@ from pipelines.graph.values import (
     Conditioning,
     Image,
     Latent,
+    Layer,
     ListValue,
     Mask,
     ModelHandle,
@@ -28,6 +29,7 @@ _HANDLES: Final = {
     "diffusion": types.DiffusionModel,
     "language": types.LanguageModel,
     "upscale": types.UpscaleModel,
+    "control": types.ControlModel,
 }
 LUMA: Final = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of R, G, B for brightness (ITU-R BT.709), applied to sRGB values as image editors do."""
@@ -60,6 +62,8 @@ def type_of(value: Any) -> PortType:
             return types.Size
         case Stitch():
             return types.Stitch
+        case Layer():
+            return types.Layer
         case _:
             return types.Json
 

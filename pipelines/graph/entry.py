@@ -1,7 +1,8 @@
 """What the cache keeps of one node, and how that looks in a file: JSON and raw arrays, never pickle.
 
 A file is a magic word, a BLAKE3 digest of the rest, the length of a JSON header, the header, then the arrays
-it describes. Texts, numbers, booleans, images, masks and lists of such can be written; anything else can't.
+it describes. Texts, numbers, booleans, images, masks, layers and lists of such can be written; anything else
+can't.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from blake3 import blake3
 
 from pipelines.graph.node import file_fingerprint
-from pipelines.graph.values import Array, Image, ListValue, Mask
+from pipelines.graph.values import Array, Image, Layer, ListValue, Mask
 
 MAGIC = b"DIPTYCH\x01"
 ALIGNMENT = 64
@@ -118,6 +119,9 @@ def _pack(value: Any, arrays: list[Array]) -> list[Any]:
         case Mask():
             arrays.append(value.values)
             return ["mask", len(arrays) - 1]
+        case Layer():
+            parts = [None if part is None else _pack(part, arrays) for part in (value.image, value.mask)]
+            return ["layer", value.kind, value.name, *parts, _json(value.info)]
         case _:
             raise TypeError(type(value).__name__)
 
@@ -148,5 +152,9 @@ def _unpack(packed: list[Any], arrays: list[Array]) -> Any:
             return Image(arrays[content], *rest)
         case "mask":
             return Mask(arrays[content])
+        case "layer":
+            name, image, mask, info = rest
+            image, mask = (None if part is None else _unpack(part, arrays) for part in (image, mask))
+            return Layer(content, name, image, mask, info)
         case _:
             raise ValueError(kind)

@@ -110,7 +110,8 @@ def Param(
         widget: a hint where the type doesn't say enough: ``multiline``, ``slider``, ``color``, ``file``,
         ``folder``,
             ``save``, ``model``, ``seed``.
-        choices: the name of a dynamic list (``models:diffusion``, ``models:language``, ``models:upscale``).
+        choices: the name of a dynamic list (``models:diffusion``, ``models:language``, ``models:upscale``,
+            ``models:control``).
         empty: what an empty text or 0 stands for, in a few words, where it is not itself ("the model's own").
         advanced: stands behind "More".
         primary: shown on the node itself (at most four are).
@@ -208,15 +209,32 @@ class Context(Protocol):
         """A torch device string: ``cpu``, ``cuda:0``, ``mps``… The first look may import torch."""
 
     def progress(
-        self, step: int, total: int, *, phase: str = "", preview: Image | None = None, text: str | None = None
+        self,
+        step: int,
+        total: int,
+        *,
+        phase: str = "",
+        preview: Image | None = None,
+        text: str | None = None,
+        asked: int | None = None,
     ) -> None:
-        """Report that ``step`` of ``total`` units are done; ``text`` is the whole text so far (streaming)."""
+        """Report that ``step`` of ``total`` units are done; ``text`` is the whole text so far (streaming).
+
+        ``asked`` is how many were asked for, where fewer run: a denoising strength leaves out the first.
+        """
 
     def warn(self, warning: ErrorInfo) -> None:
         """Show something that is no failure at this node."""
 
     def path(self, text: str) -> Path:
         """See :meth:`Resources.path`."""
+
+    def asset(self, name: str) -> bytes:
+        """Pixels that the document names by their blake3 hash: the bytes of a picture file.
+
+        Raises:
+            AssetMissing: they aren't there.
+        """
 
     def provenance(self) -> dict[str, Any]:
         """What to write into a file: ``graph`` (the document as run), ``versions``, ``device``,

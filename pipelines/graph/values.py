@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 2**28
 """Largest product of width and height that is allocated without asking."""
+
+_CHUNK = 64
+"""Rows that are converted at once."""
 
 Array = npt.NDArray[Any]
 
@@ -85,13 +88,18 @@ class Image:
         """H×W×C float32 in 0..1 (read-only where no conversion was needed)."""
         if self.pixels.dtype == np.float32:
             return self.pixels
-        return self.pixels.astype(np.float32) / np.float32(255)
+        return np.divide(self.pixels, np.float32(255), dtype=np.float32)
 
     def as_uint8(self) -> Array:
         """H×W×C uint8, rounded to nearest (read-only where no conversion was needed)."""
         if self.pixels.dtype == np.uint8:
             return self.pixels
-        return np.rint(np.clip(np.nan_to_num(self.pixels), 0, 1) * 255).astype(np.uint8)
+        result = np.empty(self.pixels.shape, np.uint8)
+        for start in range(0, self.height, _CHUNK):  # a large picture has no room for copies of the whole
+            rows = np.nan_to_num(self.pixels[start : start + _CHUNK])
+            np.rint(np.clip(rows, 0, 1, out=rows) * 255, out=rows)
+            result[start : start + _CHUNK] = rows
+        return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,15 +202,49 @@ class Stitch:
         return sum(int(array.nbytes) for array in arrays)
 
 
+LayerKind = Literal["control", "region", "image", "paint", "mask"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One layer of a canvas, as large as the canvas is.
+
+    A ``control`` layer has an image (white on black, or whatever its control model reads) and in ``info``
+    ``control`` (lineart, scribble, canny, depth, pose…), ``weight`` (0..2), ``start`` and ``end`` (0..1, the
+    part of the steps it steers), and where it has one of its own ``model``. A ``region`` layer has a mask,
+    and in ``info`` its ``prompt`` and ``weight`` (0..1).
+    """
+
+    kind: LayerKind
+    name: str = ""
+    image: Image | None = None
+    mask: Mask | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(LayerKind):
+            raise ValueError(f"a layer is one of {', '.join(get_args(LayerKind))}, not {self.kind}")
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    @property
+    def nbytes(self) -> int:
+        image = int(self.image.pixels.nbytes) if self.image is not None else 0
+        return image + (int(self.mask.values.nbytes) if self.mask is not None else 0)
+
+    def with_(self, **changes: Any) -> Layer:
+        """A copy with ``changes``."""
+        return replace(self, **changes)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelHandle:
     """A model on an edge: what it is and where, never the weights (those belong to the residency manager).
 
-    ``kind`` is diffusion, language or upscale; ``dtype`` auto, fp32, bf16 or fp16; ``quantization`` none,
-    int8 or nf4; ``fingerprint`` changes when the files do.
+    ``kind`` is diffusion, language, upscale, control or inpaint; ``dtype`` auto, fp32, bf16 or fp16;
+    ``quantization`` none, int8 or nf4; ``fingerprint`` changes when the files do.
     """
 
-    kind: Literal["diffusion", "language", "upscale"]
+    kind: Literal["diffusion", "language", "upscale", "control", "inpaint"]
     id: str
     path: str
     family: str
@@ -233,7 +275,7 @@ def nbytes(value: Any) -> int:
             return int(value.pixels.nbytes) + 256
         case Mask():
             return int(value.values.nbytes) + 128
-        case Latent() | Conditioning() | Stitch():
+        case Latent() | Conditioning() | Stitch() | Layer():
             return value.nbytes + 256
         case str():
             return 64 + len(value) * 2

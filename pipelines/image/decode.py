@@ -17,16 +17,25 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image as Pillow
 
-from pipelines.errors import FileMissing, ImageUnreadable
+from pipelines.errors import FileMissing, ImageNeedsMemory, ImageUnreadable
 from pipelines.files import bytes_text, open_file
 from pipelines.graph.values import Array, Image, Mask, check_size
 from pipelines.metadata.containers import TextTooLarge, png_without_text, read_box, sniff
 from pipelines.metadata.exif import parse_exif
+from pipelines.models.memory import host_memory
 
 MAX_FILE: Final = 2 * 2**30
 """Most bytes of a picture file that are read into memory."""
 
 _BITS_PER_SAMPLE: Final = 258
+_LARGE: Final = 2**24
+"""Pixels from which on it is asked whether they fit into memory."""
+_BYTES: Final = 8
+"""Of a pixel while it is decoded, beside those of the result: Pillow's own copy, and one for a conversion."""
+_DEEP_BYTES: Final = 2 + 4
+"""Of a channel with more than 8 bits: as it was read, and as a float."""
+_BAND: Final = 2**20
+"""Pixels that are copied at once."""
 _DECODERS: Final = {
     "png": "PngImageFile",
     "jpeg": "JpegImageFile",
@@ -80,6 +89,7 @@ def decode_image(data: bytes, name: str = "in the clipboard") -> Image:
     Raises:
         ImageUnreadable: not a format of ours, cut off or damaged.
         ImageTooLarge: more pixels than allowed, seen from the header alone.
+        ImageNeedsMemory: more than is free; nothing was decoded.
     """
     kind = sniff(data[:16])
     if not kind:
@@ -92,7 +102,9 @@ def decode_image(data: bytes, name: str = "in the clipboard") -> Image:
         source = _decoder(kind)(io.BytesIO(data))
         check_size(*source.size)
         orientation = parse_exif(box.exif).orientation  # of a TIFF, both decoders see to it themselves
-        if box.bits == 16 or (kind == "tiff" and max(source.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8):
+        deep = box.bits == 16 or (kind == "tiff" and max(source.tag_v2.get(_BITS_PER_SAMPLE, (8,))) > 8)
+        _check_memory(source, deep)
+        if deep:
             pixels = _deep(data, source.info.get("icc_profile"))
         else:
             source.load()
@@ -118,10 +130,29 @@ def _decoder(kind: str) -> Any:
     return getattr(import_module(f"PIL.{name.removesuffix('ImageFile')}ImagePlugin"), name)
 
 
+def _check_memory(source: Pillow.Image, deep: bool) -> None:
+    """Raise :class:`ImageNeedsMemory` if what a picture unpacks to is more than this computer has free.
+
+    A file of some kilobytes may hold as many pixels as are allowed at all.
+    """
+    width, height = source.size
+    if width * height < _LARGE:
+        return
+    channels = len(source.getbands())
+    per_pixel = (_DEEP_BYTES * channels) if deep else (_BYTES + channels)
+    if source.info.get("progressive"):
+        per_pixel += 2 * channels  # all its coefficients are kept until the last of them is there
+    needed, free = width * height * per_pixel, host_memory().free
+    if free and needed > free:
+        raise ImageNeedsMemory(width=width, height=height, needed=bytes_text(needed), free=bytes_text(free))
+
+
 def _pixels(source: Pillow.Image) -> Array:
     """H×W×(1|3|4) of a decoded 8-bit picture, in sRGB."""
     profile = source.info.get("icc_profile")
     mode = source.mode
+    if mode in ("L", "RGB", "RGBA") and not profile and "transparency" not in source.info:
+        return _array(source)
     if mode in ("F", "I") or mode.startswith("I;16"):
         values = np.asarray(source, np.float32)
         return (values if mode == "F" else values / 65_535).clip(0, 1)[..., None]
@@ -138,9 +169,19 @@ def _pixels(source: Pillow.Image) -> Array:
         source = _to_srgb(source, profile)
     if source.mode not in ("L", "RGB"):
         source = source.convert("RGB")
-    colour = np.asarray(source)
-    colour = colour[..., None] if colour.ndim == 2 else colour
+    colour = _array(source)
     return colour if alpha is None else np.dstack([colour, alpha])
+
+
+def _array(source: Pillow.Image) -> Array:
+    """H×W×C of a picture with a byte a channel, some rows at a time: Pillow copies what it gives twice."""
+    width, height = source.size
+    pixels = np.empty((height, width, len(source.getbands())), np.uint8)
+    rows = max(1, _BAND // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = np.asarray(source.crop((0, top, width, bottom))).reshape(bottom - top, width, -1)
+    return pixels
 
 
 def _to_srgb(source: Pillow.Image, profile: bytes) -> Pillow.Image:
@@ -171,12 +212,14 @@ def _deep(data: bytes, profile: bytes | None) -> Array:
     if pixels is None:
         raise ValueError("it can't be decoded")
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.shape[2] in (3, 4):
-        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    elif pixels.shape[2] == 2:
-        pixels = pixels[..., [0, 0, 0, 1]]
-    scale = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-    values: Array = np.clip(np.nan_to_num(pixels.astype(np.float32) / np.float32(scale)), 0, 1)
+    order = {1: [0], 2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[2]]
+    scale = np.float32(1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max)
+    values: Array = np.empty((*pixels.shape[:2], len(order)), np.float32)
+    for target, channel in enumerate(order):
+        np.divide(pixels[..., channel], scale, out=values[..., target], casting="unsafe")
+    if pixels.dtype.kind == "f":
+        np.clip(np.nan_to_num(values, copy=False), 0, 1, out=values)
+    del pixels
     if profile and values.shape[2] >= 3:
         colour = Pillow.fromarray(np.rint(values[..., :3] * 255).astype(np.uint8))
         converted = _to_srgb(colour, profile)

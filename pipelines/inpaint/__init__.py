@@ -4,14 +4,13 @@ Pure functions on :class:`pipelines.graph.values.Image` and ``Mask``; OpenCV is 
 :func:`plan_crop`, :func:`cut` and :func:`paste` are the way there and back.
 """
 
+from pipelines.diffusion.size_limits import SizeLimits, limits_for
 from pipelines.inpaint.box import Box
 from pipelines.inpaint.fill import Fill, extend, fill
 from pipelines.inpaint.geometry import (
     CropPlan,
     MaskSettings,
     ResolvedSettings,
-    SizeLimits,
-    limits_for,
     plan_crop,
 )
 from pipelines.inpaint.masks import (
@@ -23,6 +22,7 @@ from pipelines.inpaint.masks import (
     combine,
     feather,
     fill_holes,
+    fitted,
     from_alpha,
     from_channel,
     from_luminance,
@@ -54,6 +54,7 @@ __all__ = [
     "feather",
     "fill",
     "fill_holes",
+    "fitted",
     "flood_fill",
     "from_alpha",
     "from_channel",

@@ -24,6 +24,8 @@ def membrane(values: Array, weight: Array) -> Array:
     import cv2
 
     height, width, channels = values.shape
+    if channels > 3:  # OpenCV resamples four at once, and one of them is the weight
+        return np.dstack([membrane(values[..., :3], weight), membrane(values[..., 3:], weight)])
     scale = min(1.0, _GRID / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     known = np.dstack([values * weight[..., None], weight])

@@ -7,13 +7,13 @@ part is laid over the picture. All lengths are pixels of the original picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from blake3 import blake3
 
+from pipelines.diffusion.size_limits import SizeLimits
 from pipelines.errors import MaskEmpty
 from pipelines.graph.values import Array, Mask, Size, check_size
 from pipelines.inpaint import morphology
@@ -26,37 +26,6 @@ _NEAR: Final = 0.9
 """What has this share of a model's native pixels is drawn as it is: resampling would cost more."""
 _COARSE: Final = 16
 """Steps a feathered edge has at least; wider ones are computed on a coarser grid."""
-_LARGEST: Final[Mapping[str, int]] = {
-    "sd1": 768 * 768, "sd1-inpaint": 768 * 768, "sd2": 768 * 768, "sd2-inpaint": 768 * 768,
-    "sdxl": 1024 * 1024, "sdxl-inpaint": 1024 * 1024, "sdxl-refiner": 1024 * 1024,
-}  # fmt: skip
-"""Most pixels that models of a family draw well at once; others draw their native size."""
-
-
-@dataclass(frozen=True, slots=True)
-class SizeLimits:
-    """What sizes a model draws well.
-
-    ``native`` is what it was trained at; a crop is at least ``min_side`` px a side if the picture is, drawn
-    with at most ``max_pixels``, both sides multiples of ``multiple``.
-    """
-
-    native: tuple[int, int] = (512, 512)
-    min_side: int = 512
-    max_pixels: int = 768 * 768
-    multiple: int = 8
-
-    def __post_init__(self) -> None:
-        if min(*self.native, self.min_side, self.multiple) < 1 or self.max_pixels < self.multiple**2:
-            raise ValueError(f"sizes must be positive, and one multiple must fit: {self}")
-
-
-def limits_for(card: Mapping[str, Any]) -> SizeLimits:
-    """The limits of a loaded model, from its card (``family``, ``native_size``, ``size_multiple``)."""
-    width, height = card.get("native_size") or (512, 512)
-    multiple = int(card.get("size_multiple") or 8)
-    largest = max(width * height, _LARGEST.get(str(card.get("family")), 0), multiple**2)
-    return SizeLimits((int(width), int(height)), min(int(width), int(height)), largest, multiple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +119,7 @@ def plan_crop(
     picture = Size(selection.width, selection.height)
     found = bounds(selection)
     if found is None:
-        raise MaskEmpty()
+        raise MaskEmpty(port="mask")
     numbers = resolve(settings or MaskSettings(), strength, found, picture)
     box = crop_box(found, numbers, limits, picture)
     work, content = work_size(box, limits)

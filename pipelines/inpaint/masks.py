@@ -13,7 +13,7 @@ import numpy as np
 from pipelines.errors import MaskSizeDiffers
 from pipelines.graph.conversions import brightness
 from pipelines.graph.values import Array, Image, Mask
-from pipelines.image import alpha_mask
+from pipelines.image import alpha_mask, resize
 from pipelines.inpaint import morphology
 from pipelines.inpaint.box import Box
 
@@ -168,6 +168,13 @@ def check_mask(mask: Mask, width: int, height: int) -> None:
     """Raise :class:`MaskSizeDiffers` unless the mask is ``width`` × ``height`` px."""
     if (mask.width, mask.height) != (width, height):
         raise MaskSizeDiffers(width=width, height=height, other_width=mask.width, other_height=mask.height)
+
+
+def fitted(mask: Mask, width: int, height: int) -> Mask:
+    """A mask resampled to a picture's size; edges that were hard get as soft as that makes them."""
+    if (mask.width, mask.height) == (width, height):
+        return mask
+    return Mask(resize(Image(mask.values), width, height, "bilinear").pixels[..., 0])
 
 
 def _placed(mask: Mask, area: Box, values: Array) -> Mask:

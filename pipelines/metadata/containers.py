@@ -69,13 +69,14 @@ def read_box(file: BinaryIO) -> Box:
     return box
 
 
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG: length, type, content, checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+
+
 def png_with(data: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A PNG with ``chunks`` (type, content) added behind its header."""
-    added = b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
-        for kind, body in chunks
-    )
-    return data[:33] + added + data[33:]
+    return data[:33] + b"".join(png_chunk(*chunk) for chunk in chunks) + data[33:]
 
 
 def png_text(key: str, text: str) -> tuple[bytes, bytes]:

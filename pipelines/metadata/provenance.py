@@ -34,9 +34,11 @@ def provenance_json(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> s
 def source_type(provenance: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     """IPTC's Digital Source Type: made by a model, partly by one, as the loaded file said, or ``""``.
 
-    ``inpaint`` in ``info`` says that a part was made by a model, ``upscaler`` that it was enlarged by one.
+    ``inpaint`` in ``info`` says that a part was made by a model, as ``removal`` does with a model's name,
+    ``upscaler`` that it was enlarged by one.
     """
-    if "inpaint" in info:
+    removal = info.get("removal")
+    if "inpaint" in info or (isinstance(removal, Mapping) and removal.get("model")):
         return xmp.COMPOSITE
     graph = provenance.get("graph")
     nodes = graph.get("nodes") if isinstance(graph, Mapping) else None

@@ -9,24 +9,30 @@ three.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, BinaryIO, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from PIL import Image as Pillow
 
 from pipelines.errors import SaveFailed
 from pipelines.files import atomic_write
+from pipelines.graph.node import CancelToken
 from pipelines.graph.values import Array, Image
 from pipelines.metadata import containers, exif, xmp
 from pipelines.metadata.parameters import format_parameters
+from pipelines.metadata.png_rows import write_png
 from pipelines.metadata.provenance import provenance_json, source_type, without_home
 
 ImageFormat = Literal["png", "webp", "jpeg"]
 FORMATS: Final[tuple[ImageFormat, ...]] = get_args(ImageFormat)
 SUFFIXES: Final[dict[str, ImageFormat]] = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}
 _MAX_SIDE: Final = {"png": 2**31 - 1, "webp": 16_383, "jpeg": 65_500}
+STREAMED: Final = 32 * 2**20
+"""Bytes of pixels above which a PNG is written band by band."""
+_ROWS: Final = 256
 _MAX_COMMENT: Final = 32_000
 """Characters of A1111's text that fit into one JPEG segment in UTF-16."""
 
@@ -40,8 +46,9 @@ def write_image(
     quality: int = 95,
     bits: Literal[8, 16] = 8,
     unique: bool = True,
+    cancel: CancelToken | None = None,
 ) -> Path:
-    """Save ``image`` atomically, with its metadata.
+    """Save ``image`` atomically, with its metadata; a large PNG is written band by band.
 
     Args:
         path: where; ``format`` None goes by its suffix (PNG if that says nothing).
@@ -49,12 +56,14 @@ def write_image(
         quality: 1..100 for JPEG and WebP; WebP at 100 is lossless.
         bits: a channel, 16 for PNG only.
         unique: never replace a file, take ``-2``, ``-3``… instead.
+        cancel: polled between the bands of a large PNG.
 
     Returns:
         The path that was written.
 
     Raises:
         SaveFailed, DiskFull: as their texts say; the picture itself is untouched.
+        Cancelled: by ``cancel``; no file is left behind.
     """
     kind = format or SUFFIXES.get(path.suffix.lower(), "png")
     limit = _MAX_SIDE[kind]
@@ -62,9 +71,12 @@ def write_image(
         size = f"{image.width} × {image.height}"
         reason = f"{kind.upper()} files have at most {limit} pixels a side; this picture has {size}."
         raise SaveFailed(path=str(path), reason=reason)
-    return atomic_write(
-        path, encode_image(image, kind, provenance, quality=quality, bits=bits), unique=unique
-    )
+    data: bytes | Callable[[BinaryIO], None]
+    if kind == "png" and image.pixels.size * (bits // 8) > STREAMED:
+        data = partial(_stream_png, image=image, story=_story(image, provenance), bits=bits, cancel=cancel)
+    else:
+        data = encode_image(image, kind, provenance, quality=quality, bits=bits)
+    return atomic_write(path, data, unique=unique)
 
 
 def encode_image(
@@ -76,6 +88,34 @@ def encode_image(
     bits: Literal[8, 16] = 8,
 ) -> bytes:
     """The bytes of the file that :func:`write_image` writes."""
+    story = _story(image, provenance)
+    if format == "png":
+        return containers.png_with(_png(image, bits), story.png_chunks())
+    if format == "jpeg":
+        comment = exif.build_exif(_shortened(story.settings, _MAX_COMMENT))
+        return _jpeg(image, quality, comment, xmp.jpeg_segments(story.json, story.source_type, story.tool))
+    packet = xmp.packet(story.json, story.source_type, story.tool)
+    return _webp(image, quality, exif.build_exif(story.settings), packet)
+
+
+class _Story(NamedTuple):
+    """What is told of a picture: our JSON, A1111's text, IPTC's source type, the program."""
+
+    json: str
+    settings: str
+    source_type: str
+    tool: str
+
+    def png_chunks(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"sRGB", b"\0"),
+            containers.png_text("parameters", self.settings),
+            containers.png_packed("diptych", self.json),
+            (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp.packet("", self.source_type, self.tool)),
+        ]
+
+
+def _story(image: Image, provenance: Mapping[str, Any] | None) -> _Story:
     known = provenance or {}
     versions = known.get("versions")
     version = (
@@ -83,22 +123,15 @@ def encode_image(
         if isinstance(versions, Mapping)
         else ""
     )
-    tool = f"Diptych {version}".strip()
-    kind = source_type(known, image.info)
-    story = provenance_json(known, image.info)
     settings = _writable(format_parameters(image.info, image.width, image.height, version))
-    if format == "png":
-        chunks = [
-            (b"sRGB", b"\0"),
-            containers.png_text("parameters", settings),
-            containers.png_packed("diptych", story),
-            (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp.packet("", kind, tool)),
-        ]
-        return containers.png_with(_png(image, bits), chunks)
-    if format == "jpeg":
-        comment = exif.build_exif(_shortened(settings, _MAX_COMMENT))
-        return _jpeg(image, quality, comment, xmp.jpeg_segments(story, kind, tool))
-    return _webp(image, quality, exif.build_exif(settings), xmp.packet(story, kind, tool))
+    story, kind = provenance_json(known, image.info), source_type(known, image.info)
+    return _Story(story, settings, kind, f"Diptych {version}".strip())
+
+
+def _stream_png(
+    file: BinaryIO, image: Image, story: _Story, bits: Literal[8, 16], cancel: CancelToken | None
+) -> None:
+    write_png(file, image.pixels, bits, story.png_chunks(), cancel)
 
 
 def _writable(text: str) -> str:
@@ -132,12 +165,21 @@ def _jpeg(image: Image, quality: int, comment: bytes, segments: bytes) -> bytes:
     """JPEG has no alpha: what is transparent becomes white."""
     pixels = image.as_uint8()
     if image.channels == 4:
-        colour, alpha = pixels[..., :3].astype(np.float32), pixels[..., 3:].astype(np.float32) / 255
-        pixels = np.rint(colour * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        pixels = _on_white(pixels)
     buffer = io.BytesIO()
     full = {"subsampling": 0} if quality >= 90 else {}
     _pillow(pixels).save(buffer, "JPEG", quality=quality, exif=comment, extra=segments, **full)
     return buffer.getvalue()
+
+
+def _on_white(pixels: Array) -> Array:
+    """RGBA uint8 over white, some rows at a time."""
+    result = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for start in range(0, pixels.shape[0], _ROWS):
+        rows = pixels[start : start + _ROWS].astype(np.float32)
+        colour, alpha = rows[..., :3], rows[..., 3:] / 255
+        result[start : start + _ROWS] = np.rint(colour * alpha + 255 * (1 - alpha))
+    return result
 
 
 def _webp(image: Image, quality: int, comment: bytes, packet: bytes) -> bytes:

@@ -45,7 +45,7 @@ class Models:
     def examine(self, path: str) -> ModelInfo:
         """What is told of a model at any path; with its problem if it can't be used, or isn't there."""
         try:
-            return self._catalogue.find("diffusion", path).info
+            return self._catalogue.describe(path)
         except (DiptychError, OSError, ValueError) as error:
             problem = " ".join(filter(None, describe(error).sentences()))
             return ModelInfo(kind="diffusion", id=path, title=Path(path).name, path=path, problem=problem)

@@ -18,7 +18,9 @@ from blake3 import blake3
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import (
+    ControlModelMissing,
     DiptychError,
+    InpaintModelMissing,
     ModelMissing,
     ModelUnreadable,
     ModelUnsuitable,
@@ -29,10 +31,13 @@ from pipelines.errors import (
 from pipelines.files import is_folder, is_there, safe_join
 from pipelines.graph.node import file_fingerprint
 from pipelines.models.cards import Card, card_path, read_card
+from pipelines.models.controls import layer_limits
 from pipelines.models.families import family
+from pipelines.models.folders import is_model_folder, probe_folder
 from pipelines.models.limits import unavailable
-from pipelines.models.probe import Kind, Probe, is_model_folder, probe_file, probe_folder
+from pipelines.models.probe import Kind, Probe, probe_file
 from pipelines.models.safety import check_file, check_folder, files_of
+from pipelines.models.unopened import likely_kind, size_of
 from pipelines.paths import RESOURCES
 
 MODEL_SUFFIXES: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".gguf"})
@@ -43,6 +48,8 @@ TASKS: Final = {
     "diffusion": "drawing from a prompt",
     "language": "writing text",
     "upscale": "enlarging pictures",
+    "control": "steering a drawing by a picture",
+    "inpaint": "filling gaps in pictures",
 }
 
 
@@ -82,8 +89,8 @@ class Entry:
 
 
 def default_roots(models: Path, folders: Sequence[str | Path] = ()) -> tuple[Root, ...]:
-    """The starter models, the three folders below ``models``, and what the user added."""
-    own: tuple[Kind, ...] = ("diffusion", "language", "upscale")
+    """The starter models, the five folders below ``models``, and what the user added."""
+    own: tuple[Kind, ...] = ("diffusion", "language", "upscale", "control", "inpaint")
     return (
         Root(RESOURCES / "starter", "starter/"),
         *(Root(models / kind, kind=kind) for kind in own),
@@ -109,24 +116,33 @@ class Catalogue:
 
     def list(self) -> tuple[ModelInfo, ...]:
         """All models, usable or not, in the order of the roots and then by name."""
-        found: dict[tuple[str, str], ModelInfo] = {}
+        found: dict[tuple[str, str], tuple[ModelInfo, Entry]] = {}
         for root in self._roots:
             for path in _models_below(root.path):
-                info = self._examine(path, root).info
+                entry = self._examine(path, root)
+                info = entry.info
                 if (
                     info.kind,
                     info.id,
                 ) in found:  # another root has one of this name: the path tells them apart
                     info = info.model_copy(update={"id": str(path)})
-                found.setdefault((info.kind, info.id), info)
-        return tuple(found.values())
+                found.setdefault((info.kind, info.id), (info, entry))
+        entries = [entry for _, entry in found.values()]
+        return tuple(_with_layers(info, entry, entries) for info, entry in found.values())
+
+    def describe(self, path: str) -> ModelInfo:
+        """What :meth:`list` would tell of a model that draws, at any path. Raises as :meth:`find`."""
+        entry = self.find("diffusion", path)
+        others = (self._examine(below, root) for root in self._roots for below in _models_below(root.path))
+        return _with_layers(entry.info, entry, list(others))
 
     def find(self, kind: Kind, model: str) -> Entry:
         """The model with an id or a path; ``""`` is the default of its kind.
 
         Raises:
             ModelMissing: there is none.
-            StarterTextModelMissing: no language model was named, and there is none to choose.
+            StarterTextModelMissing, ControlModelMissing, InpaintModelMissing: no model of that kind was
+                named, and there is none to choose.
         """
         model = model or DEFAULTS.get(kind, "")
         if not model:
@@ -148,7 +164,11 @@ class Catalogue:
                 entry = self._examine(path, root)
                 if entry.info.kind == kind and entry.error is None:
                     return entry
-        raise StarterTextModelMissing() if kind == "language" else ModelMissing(model=kind)
+        missing: dict[Kind, DiptychError] = {
+            "language": StarterTextModelMissing(), "control": ControlModelMissing(),
+            "inpaint": InpaintModelMissing(),
+        }  # fmt: skip
+        raise missing.get(kind, ModelMissing(model=kind))
 
     def _examine(self, path: Path, root: Root) -> Entry:
         card_file = card_path(path)
@@ -204,20 +224,34 @@ def _obstacle(probe: Probe, name: str) -> DiptychError | None:
 def _entry(
     path: Path, weights: Path, root: Root, probe: Probe, state: str, card: Card, error: DiptychError | None
 ) -> Entry:
-    facts = family(probe.family)
-    kind = probe.kind or root.kind or "diffusion"
+    facts = family("" if probe.kind == "control" else probe.family)  # those are of what it steers
+    kind = probe.kind or root.kind or likely_kind(path, root.path) or "diffusion"
     size = card.native_size or probe.native_size or facts.native_size
     defaults = dict(facts.defaults)
     if size and defaults:
         defaults |= {"width": size[0], "height": size[1]}
     info = ModelInfo(
         kind=kind, id=_id(path, root), title=card.title or _title(path), path=str(path), family=probe.family,
-        bytes=probe.bytes, problem=" ".join(filter(None, error.info().sentences()[1:])) if error else "",
+        bytes=probe.bytes or size_of(path),
+        problem=" ".join(filter(None, error.info().sentences()[1:])) if error else "",
         native_size=size, size_multiple=max(facts.size_multiple, probe.size_multiple),
         defaults={**defaults, **card.defaults}, examples=card.examples, card=card.text,
         unavailable=unavailable(probe) if kind == "diffusion" and not error else {},
     )  # fmt: skip
     return Entry(info, probe, weights, state, error)
+
+
+def _with_layers(info: ModelInfo, entry: Entry, others: Sequence[Entry]) -> ModelInfo:
+    """With the kinds of canvas layers that a model that draws can't use, given the other models."""
+    if info.kind != "diffusion" or entry.error is not None:
+        return info
+    controls = [
+        (other.probe.family, other.probe.facts)
+        for other in others
+        if other.info.kind == "control" and other.error is None
+    ]
+    limits = layer_limits((entry.probe.family, entry.probe.facts), controls)
+    return info.model_copy(update={"unavailable": {**info.unavailable, **limits}})
 
 
 def _id(path: Path, root: Root) -> str:

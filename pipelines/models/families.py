@@ -44,6 +44,13 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "sdxl-inpaint": Family(
         "Stable Diffusion XL inpainting", (1024, 1024), 8, _diffusion(30, 6.0, 1024), "sdxl"
     ),
+    "flux-fill": Family("Flux fill", (1024, 1024), 16, _diffusion(50, 30.0, 1024)),
+    "sd-x4-upscaler": Family(
+        "Stable Diffusion upscaler", defaults={"steps": 30, "guidance_scale": 9.0, "noise_level": 20}
+    ),
+    "sd-latent-upscaler": Family(
+        "Stable Diffusion latent upscaler", defaults={"steps": 20, "guidance_scale": 1.0}
+    ),
     "sdxl-refiner": Family(
         "Stable Diffusion XL refiner", (1024, 1024),
         problem="It refines pictures that another model has begun, and can't draw one from a prompt alone.",

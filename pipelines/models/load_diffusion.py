@@ -18,9 +18,10 @@ from pipelines.models.families import family
 from pipelines.models.libraries import import_diffusers, import_transformers
 from pipelines.models.limits import zero_snr_changes
 from pipelines.models.loaded import LoadedDiffusion
+from pipelines.models.pipeline_classes import PIPELINES, UNUSED
 from pipelines.models.quantization import quantize
 from pipelines.models.reading import Reader, explained
-from pipelines.models.safety import UNUSED, read_json
+from pipelines.models.safety import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +90,7 @@ def load_folder(folder: Path, model: str, dtype: torch.dtype, reader: Reader) ->
         files = sorted((folder / name).glob("*.safetensors"))
         if not files:
             continue  # a scheduler or tokenizer, which the pipeline reads itself
-        chosen, variant = _variant(files)
+        chosen, variant = variant_files(files)
         reader.read(chosen)
         library = diffusers if value[0] == "diffusers" else transformers
         parts[name], report = getattr(library, value[1]).from_pretrained(
@@ -97,15 +98,13 @@ def load_folder(folder: Path, model: str, dtype: torch.dtype, reader: Reader) ->
             local_files_only=True, output_loading_info=True,
         )  # fmt: skip
         check_complete(model, name, report["missing_keys"])
-    # A folder made for image-to-image holds the same parts; the plain pipeline serves every use.
-    xl = str(index["_class_name"]).startswith("StableDiffusionXL")
-    pipeline = diffusers.StableDiffusionXLPipeline if xl else diffusers.StableDiffusionPipeline
+    pipeline = getattr(diffusers, PIPELINES[index["_class_name"]].opened_as)
     return pipeline.from_pretrained(
         str(folder), local_files_only=True, use_safetensors=True, dtype=dtype, **parts
     )
 
 
-def _variant(files: list[Path]) -> tuple[list[Path], str | None]:
+def variant_files(files: list[Path]) -> tuple[list[Path], str | None]:
     """The files of one precision: the plain ones, else those of ``fp16``."""
     plain = [file for file in files if ".fp16" not in file.name and ".non_ema" not in file.name]
     half = [file for file in files if ".fp16" in file.name]

@@ -15,7 +15,7 @@ from pipelines.models.reading import Reader, explained
 
 if TYPE_CHECKING:
     import torch
-    from spandrel import ImageModelDescriptor
+    from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
 
 
 def load_upscale(entry: Entry, handle: ModelHandle, device: str, context: Context) -> LoadedUpscale:
@@ -27,17 +27,9 @@ def load_upscale(entry: Entry, handle: ModelHandle, device: str, context: Contex
     """
     import spandrel
     import torch
-    from safetensors.torch import load_file
 
-    reader = Reader(entry.probe.bytes, context)
     with explained(handle.id, device):
-        reader.read([entry.weights])
-        state = spandrel.canonicalize_state_dict(load_file(entry.weights))
-        try:
-            descriptor = spandrel.ModelLoader().load_from_state_dict(state)
-        except spandrel.UnsupportedModelError as error:
-            reason = "Its tensors fit none of the upscalers that spandrel knows."
-            raise UnknownModelFamily(model=handle.id, reason=reason) from error
+        descriptor = read_descriptor(entry, handle, context)
         if not isinstance(descriptor, spandrel.ImageModelDescriptor):
             reason = "It needs more than one picture as its input."
             raise ModelUnsuitable(model=handle.id, reason=reason, task=TASKS["upscale"])
@@ -48,6 +40,26 @@ def load_upscale(entry: Entry, handle: ModelHandle, device: str, context: Contex
         if handle.quantization != "none":
             quantize(descriptor.model, handle.quantization, device, dtype)
     return LoadedUpscale(handle, descriptor, torch.device(device), dtype)
+
+
+def read_descriptor(
+    entry: Entry, handle: ModelHandle, context: Context
+) -> ImageModelDescriptor | MaskedImageModelDescriptor:
+    """The model of ``entry`` in main memory, as spandrel opens it.
+
+    Raises:
+        UnknownModelFamily: spandrel doesn't know the architecture.
+    """
+    import spandrel
+    from safetensors.torch import load_file
+
+    Reader(entry.probe.bytes, context).read([entry.weights])
+    state = spandrel.canonicalize_state_dict(load_file(entry.weights))
+    try:
+        return spandrel.ModelLoader().load_from_state_dict(state)
+    except spandrel.UnsupportedModelError as error:
+        reason = "Its tensors fit none of the models that spandrel knows."
+        raise UnknownModelFamily(model=handle.id, reason=reason) from error
 
 
 def _dtype(handle: ModelHandle, descriptor: ImageModelDescriptor, device: str) -> torch.dtype:

@@ -14,7 +14,7 @@ from pipelines.graph.values import ModelHandle
 
 if TYPE_CHECKING:
     import torch
-    from spandrel import ImageModelDescriptor
+    from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
 
 
 @dataclass(slots=True)
@@ -49,10 +49,30 @@ class LoadedLanguage:
 
 
 @dataclass(slots=True)
+class LoadedControl:
+    """A ControlNet on its device: diffusers' ``ControlNetModel``."""
+
+    handle: ModelHandle
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(slots=True)
 class LoadedUpscale:
     """A spandrel super-resolution model on its device; ``descriptor.scale`` is its factor."""
 
     handle: ModelHandle
     descriptor: ImageModelDescriptor
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(slots=True)
+class LoadedInpaint:
+    """A spandrel model that fills gaps in pictures, on its device."""
+
+    handle: ModelHandle
+    descriptor: MaskedImageModelDescriptor
     device: torch.device
     dtype: torch.dtype

@@ -1,5 +1,5 @@
 """Opening a model: handle in, weights on their device out. What opens each kind is in ``load_diffusion``,
-``load_language`` and ``load_upscale``; here is what they have in common.
+``load_language``, ``load_upscale`` and ``load_control``; here is what they have in common.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES, dtype_name
 from pipelines.models.hashes import ContentHashes
-from pipelines.models.loaded import LoadedDiffusion, LoadedLanguage, LoadedUpscale
+from pipelines.models.loaded import (
+    LoadedControl,
+    LoadedDiffusion,
+    LoadedInpaint,
+    LoadedLanguage,
+    LoadedUpscale,
+)
 from pipelines.models.quantization import BYTES_PER_NUMBER, check
 from pipelines.paths import RESOURCES
 
 if TYPE_CHECKING:
     import torch
 
-Loaded = LoadedDiffusion | LoadedLanguage | LoadedUpscale
+Loaded = LoadedDiffusion | LoadedLanguage | LoadedUpscale | LoadedControl | LoadedInpaint
 CONFIGS: Final = RESOURCES / "configs"
 
 
@@ -66,21 +72,29 @@ class ModelLoader:
         entry = self._entry(handle)
         check(handle.quantization, device, torch)
         match handle.kind:
-            case "diffusion":
+            case "language":
+                from pipelines.models.load_language import load_language
+
+                return load_language(entry, handle, device, context)
+            case "control":
+                from pipelines.models.load_control import load_control
+
+                return load_control(entry, handle, device, context, self._configs)
+            case "upscale" if entry.weights.is_file():
+                from pipelines.models.load_upscale import load_upscale
+
+                return load_upscale(entry, handle, device, context)
+            case "inpaint":
+                from pipelines.models.load_inpaint import load_inpaint
+
+                return load_inpaint(entry, handle, device, context)
+            case "diffusion" | "upscale":  # upscalers of diffusers are whole folders
                 from pipelines.models.load_diffusion import load_diffusion
 
                 loaded = load_diffusion(entry, handle, device, context, self._configs)
                 hashes = self._content_hashes(context.cache_dir)
                 loaded.content_hash = partial(hashes.of, entry.fingerprint, Path(entry.info.path))
                 return loaded
-            case "language":
-                from pipelines.models.load_language import load_language
-
-                return load_language(entry, handle, device, context)
-            case "upscale":
-                from pipelines.models.load_upscale import load_upscale
-
-                return load_upscale(entry, handle, device, context)
 
     def _content_hashes(self, folder: Path) -> ContentHashes:
         if self._hashes is None:
@@ -132,8 +146,8 @@ def modules_of(loaded: Loaded) -> list[torch.nn.Module]:
     match loaded:
         case LoadedDiffusion():
             parts = loaded.pipeline.components.values()
-        case LoadedLanguage():
+        case LoadedLanguage() | LoadedControl():
             parts = (loaded.model,)
-        case LoadedUpscale():
+        case LoadedUpscale() | LoadedInpaint():
             parts = (loaded.descriptor.model,)
     return [part for part in parts if isinstance(part, torch.nn.Module)]

@@ -1,4 +1,4 @@
-"""What kind of model a file or folder is: from tensor names and shapes, or from a folder's own index.
+"""What kind of model a file is: from tensor names and shapes. Folders are named in :mod:`.folders`.
 
 Never from a file's name. What can't be named keeps a reason that says what was looked for. No torch import
 here.
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal
 
-from pipelines.errors import ModelUnreadable
+from pipelines.models.controls import control_file
 from pipelines.models.header import FLOAT_DTYPES, Header
-from pipelines.models.safety import UNUSED, read_json
-from pipelines.models.upscalers import identify
+from pipelines.models.upscalers import identify, identify_inpainter
 
-Kind = Literal["diffusion", "language", "upscale"]
+Kind = Literal["diffusion", "language", "upscale", "inpaint", "control"]
 
 UNET: Final = "model.diffusion_model."
 _CONV_IN: Final = UNET + "input_blocks.0.0.weight"
@@ -50,12 +48,15 @@ class Probe:
 
 def probe_file(header: Header) -> Probe:
     """Name the model in a single safetensors file."""
-    if _CONV_IN in header.tensors:
+    kind: Kind | None
+    if (control := control_file(header)) is not None:
+        kind, (family, facts, reason) = "control", control
+    elif _CONV_IN in header.tensors:
         kind, family, facts, reason = _checkpoint(header)
     else:
         kind, family, facts, reason = _other(header)
     return Probe(
-        kind, family, _dtype(header), header.elements(), header.file_bytes,
+        kind, family, main_dtype(header), header.elements(), header.file_bytes,
         facts=facts, reason=reason, native_size=_stated_size(header),
     )  # fmt: skip
 
@@ -68,6 +69,8 @@ def _checkpoint(header: Header) -> _Found:
     shape = header.shape(_CONV_IN) or ()
     channels = shape[1] if len(shape) == 4 else 0
     facts: dict[str, Any] = {"in_channels": channels}
+    if channels == 7:  # latents, and a small picture in colour
+        return "upscale", "", facts, "It is Stable Diffusion's upscaler; use the diffusers folder of it."
     base, encoders = _base(header)
     if not base:
         tried = "Its denoiser is of no known size: Stable Diffusion 1.x, 2.x and XL were tried."
@@ -137,8 +140,8 @@ _PARTS: Final[tuple[tuple[str, str], ...]] = (
     (".lora_A.weight", "It is a LoRA: it changes another model and isn't one by itself."),
     (".lora_B.weight", "It is a LoRA: it changes another model and isn't one by itself."),
     ("lora_te_text_model", "It is a LoRA: it changes another model and isn't one by itself."),
-    ("control_model.", "It is a ControlNet: it steers another model and isn't one by itself."),
-    ("controlnet_cond_embedding.", "It is a ControlNet: it steers another model and isn't one by itself."),
+    ("control_model.", "It is a part of a ControlNet, or one that is made differently."),
+    ("lora_controlnet", "It is a Control-LoRA, which this version of Diptych can't open."),
     ("double_blocks.0.img_attn", "It is a Flux model, which this version of Diptych can't open."),
     ("joint_blocks.0.", "It is a Stable Diffusion 3 model, which this version of Diptych can't open."),
     ("emb_params", "It is a textual inversion: it adds words to another model."),
@@ -155,6 +158,11 @@ def _other(header: Header) -> _Found:
     upscaler = identify(header)
     if upscaler:
         return "upscale", upscaler.family, {"scale": upscaler.scale}, ""
+    inpainter = identify_inpainter(header)
+    if inpainter:
+        return "inpaint", inpainter, {}, ""
+    if any((header.shape(prefix + "img_in.weight") or (0,))[-1] == 384 for prefix in ("", UNET)):
+        return "diffusion", "", {}, "It is a part of a Flux fill model; use the whole diffusers folder."
     for mark, reason in _PARTS:
         if any(mark in name for name in header.tensors):
             return None, "", {}, reason
@@ -165,115 +173,10 @@ def _other(header: Header) -> _Found:
     )  # fmt: skip
 
 
-def _dtype(header: Header) -> str:
+def main_dtype(header: Header) -> str:
     """The floating-point type most numbers are kept in."""
     totals: dict[str, int] = {}
     for facts in header.tensors.values():
         if facts.dtype in FLOAT_DTYPES or facts.dtype.startswith("F8"):
             totals[facts.dtype] = totals.get(facts.dtype, 0) + facts.elements
     return max(totals, key=lambda name: totals[name], default="")
-
-
-# --- folders ------------------------------------------------------------------------------------------------
-
-
-def is_model_folder(folder: Path) -> bool:
-    """Whether a folder is one model: it has a diffusers index or a transformers configuration."""
-    return (folder / "model_index.json").is_file() or (folder / "config.json").is_file()
-
-
-def probe_folder(folder: Path, headers: Mapping[Path, Header], model: str = "") -> Probe:
-    """Name the model in a folder that passed :func:`pipelines.models.safety.check_folder`.
-
-    Raises:
-        ModelUnreadable: a settings file is missing or broken.
-    """
-    name = model or folder.name
-    if (folder / "model_index.json").is_file():
-        found = _pipeline_folder(folder, headers, name)
-    else:
-        found = _language_folder(folder, headers, name)
-    return found
-
-
-def _totals(headers: Mapping[Path, Header]) -> dict[str, Any]:
-    largest = max(headers.values(), key=lambda header: header.file_bytes, default=None)
-    return {
-        "dtype": _dtype(largest) if largest else "",
-        "elements": sum(header.elements() for header in headers.values()),
-        "bytes": sum(header.file_bytes for header in headers.values()),
-    }
-
-
-def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) -> Probe:
-    index = read_json(folder / "model_index.json", name)
-    totals = _totals(headers)
-    missing = [part for part in ("unet", "vae", "text_encoder") if not _has_weights(folder / part, headers)]
-    if missing:
-        reason = f"It has no safetensors weights for: {', '.join(missing)}."
-        return Probe("diffusion", **totals, reason=reason)
-    for part, value in index.items():
-        wanted = isinstance(value, list) and value[:1] != [None] and part not in UNUSED
-        if wanted and not any((folder / part).glob("*.json")):
-            raise ModelUnreadable(model=name, reason=f"Its {part} is missing.")
-    unet = read_json(folder / "unet" / "config.json", name)
-    vae = read_json(folder / "vae" / "config.json", name)
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json", name)
-    factor = 2 ** max(len(vae.get("block_out_channels", ())) - 1, 0)
-    sample = unet.get("sample_size") or 64
-    sides = sample if isinstance(sample, list) else [sample, sample]
-    if len(sides) != 2 or not all(type(side) is int and 1 <= side * factor <= 16_384 for side in sides):
-        raise ModelUnreadable(model=name, reason=f"Its sample size is {str(sample)[:40]}.")
-    channels = unet.get("in_channels", 4)
-    width = unet.get("cross_attention_dim")
-    xl = str(index["_class_name"]).startswith("StableDiffusionXL")
-    family = "sdxl" if xl else {768: "sd1", 1024: "sd2"}.get(width if isinstance(width, int) else 0, "sd")
-    if channels == 9 and family != "sd":
-        family += "-inpaint"
-    elif xl and not (index.get("text_encoder") or [None])[0]:
-        family = "sdxl-refiner"
-    reason = "" if channels in (4, 9) else f"Its denoiser takes {channels} channels, so it needs a picture."
-    encoder = read_json(folder / "text_encoder" / "config.json", name)
-    if any("quantization_config" in settings for settings in (unet, vae, encoder)):
-        reason = "Its weights are already quantized; use the version that isn't."
-    facts = {
-        "in_channels": channels,
-        "prediction_type": scheduler.get("prediction_type", "epsilon"),
-        "zero_snr": bool(scheduler.get("rescale_betas_zero_snr")),
-        "scheduler": scheduler,
-        "text_encoder": (index.get("text_encoder") or [None, ""])[1] or "",
-    }
-    # The pipelines of diffusers want multiples of 8 even of a VAE that divides by less.
-    return Probe(
-        "diffusion", "" if reason else family, **totals, native_size=(sides[-1] * factor, sides[0] * factor),
-        size_multiple=max(8, factor), facts=facts, reason=reason,
-    )  # fmt: skip
-
-
-def _has_weights(part: Path, headers: Mapping[Path, Header]) -> bool:
-    return any(path.parent == part for path in headers)
-
-
-def _language_folder(folder: Path, headers: Mapping[Path, Header], name: str) -> Probe:
-    config = read_json(folder / "config.json", name)
-    totals = _totals(headers)
-    kinds = config.get("architectures") if isinstance(config, dict) else None
-    architecture = str(kinds[0]) if isinstance(kinds, list) and kinds else ""
-    if not architecture.endswith(("ForCausalLM", "LMHeadModel")):
-        what = f"a {architecture}" if architecture else "unnamed"
-        reason = f"Its config.json is {what}; a text model is a …ForCausalLM or …LMHeadModel."
-        return Probe(None, **totals, reason=reason)
-    if not _has_weights(folder, headers):
-        return Probe("language", **totals, reason="It has no safetensors weights.")
-    quantized = config.get("quantization_config")
-    if quantized:
-        method = quantized.get("quant_method", "an unknown method") if isinstance(quantized, dict) else "?"
-        reason = f"Its weights are already quantized by {method}; use the version that isn't."
-        return Probe("language", **totals, reason=reason)
-    if not any((folder / file).is_file() for file in _TOKENIZERS):
-        return Probe("language", **totals, reason=f"It has no tokenizer ({', '.join(_TOKENIZERS)}).")
-    facts = {"context": config.get("max_position_embeddings"), "architecture": architecture}
-    return Probe("language", str(config.get("model_type", "language")), **totals, facts=facts)
-
-
-_TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json")

@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pipelines.errors import ModelMissing, ModelUnreadable, ModelUnsafe, PathNotAllowed, UnknownModelFamily
 from pipelines.files import open_file, safe_join
 from pipelines.models.header import Header, read_header
+from pipelines.models.pipeline_classes import PIPELINES
 
 MAX_FILES: Final = 2_000
 MAX_DEPTH: Final = 6
@@ -27,34 +28,6 @@ PICKLE_SUFFIXES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pi
 CODE_SETTINGS: Final = frozenset({"auto_map", "custom_pipeline", "custom_generate", "trust_remote_code"})
 
 LIBRARIES: Final = frozenset({"diffusers", "transformers"})
-PIPELINES: Final = frozenset(
-    {
-        "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline",
-        "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
-    }
-)  # fmt: skip
-SCHEDULERS: Final = frozenset(
-    {
-        "DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
-        "DPMSolverSDEScheduler", "DPMSolverSinglestepScheduler", "EDMDPMSolverMultistepScheduler",
-        "EDMEulerScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
-        "HeunDiscreteScheduler",
-        "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LCMScheduler", "LMSDiscreteScheduler",
-        "PNDMScheduler", "TCDScheduler", "UniPCMultistepScheduler",
-    }
-)  # fmt: skip
-COMPONENTS: Final = frozenset(
-    {
-        "AutoencoderKL", "AutoencoderTiny", "UNet2DConditionModel", "BertModel", "CLIPTextModel",
-        "CLIPTextModelWithProjection", "CLIPTokenizer", "CLIPTokenizerFast", "BertTokenizer",
-        "BertTokenizerFast", "CLIPImageProcessor", "CLIPFeatureExtractor", "CLIPVisionModelWithProjection",
-        "StableDiffusionSafetyChecker",
-    }
-)  # fmt: skip
-UNUSED: Final = frozenset({"safety_checker", "feature_extractor", "image_encoder"})
-"""Parts of a pipeline that are never opened; they may be missing, too."""
-ALLOWED: Final = PIPELINES | SCHEDULERS | COMPONENTS
-"""Classes a model folder may name. Everything else is refused before anything is imported."""
 
 
 def check_file(path: Path, model: str = "") -> Header:
@@ -208,7 +181,10 @@ def _check_shards(path: Path, data: Any, name: str) -> None:
 def _check_classes(data: Any, name: str) -> None:
     if not isinstance(data, dict) or not isinstance(data.get("_class_name"), str):
         raise ModelUnreadable(model=name, reason="model_index.json names no pipeline.")
-    named: list[tuple[str, Any, Any]] = [("pipeline", "diffusers", data["_class_name"])]
+    known = PIPELINES.get(data["_class_name"])
+    if known is None:
+        _refuse_class("pipeline", data["_class_name"], name)
+    named: list[tuple[str, Any, Any]] = []
     for component, value in data.items():
         if isinstance(value, list) and not component.startswith("_"):
             if len(value) != 2:
@@ -224,6 +200,10 @@ def _check_classes(data: Any, name: str) -> None:
         ):
             reason = f"Its {component} comes from “{library}”, which is neither diffusers nor transformers."
             raise ModelUnsafe(model=name, reason=reason)
-        if kind not in ALLOWED:
-            reason = f"Its {component} is a {kind}, which this version of Diptych has no use for."
-            raise UnknownModelFamily(model=name, reason=reason)
+        if kind not in known.components:
+            _refuse_class(component, kind, name)
+
+
+def _refuse_class(component: str, kind: Any, name: str) -> NoReturn:
+    reason = f"Its {component} is a {kind}, which this version of Diptych has no use for."
+    raise UnknownModelFamily(model=name, reason=reason)

@@ -1,4 +1,4 @@
-"""Which super-resolution architecture a file holds: the tensor names that mark each of those spandrel opens.
+"""Which architecture of spandrel's a file holds, to enlarge or to fill gaps: the tensor names that mark each.
 
 Cheap and from the header alone; spandrel's own detection has the last word when the model is loaded.
 """
@@ -29,6 +29,12 @@ def identify(header: Header) -> Upscaler | None:
         if any(all(mark in names for mark in marks) for marks in alternatives):
             return Upscaler(family, scale(header, names))
     return None
+
+
+def identify_inpainter(header: Header) -> str | None:
+    """The architecture, by spandrel's name, of a model that fills gaps; ``None`` if it is none."""
+    names = {_bare(name) for name in header.tensors}
+    return "LaMa" if any(mark in names for mark in _LAMA) else None
 
 
 def _bare(name: str) -> str:
@@ -73,6 +79,7 @@ def _esrgan(header: Header, names: Names) -> int | None:
     return int(2**doublings) // unshuffle or None
 
 
+_LAMA = ("model.model.1.bn_l.running_mean", "generator.model.1.bn_l.running_mean")
 _SWIN = "layers.0.residual_group.blocks.0."
 _RDB = "body.0.rdb1.conv1.weight"
 _MARKS: Final[tuple[tuple[str, tuple[tuple[str, ...], ...], Scale], ...]] = (

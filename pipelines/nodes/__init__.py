@@ -10,6 +10,8 @@ from typing import Final
 
 from pipelines.graph.node import Node
 from pipelines.nodes import (
+    canvas,
+    control,
     diffusion,
     image,
     inpaint,
@@ -20,6 +22,7 @@ from pipelines.nodes import (
     mask,
     model,
     number,
+    remove,
     text,
     upscale,
 )
@@ -30,11 +33,14 @@ NODES: Final[tuple[type[Node], ...]] = (
     *logic.NODES,
     *list.NODES,
     *image.NODES,
+    *canvas.NODES,
     *mask.NODES,
     *io.NODES,
     *model.NODES,
     *diffusion.NODES,
     *inpaint.NODES,
+    *remove.NODES,
+    *control.NODES,
     *upscale.NODES,
     *language.NODES,
 )

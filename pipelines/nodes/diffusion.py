@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipelines.diffusion.any_size import DETAIL, MAX_DETAIL, MIN_DETAIL, Sizes
 from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
-from pipelines.graph.types import Conditioning, DiffusionModel, Image, Latent, Seed, Text, list_of
+from pipelines.graph.types import (
+    Conditioning,
+    ControlModel,
+    DiffusionModel,
+    Image,
+    Latent,
+    Layer,
+    Seed,
+    Text,
+    UpscaleModel,
+    list_of,
+)
 from pipelines.graph.values import ListValue
 
 if TYPE_CHECKING:
     from pipelines.diffusion.sampling import SamplingOptions
     from pipelines.diffusion.text_to_image import Drawing
+    from pipelines.diffusion.two_pass import BeyondRange
 
 MAX_BATCH = 256
 MAX_STEPS = 500
@@ -22,6 +35,23 @@ MODEL = Input("model", DiffusionModel, description="The model that draws.")
 PROMPT = Input("prompt", Text, description="What the picture shows.", default="", multiline=True)
 NEGATIVE = Input("negative", Text, "Negative prompt", "What to keep out.", default="", multiline=True)
 SEED = Input("seed", Seed, description="The same seed gives the same picture.", default=None)
+STEERING = (
+    Input("regions", list_of(Layer), description="Masks with prompts of their own.", default=None),
+    Input(
+        "controls", list_of(Layer), "Control layers",
+        "Pictures that lead the shapes: lines, edges, depth, a pose.", default=None,
+    ),
+    Input(
+        "control", list_of(ControlModel), "Control model",
+        "What reads the control layers: one for all of them, or one for each.", default=None,
+    ),
+)  # fmt: skip
+"""What steers a drawing beside its prompt; see :func:`pipelines.diffusion.steering.open_steering`."""
+
+UPSCALER = Input(
+    "upscaler", UpscaleModel,
+    description="What enlarges between two passes; without one, the picture is resampled.", default=None,
+)  # fmt: skip
 
 DRAWN = (
     Output("image", Image, description="The picture."),
@@ -105,6 +135,29 @@ class SamplingParams(StepParams, SizeParams):
     """What drawing needs to know beside the prompts; the size comes first."""
 
 
+class AnySizeParams(NodeParams):
+    """What is done with sizes that the model can't draw well at once."""
+
+    sizes: Sizes = Param(
+        "auto", "Size beyond the model",
+        "“auto” draws small pictures at the model's own size and reduces them, and large ones in two passes; "
+        "“exact” draws any size as it is.",
+        advanced=True,
+    )  # fmt: skip
+    detail: float = Param(
+        DETAIL, "Detail",
+        "Denoising strength of the second pass: a little sharpens, more draws other things into it.",
+        ge=MIN_DETAIL, le=MAX_DETAIL, step=0.05, widget="slider", advanced=True,
+    )  # fmt: skip
+
+
+def beyond_range(params: AnySizeParams, inputs: Inputs) -> BeyondRange:
+    """What is done with other sizes, from a node's params and its ``upscaler``."""
+    from pipelines.diffusion.two_pass import BeyondRange
+
+    return BeyondRange(params.sizes, params.detail, inputs.get("upscaler"))
+
+
 def sampling_options(params: SizeParams | DenoiseParams) -> SamplingOptions:
     """How to draw, from a node's params; without a size among them, the options' own stands."""
     from pipelines.diffusion.sampling import SamplingOptions
@@ -151,20 +204,21 @@ class TextToImage(DrawingNode):
     """Draw what a prompt says, starting from noise."""
 
     id, title = "diffusion.text_to_image", "Text to image"
-    inputs = (MODEL, PROMPT, NEGATIVE, SEED)
+    inputs = (MODEL, PROMPT, NEGATIVE, SEED, *STEERING, UPSCALER)
 
-    class Params(SamplingParams):
+    class Params(AnySizeParams, SamplingParams):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.text_to_image import text_to_image
+        from pipelines.diffusion.steering import open_steering
+        from pipelines.diffusion.two_pass import AnySizeDrawing
 
-        with context.models.use(inputs["model"], context) as loaded:
-            drawings = text_to_image(
-                loaded, inputs.get("prompt", ""), inputs.get("negative", ""), inputs.get("seed"),
-                sampling_options(params), context, clip_skip=params.clip_skip, batch=params.batch,
+        with open_steering(inputs, context) as steering:
+            drawing = AnySizeDrawing(
+                inputs["model"], inputs.get("prompt", ""), inputs.get("negative", ""),
+                sampling_options(params), context, beyond_range(params, inputs), params.clip_skip, steering,
             )  # fmt: skip
-        return drawn_outputs(drawings)
+            return drawn_outputs(drawing.from_noise(inputs.get("seed"), params.batch))
 
 
 class EncodePrompt(Node):

@@ -14,8 +14,12 @@ from pipelines.nodes.diffusion import (
     NEGATIVE,
     PROMPT,
     SEED,
+    STEERING,
+    UPSCALER,
+    AnySizeParams,
     DrawingNode,
     StepParams,
+    beyond_range,
     clip_skip_param,
     drawn_outputs,
     guidance_param,
@@ -68,7 +72,7 @@ class ImageToImage(DrawingNode):
     """Draw a picture anew after a prompt; the strength says how much of it may change."""
 
     id, title = "diffusion.image_to_image", "Image to image"
-    inputs = (MODEL, _IMAGE, PROMPT, NEGATIVE, SEED)
+    inputs = (MODEL, _IMAGE, PROMPT, NEGATIVE, SEED, *STEERING, UPSCALER)
 
     class _Own(NodeParams):
         strength: float = _strength(0.6, "How much may change: at 0 hardly anything, at 1 everything.")
@@ -77,17 +81,21 @@ class ImageToImage(DrawingNode):
             advanced=True,
         )  # fmt: skip
 
-    class Params(StepParams, _Own):
+    class Params(AnySizeParams, StepParams, _Own):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.image_to_image import image_to_image
+        from pipelines.diffusion.steering import open_steering
+        from pipelines.diffusion.two_pass import AnySizeDrawing
 
-        with context.models.use(inputs["model"], context) as loaded:
-            drawings = image_to_image(
-                loaded, inputs["image"], inputs.get("prompt", ""), inputs.get("negative", ""),
-                inputs.get("seed"), params.strength, sampling_options(params), context,
-                own_size=params.size == "image", clip_skip=params.clip_skip, batch=params.batch,
+        with open_steering(inputs, context) as steering:
+            drawing = AnySizeDrawing(
+                inputs["model"], inputs.get("prompt", ""), inputs.get("negative", ""),
+                sampling_options(params), context, beyond_range(params, inputs), params.clip_skip, steering,
+            )  # fmt: skip
+            drawings = drawing.from_picture(
+                inputs["image"], inputs.get("seed"), params.strength, own_size=params.size == "image",
+                batch=params.batch,
             )  # fmt: skip
         return drawn_outputs(drawings)
 
@@ -142,6 +150,7 @@ class Inpaint(DrawingNode):
         PROMPT,
         NEGATIVE,
         SEED,
+        *STEERING,
     )
     outputs = _REGION
 
@@ -156,12 +165,17 @@ class Inpaint(DrawingNode):
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.inpaint import inpaint
+        from pipelines.diffusion.steering import open_steering
 
-        with context.models.use(inputs["model"], context) as loaded:
+        with (
+            context.models.use(inputs["model"], context) as loaded,
+            open_steering(inputs, context) as steering,
+        ):
             drawings = inpaint(
                 loaded, inputs["image"], inputs["mask"], inputs.get("prompt", ""),
                 inputs.get("negative", ""), inputs.get("seed"), sampling_options(params),
                 _inpainting(params), context, clip_skip=params.clip_skip, batch=params.batch,
+                steering=steering,
             )  # fmt: skip
         return drawn_outputs(drawings)
 
@@ -176,7 +190,7 @@ class Outpaint(DrawingNode):
     """Make a picture larger and draw what lies past its edges."""
 
     id, title = "diffusion.outpaint", "Outpaint"
-    inputs = (MODEL, _IMAGE, PROMPT, NEGATIVE, SEED)
+    inputs = (MODEL, _IMAGE, PROMPT, NEGATIVE, SEED, *STEERING)
     outputs = _REGION
 
     class _Own(NodeParams):
@@ -197,13 +211,17 @@ class Outpaint(DrawingNode):
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.inpaint import outpaint
+        from pipelines.diffusion.steering import open_steering
 
-        with context.models.use(inputs["model"], context) as loaded:
+        with (
+            context.models.use(inputs["model"], context) as loaded,
+            open_steering(inputs, context) as steering,
+        ):
             drawings = outpaint(
                 loaded, inputs["image"], (params.left, params.top, params.right, params.bottom),
                 inputs.get("prompt", ""), inputs.get("negative", ""), inputs.get("seed"),
                 sampling_options(params), _inpainting(params), context, clip_skip=params.clip_skip,
-                batch=params.batch,
+                batch=params.batch, steering=steering,
             )  # fmt: skip
         return drawn_outputs(drawings)
 

@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from pipelines.errors import FolderMissing, ImageUnreadable, InvalidParameter, TooManyItems
 from pipelines.files import is_file, sweep_temporary
 from pipelines.graph import types
@@ -191,8 +193,11 @@ class SaveImage(Node):
             "A number is added to the new name, or the old file is replaced.",
             advanced=True,
         )
-        depth: Literal["8", "16"] = Param(
-            "8", "Bits a channel", "16 keeps finer steps; PNG only.", advanced=True
+        depth: Literal["8", "16", "auto"] = Param(
+            "8",
+            "Bits a channel",
+            "16 keeps finer steps, auto keeps them if the picture has them; PNG only.",
+            advanced=True,
         )
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
@@ -200,15 +205,17 @@ class SaveImage(Node):
         folder = context.path(params.folder) if params.folder else context.output_dir
         suffix = ".jpg" if params.format == "jpeg" else f".{params.format}"
         path = picture_path(folder, params.name, suffix, image, datetime.now().astimezone())
-        bits: Literal[8, 16] = 16 if params.depth == "16" else 8
+        fine = params.depth == "16" or (params.depth == "auto" and image.pixels.dtype != np.uint8)
+        bits: Literal[8, 16] = 16 if fine else 8
         context.cancel.check()
         # Once for each folder and engine: what a save left behind that was killed long ago.
         context.memo(("swept", str(path.parent)), lambda: sweep_temporary(path.parent))
         story = context.provenance()
         unique = params.existing == "keep both"
         path = write_image(
-            image, path, params.format, story, quality=params.quality, bits=bits, unique=unique
-        )
+            image, path, params.format, story, quality=params.quality, bits=bits, unique=unique,
+            cancel=context.cancel,
+        )  # fmt: skip
         context.progress(1, 1, phase="saving")
         return {"path": str(path)}
 

@@ -17,12 +17,12 @@ from pipelines.inpaint import (
     Combination,
     MaskSettings,
     SizeLimits,
-    check_mask,
     color_range,
     combine,
     cut,
     feather,
     fill_holes,
+    fitted,
     from_channel,
     grow,
     invert,
@@ -195,7 +195,7 @@ class CropToMask(Node):
     id, title, category = "image.crop_to_mask", "Crop to mask", "Image"
     inputs = (
         Input("image", Image, description="The picture to change a part of."),
-        Input("mask", Mask, description="1 where it may change; of the same size."),
+        Input("mask", Mask, description="1 where it may change; of another size, it is resampled."),
     )
     outputs = (
         Output("image", Image, description="The part, at the size to draw at."),
@@ -228,8 +228,7 @@ class CropToMask(Node):
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         image: ImageValue = inputs["image"]
-        mask: MaskValue = inputs["mask"]
-        check_mask(mask, image.width, image.height)
+        mask: MaskValue = fitted(inputs["mask"], image.width, image.height)
         largest = max(params.largest, params.native, params.multiple)
         limits = SizeLimits((params.native, params.native), params.native, largest**2, params.multiple)
         given = {name: getattr(params, name) for name in ("grow", "feather", "blend", "context")}

@@ -18,15 +18,15 @@ _PRECISION = "Numbers of 16 bits take half the memory; “auto” is what suits 
 _QUANTIZATION = "Weights of 8 or 4 bits take less memory and cost some quality."
 
 
-def _Model(kind: str) -> Any:
+def _Model(kind: str, empty: str = "Starter model") -> Any:
     return Param(
-        "", "Model", _MODEL, widget="model", choices=f"models:{kind}", max_length=4096, empty="Starter model",
+        "", "Model", _MODEL, widget="model", choices=f"models:{kind}", max_length=4096, empty=empty,
         primary=True,
     )  # fmt: skip
 
 
 class _ModelNode(Node):
-    """What the three have in common; ``kind`` is the catalogue's."""
+    """What they all have in common; ``kind`` is the catalogue's."""
 
     category = "Model"
     lane = "io"
@@ -92,4 +92,15 @@ class UpscaleModelNode(_ModelNode):
         dtype: Precision = Param("auto", "Precision", _PRECISION, advanced=True)
 
 
-NODES = (DiffusionModelNode, LanguageModelNode, UpscaleModelNode)
+class ControlModelNode(_ModelNode):
+    """Choose a model that reads control layers: a ControlNet of the family of the model that draws."""
+
+    id, title, kind = "model.control", "Control model", "control"
+    outputs = (Output("model", types.ControlModel),)
+
+    class Params(NodeParams):
+        model: str = _Model("control", "First that is found")
+        dtype: Precision = Param("auto", "Precision", _PRECISION, advanced=True)
+
+
+NODES = (DiffusionModelNode, LanguageModelNode, UpscaleModelNode, ControlModelNode)

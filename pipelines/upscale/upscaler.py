@@ -1,34 +1,29 @@
-"""Enlarging a picture with a super-resolution model: channels, tiles, memory, and the factor the user wants.
-
-Every tile goes through the model alone; where memory runs out, the tile at hand is cut into smaller ones and
-the work goes on from there.
-"""
+"""Enlarging a picture with a super-resolution model, to the factor or the size the user wants."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.errors import ModelUnsuitable, OutOfMemory
+from pipelines.diffusion.interrupt import cancellable
+from pipelines.errors import ModelUnsuitable
 from pipelines.graph.node import CancelToken, NeverCancelled
 from pipelines.graph.values import Array, Image, check_size
-from pipelines.image.geometry import resize
+from pipelines.image.rows import gathered, resampled
+from pipelines.upscale.layers import BORDER, Layers
 from pipelines.upscale.memory import MIN_TILE, choose_tile
-from pipelines.upscale.tiles import count_tiles, tiles, weight
+from pipelines.upscale.rows import Enlarger, Grid, enlarged_rows
 
 if TYPE_CHECKING:
     from pipelines.models.loaded import LoadedUpscale
 
 Progress = Callable[[int, int], None]
 """(tiles done, tiles in all)."""
-
-BORDER: Final = 4
-"""Pixels repeated beyond the edge before the model sees a picture: its own padding is black and shows."""
-
-_LUMA: Final = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def upscale(
@@ -38,166 +33,118 @@ def upscale(
     tile: int = 0,
     cancel: CancelToken | None = None,
     progress: Progress | None = None,
+    *,
+    size: tuple[int, int] = (0, 0),
+    folder: Path | None = None,
 ) -> Image:
-    """Enlarge ``image`` by ``factor``.
+    """Enlarge ``image`` by ``factor``, or into ``size``.
+
+    The model runs as often as brings the picture nearest to what is wanted (for 16× a 4× model runs twice);
+    the rest is resampled (Lanczos).
 
     Args:
         loaded: the model on its device.
         image: grey, RGB or RGBA; the result has the same channels and type (uint8 or float32).
-        factor: 0 is the model's own. For another one the model runs once and the result is resampled
-        (Lanczos).
+        factor: 0 is the model's own.
         tile: side of a tile in input pixels; 0 chooses one that fits into memory.
-        cancel: polled before each tile.
+        cancel: polled before each tile, and within the model.
         progress: called after each tile.
+        size: width and height the result is fitted into, keeping its proportions, instead of a factor; a 0
+            leaves that side free.
+        folder: where a result too large for memory is kept, in a file that vanishes with it; ``None`` keeps
+            all in memory.
 
     Raises:
         ImageTooLarge: the result would have more pixels than allowed.
         ModelUnsuitable: the model doesn't take and give pictures, or its numbers overflow.
         OutOfMemory: not even a tile of 32 px fits.
+        DiskFull, SaveFailed: ``folder`` doesn't take the result.
         Cancelled: by ``cancel``.
     """
     descriptor = loaded.descriptor
     scale = int(descriptor.scale)
-    wanted = factor or scale
-    width, height = max(1, round(image.width * wanted)), max(1, round(image.height * wanted))
+    factor = factor or scale
+    width, height = target_size(image.width, image.height, factor, size)
     check_size(width, height)
-    check_size(image.width * scale, image.height * scale)
+    runs = count_runs(scale, max(width / image.width, height / image.height))
+    for run in range(1, runs):
+        check_size(image.width * scale**run, image.height * scale**run)
     if (descriptor.input_channels, descriptor.output_channels) not in ((1, 1), (3, 3)):
         reason = f"It takes {descriptor.input_channels} channels and gives {descriptor.output_channels}."
         raise ModelUnsuitable(model=loaded.handle.id, reason=reason, task="enlarging pictures")
-    layers = _layers(image, int(descriptor.input_channels))
-    run = _Run(loaded, image.height, image.width, tile, len(layers), cancel or NeverCancelled(), progress)
-    result = _joined([run.layer(pixels) for pixels in layers], image)
+    work = _Work(loaded, image, tile, runs, cancel or NeverCancelled(), progress)
+    with work.interruptible():
+        enlarged = image
+        for _ in range(1, runs):
+            enlarged = work.run(
+                enlarged, (enlarged.width * scale, enlarged.height * scale), np.float32, folder
+            )
+        enlarged = work.run(enlarged, (width, height), image.pixels.dtype, folder)
+    told = round(max(width / image.width, height / image.height), 3) if any(size) else factor
     name = PurePath(loaded.handle.id).name  # of a model given by its path, only that goes into a file
-    enlarged = image.with_pixels(result, upscaler=name, upscale_factor=float(wanted))
-    enlarged = resize(enlarged, width, height, "lanczos")
-    return enlarged.with_pixels(enlarged.as_uint8()) if image.pixels.dtype == np.uint8 else enlarged
+    return enlarged.with_pixels(enlarged.pixels, upscaler=name, upscale_factor=float(told))
 
 
-def _layers(image: Image, channels: int) -> list[Array]:
-    """What goes through the model: H×W×``channels`` float32 pieces, together all channels of the picture.
-
-    A model for colour sees grey, and alpha, three times over; a model for grey sees one channel after
-    another.
-    """
-    pixels = np.clip(np.nan_to_num(image.as_float()), 0, 1)
-    colour = _without_fringes(pixels) if image.channels == 4 else pixels
-    if channels == 1:
-        planes = [colour[..., index : index + 1] for index in range(colour.shape[2])]
-        return planes + ([pixels[..., 3:]] if image.channels == 4 else [])
-    layers = [np.repeat(colour, 3, axis=2) if image.channels == 1 else colour]
-    if image.channels == 4:
-        layers.append(np.repeat(pixels[..., 3:], 3, axis=2))
-    return layers
+def target_size(width: int, height: int, factor: float, size: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """Width and height of ``width`` × ``height`` px enlarged by ``factor``, or fitted into ``size``."""
+    if not any(size):
+        return max(1, round(width * factor)), max(1, round(height * factor))
+    factor = min(limit / side for limit, side in zip(size, (width, height), strict=True) if limit)
+    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def _joined(layers: list[Array], image: Image) -> Array:
-    """The inverse of :func:`_layers`."""
-    if layers[0].shape[2] == 1:
-        return np.concatenate(layers, axis=2)
-    grey = [(layer @ _LUMA)[..., None] for layer in layers]
-    if image.channels == 1:
-        return grey[0]
-    return layers[0] if image.channels == 3 else np.concatenate([layers[0], grey[1]], axis=2)
+def count_runs(scale: int, factor: float) -> int:
+    """How often a model of ``scale`` runs for ``factor``: so that the power of it comes nearest."""
+    if scale < 2 or factor <= scale:
+        return 1
+    return max(1, round(math.log(factor) / math.log(scale)))
 
 
-def _without_fringes(pixels: Array) -> Array:
-    """RGB where what is transparent takes the nearest visible colour: none bleeds into edges."""
-    from scipy.ndimage import distance_transform_edt
-
-    hidden = pixels[..., 3] == 0
-    if not hidden.any() or hidden.all():
-        return pixels[..., :3]
-    rows, columns = distance_transform_edt(hidden, return_distances=False, return_indices=True)
-    return pixels[..., :3][rows, columns]
-
-
-class _Run:
-    """One picture on its way through the model; remembers how far tiles had to shrink."""
+class _Work:
+    """A model's runs over one picture: how it is tiled, and how far it is."""
 
     def __init__(
-        self, loaded: LoadedUpscale, height: int, width: int, tile: int, layers: int, cancel: CancelToken,
+        self, loaded: LoadedUpscale, image: Image, tile: int, runs: int, cancel: CancelToken,
         progress: Progress | None,
     ) -> None:  # fmt: skip
+        descriptor = loaded.descriptor
         self._loaded, self._cancel, self._progress = loaded, cancel, progress
-        self._scale = int(loaded.descriptor.scale)
-        self._height, self._width = height + 2 * BORDER, width + 2 * BORDER
-        self._tile = max(tile, MIN_TILE) if tile else choose_tile(loaded, self._height, self._width)
-        self._limit = self._tile
-        self._done, self._total = 0, self._tiles() * layers
+        self._scale, self._channels = int(descriptor.scale), int(descriptor.input_channels)
+        largest = self._scale ** (runs - 1)
+        padded = (image.height * largest + 2 * BORDER, image.width * largest + 2 * BORDER)
+        self._side = max(tile, MIN_TILE) if tile else choose_tile(loaded, *padded)
+        self._enlarge = Enlarger(loaded, self._side, cancel, self._tile_done)
+        layers = Layers(image, self._channels).count()
+        sizes = ((image.height * self._scale**run, image.width * self._scale**run) for run in range(runs))
+        self._done, self._total = 0, sum(len(self._grid(*size)) * layers for size in sizes)
 
-    def _tiles(self) -> int:
-        return count_tiles(self._height, self._width, self._tile)
+    def run(self, image: Image, wanted: tuple[int, int], dtype: Any, folder: Path | None) -> Image:
+        """``image`` once through the model, then resampled to ``wanted`` width and height."""
+        rows = enlarged_rows(
+            Layers(image, self._channels), self._grid(image.height, image.width), self._enlarge
+        )
+        width, height = wanted
+        size = (image.height * self._scale, image.width * self._scale)
+        pieces = self._polled(resampled(rows, *size, height, width))
+        return image.with_pixels(gathered(pieces, (height, width, image.channels), dtype, folder))
 
-    def layer(self, pixels: Array) -> Array:
-        """H×W×C float32 → the same, ``scale`` times as large."""
-        if pixels.shape[2] == 3 and pixels.min() == pixels.max() and pixels.flat[0] in (0, 1):
-            # Opaque alpha, above all: a model may ripple at the border, and nothing can be gained from it.
-            height, width = pixels.shape[:2]
-            self._done += self._tiles()
-            return np.full((height * self._scale, width * self._scale, 3), pixels.flat[0], np.float32)
-        padded = np.pad(pixels, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode="edge")
-        edge = BORDER * self._scale
-        return self._blended(padded, self._tile, self._piece, count=True)[edge:-edge, edge:-edge]
-
-    def _blended(
-        self, pixels: Array, side: int, work: Callable[[Array], Array], count: bool = False
-    ) -> Array:
-        scale = self._scale
-        height, width, channels = pixels.shape
-        if max(height, width) <= side:
-            result = work(pixels)
-            self._count(count)
-            return result
-        result = np.zeros((height * scale, width * scale, channels), np.float32)
-        for tile in tiles(height, width, side):
-            rows, columns = tile.rows, tile.columns
-            piece = work(pixels[rows.start : rows.end, columns.start : columns.end])
-            target = result[
-                rows.start * scale : rows.end * scale, columns.start * scale : columns.end * scale
-            ]
-            target += piece * weight(tile, scale)
-            self._count(count)
-        return result
-
-    def _count(self, count: bool) -> None:
-        if count:
-            self._done += 1
-            if self._progress is not None:
-                self._progress(self._done, self._total)
-
-    def _piece(self, pixels: Array) -> Array:
-        """One tile, cut into smaller ones where memory runs out; the rest then starts at that size."""
-        from pipelines.diffusion.memory import free_cache, is_out_of_memory
-
-        while True:
-            try:
-                return self._blended(pixels, self._limit, self._model)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                smaller = min(self._limit, max(pixels.shape[:2])) // 2
-                problem = str(error)[:300]
-            # Outside the handler: the exception holds the frames, and with them the tensors that filled the
-            # memory.
-            free_cache(str(self._loaded.device))
-            if smaller < MIN_TILE:
-                raise OutOfMemory(device=str(self._loaded.device), reason=problem)
-            self._limit = smaller
-
-    def _model(self, pixels: Array) -> Array:
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Cancel within a tile, before any operation of the model: a large one takes minutes for a tile."""
         import torch
 
-        self._cancel.check()
-        loaded = self._loaded
-        batch = torch.tensor(pixels.transpose(2, 0, 1)[None]).to(loaded.device, loaded.dtype)
-        with torch.inference_mode():
-            output = loaded.descriptor(batch)[0].float().cpu().numpy().transpose(1, 2, 0)
-        if not np.isfinite(output).all():
-            reason = (
-                f"Its result holds values that are no numbers in {str(loaded.dtype).removeprefix('torch.')}."
-            )
-            raise ModelUnsuitable(
-                model=loaded.handle.id, reason=reason, task="this precision, or choose fp32"
-            )
-        return np.asarray(output, np.float32)
+        model = self._loaded.descriptor.model
+        operations = [part for part in model.modules() if not any(part.children())]
+        return cancellable(torch.nn.ModuleList(operations), self._cancel)
+
+    def _grid(self, height: int, width: int) -> Grid:
+        return Grid(height + 2 * BORDER, width + 2 * BORDER, self._side, self._scale, self._channels)
+
+    def _polled(self, pieces: Iterable[Array]) -> Iterator[Array]:
+        for piece in pieces:
+            self._cancel.check()
+            yield piece
+
+    def _tile_done(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)

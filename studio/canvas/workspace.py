@@ -20,7 +20,7 @@ from studio.canvas.run_state import Bridge, RunState, outer
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import CanvasStyle
 from studio.canvas.view import GraphView
-from studio.commands import Command
+from studio.command import Command
 from studio.document import GraphDocument
 from studio.graph_edits import title_of
 from studio.theme import current_theme

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QEvent, QLineF, QPoint, QPointF, QRect, QRectF, QSizeF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QBrush,
     QFocusEvent,
-    QImage,
     QPainter,
     QPaintEvent,
     QPen,
@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.mask.drawing import draw_part
 from studio.mask.paint_document import PaintDocument
 from studio.mask.projection import Projection
 from studio.mask.view_transform import ViewTransform
@@ -33,8 +34,14 @@ SMOOTH_UNTIL: Final = 2.0
 COMPOSE_SECONDS: Final = 0.012
 """Longest that one repaint composes layers; the rest is shown a moment later."""
 CHECK: Final = 8
-FAR: Final = 32_000
-"""Qt counts the pixels that it scales in 16 bits before the point: further ones are never found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """Part of the view that shows all of it: what the transform puts at p is seen at p + ``offset``."""
+
+    area: QRect
+    offset: QPoint
 
 
 class CanvasEye(QWidget):
@@ -47,7 +54,7 @@ class CanvasEye(QWidget):
         self.document = document
         self.transform_ = ViewTransform()
         self._projection = Projection()
-        self._fit = True
+        self._fit, self._still = True, False
         self._checks = QPixmap()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -77,7 +84,7 @@ class CanvasEye(QWidget):
     @Slot(QRect)
     def _region_changed(self, rect: QRect) -> None:
         self._projection.invalidate(rect)
-        self.update(self.transform_.view_rect(QRectF(rect)) & self.rect())
+        self.refresh_area(self.transform_.view_rect(QRectF(rect)))
 
     @Slot()
     def _retheme(self) -> None:
@@ -106,13 +113,32 @@ class CanvasEye(QWidget):
     def complete(self) -> bool:
         """Whether all that is in view has been composed (large changes take several repaints)."""
         level = self._projection.level_for(self.scale * self.devicePixelRatioF())
-        shown = self.transform_.image_rect(QRectF(self.rect())) & self.document.rect
+        shown = self.transform_.image_rect(QRectF(self.panes()[0].area)) & self.document.rect
         return self._projection.is_fresh(shown, level)
 
     @property
     def fitted(self) -> bool:
         """Whether the picture follows the size of the view."""
         return self._fit
+
+    def bounds(self) -> QRect:
+        """All that there is to see, in pixels of the picture: what :meth:`fit` shows."""
+        return self.document.rect
+
+    def panes(self) -> tuple[Pane, ...]:
+        """The parts of the view, from left to right; all of them are moved together."""
+        return (Pane(self.rect(), QPoint(0, 0)),)
+
+    def pane_at(self, point: QPointF) -> Pane:
+        """The part of the view that a point lies in, or the nearest one."""
+        panes = self.panes()
+        inside = [pane for pane in panes if pane.area.left() <= point.x()]
+        return inside[-1] if inside else panes[0]
+
+    def refresh_area(self, rect: QRect) -> None:
+        """Repaint ``rect`` in every part of the view."""
+        for pane in self.panes():
+            self.update(rect.translated(pane.offset) & pane.area)
 
     def to_view(self, point: QPointF) -> QPointF:
         """Where a point of the picture is seen."""
@@ -170,18 +196,27 @@ class CanvasEye(QWidget):
 
     def _moved(self) -> None:
         self._fit = False
-        self.transform_.keep(self.document.stack.size)
+        self.transform_.keep(self.bounds())
         self.scale_changed.emit(self.scale)
+        self.placed()
         self.update()
 
     def _refit(self) -> None:
-        self.transform_.view = QSizeF(self.size())
+        self.transform_.view = QSizeF(self.panes()[0].area.size())
         self.transform_.ratio = self.devicePixelRatioF()
-        size = self.document.stack.size
-        if self._fit and not size.isEmpty():
-            self.transform_.fit(size)
+        if self._fit and not self._still and not self.bounds().isEmpty():
+            self.transform_.fit(self.bounds())
             self.scale_changed.emit(self.scale)
+        self.placed()
         self.update()
+
+    def keep_still(self, still: bool) -> None:
+        """While something that :meth:`fit` includes is dragged, the picture doesn't follow it."""
+        self._still = still
+        self._refit()
+
+    def placed(self) -> None:
+        """The picture is seen in another place, or at another scale."""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -206,9 +241,15 @@ class CanvasEye(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(event.rect(), current_theme().color("bg0"))
-        if not self.document.stack.size.isEmpty():
-            self._paint_picture(painter, event.rect())
-        self.paint_over(painter)
+        for pane in self.panes():
+            shown = event.rect() & pane.area
+            if not shown.isEmpty():
+                painter.save()
+                painter.setClipRect(shown)
+                painter.translate(pane.offset)
+                self._paint_pane(painter, pane, shown.translated(-pane.offset))
+                painter.restore()
+        self.paint_frame(painter)
         if self._ringed:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -216,46 +257,53 @@ class CanvasEye(QWidget):
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
 
-    def paint_over(self, painter: QPainter) -> None:
-        """What lies above the picture, in coordinates of the view."""
+    def paint_result(self, painter: QPainter, pane: Pane, shown: QRect) -> None:
+        """What covers the picture, in coordinates of ``pane``."""
 
-    def _paint_picture(self, painter: QPainter, shown: QRect) -> None:
-        layers, whole = self.document.stack.layers, self.document.rect
-        ratio = self.devicePixelRatioF()
-        level = self._projection.level_for(self.scale * ratio)
-        wanted = self.transform_.image_rect(QRectF(shown)) & whole
+    def paint_over(self, painter: QPainter) -> None:
+        """What lies above the picture, in coordinates of a pane."""
+
+    def paint_frame(self, painter: QPainter) -> None:
+        """What lies above all panes, in coordinates of the view."""
+
+    def _paint_pane(self, painter: QPainter, pane: Pane, shown: QRect) -> None:
+        if not self.document.stack.size.isEmpty():
+            if not _opaque(self.document):
+                self._paint_checks(painter)
+            self.paint_layers(painter, self._projection, shown)
+            self.paint_result(painter, pane, shown)
+            if self.scale >= GRID_FROM:
+                self._paint_grid(painter, shown)
+        self.paint_over(painter)
+
+    def paint_layers(self, painter: QPainter, projection: Projection, shown: QRect) -> bool:
+        """Draw what a projection has in ``shown``; whether that was up to date (if not, it follows soon)."""
+        wanted = self.transform_.image_rect(QRectF(shown)) & self.document.rect
         if wanted.isEmpty():
-            return
-        if not self._projection.refresh(layers, wanted, level, COMPOSE_SECONDS):
-            self._rest |= shown
-            self._later.start(0)
-        image = self._projection.image(level)
-        if not _opaque(self.document):
-            self._paint_checks(painter)
+            return True
+        level = projection.level_for(self.scale * self.devicePixelRatioF())
+        fresh = projection.refresh(self.document.shown, wanted, level, COMPOSE_SECONDS)
+        if not fresh:
+            self.refresh_later(shown)
+        image, step = projection.image(level), 1 << level
         painter.save()
         painter.setTransform(self.transform_.to_view(), True)
         painter.setClipRect(QRectF(wanted), Qt.ClipOperation.IntersectClip)
-        pixel = self.scale * ratio
-        smooth = pixel < SMOOTH_UNTIL and not (pixel == 1 and self.angle == 0)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
-        self._draw_level(painter, image, level, wanted)
-        if self.scale >= GRID_FROM:
-            self._paint_grid(painter, wanted)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.smooth)
+        draw_part(painter, image, QRectF(0, 0, image.width() * step, image.height() * step), wanted)
         painter.restore()
+        return fresh
 
-    def _draw_level(self, painter: QPainter, image: QImage, level: int, wanted: QRect) -> None:
-        """Only the part that is seen: at 64 times its size the whole is beyond what a painter counts."""
-        step = 1 << level
-        room = 3 * step
-        left = max(0, (wanted.left() - room) // step)
-        top = max(0, (wanted.top() - room) // step)
-        right = min(image.width(), -(-(wanted.right() + 1 + room) // step))
-        bottom = min(image.height(), -(-(wanted.bottom() + 1 + room) // step))
-        source = QRect(left, top, right - left, bottom - top)
-        goal = QRectF(left * step, top * step, source.width() * step, source.height() * step)
-        if max(image.width(), image.height()) > FAR:
-            image, source = image.copy(source), QRect(QPoint(0, 0), source.size())
-        painter.drawImage(goal, image, QRectF(source))
+    @property
+    def smooth(self) -> bool:
+        """Whether pixels of the picture are blended when they are shown; large ones are squares."""
+        pixel = self.scale * self.devicePixelRatioF()
+        return pixel < SMOOTH_UNTIL and not (pixel == 1 and self.angle == 0)
+
+    def refresh_later(self, shown: QRect) -> None:
+        """Come back for ``shown`` (in coordinates of a pane): it took too long for now."""
+        self._rest |= shown
+        self._later.start(0)
 
     def _paint_checks(self, painter: QPainter) -> None:
         if self._checks.isNull():
@@ -275,7 +323,13 @@ class CanvasEye(QWidget):
         painter.drawPolygon(outline)
         painter.restore()
 
-    def _paint_grid(self, painter: QPainter, wanted: QRect) -> None:
+    def _paint_grid(self, painter: QPainter, shown: QRect) -> None:
+        wanted = self.transform_.image_rect(QRectF(shown)) & self.document.rect
+        if wanted.isEmpty():
+            return
+        painter.save()
+        painter.setTransform(self.transform_.to_view(), True)
+        painter.setClipRect(QRectF(wanted), Qt.ClipOperation.IntersectClip)
         colour = current_theme().color("text3")
         colour.setAlpha(round(110 * min(1.0, (self.scale - GRID_FROM) / GRID_FROM + 0.4)))
         pen = QPen(colour, 1 / self.devicePixelRatioF())
@@ -287,17 +341,15 @@ class CanvasEye(QWidget):
         lines = [QLineF(x, top, x, bottom) for x in range(left, right + 1)]
         lines += [QLineF(left, y, right, y) for y in range(top, bottom + 1)]
         painter.drawLines(lines)
+        painter.restore()
 
     @Slot()
     def _refresh_rest(self) -> None:
         rest, self._rest = self._rest, QRect()
-        self.update(rest)
+        self.refresh_area(rest)
 
 
 def _opaque(document: PaintDocument) -> bool:
     """Whether the bottom picture hides the ground."""
-    layers = document.stack.layers
-    if not layers:
-        return False
-    image = layers[0].image
-    return image is not None and layers[0].visible and layers[0].opacity >= 1 and not image.hasAlphaChannel()
+    layers = document.shown
+    return bool(layers) and layers[0].covers(document.rect)

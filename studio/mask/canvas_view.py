@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QMargins, QPoint, QPointF, QRect, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QEnterEvent,
     QFocusEvent,
@@ -18,27 +18,32 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from studio.mask.brush import StampCache
-from studio.mask.canvas_eye import CanvasEye
-from studio.mask.layers import LayerKind
+from studio.mask.canvas_keys import action_for, is_backslash
+from studio.mask.canvas_stage import CanvasStage
+from studio.mask.edge_gesture import DragEdge
+from studio.mask.expansion import cursor_for
+from studio.mask.layers import PICTURE, LayerKind
 from studio.mask.paint_document import PaintDocument
+from studio.mask.preview import CompareMode
 from studio.mask.tool_settings import BRUSHES, ToolSettings
 from studio.mask.tools import TOOLS, Gesture, Pan, Rotate, Sample
 from studio.mask.tools.fills import Eyedropper
 from studio.theme import current_theme
 from studio.translate import tr
 
-TURN = 15.0
-"""Degrees that a key turns the picture."""
 _PLAIN = Qt.KeyboardModifier.NoModifier
 _TOOLS = {tool.id: tool for tool in TOOLS}
-_TOOL_KEYS = {getattr(Qt.Key, f"Key_{tool.key}"): tool.id for tool in TOOLS}
 
 
-class CanvasView(CanvasEye):
-    """``hinted`` carries a sentence that says why a press did nothing."""
+class CanvasView(CanvasStage):
+    """``hinted`` carries a sentence that says why a press did nothing. While results can be chosen (see
+    :meth:`set_candidates`), keys ask for what is done with them: ``candidate_stepped`` carries -1 or 1."""
 
     stroke_finished = Signal()
     hinted = Signal(str)
+    candidate_stepped = Signal(int)
+    result_applied = Signal()
+    result_discarded = Signal()
 
     def __init__(
         self, document: PaintDocument, settings: ToolSettings, parent: QWidget | None = None
@@ -49,14 +54,18 @@ class CanvasView(CanvasEye):
         self.gesture: Gesture | None = None
         self._space = self._turning = False
         self._pointer: QPointF | None = None
+        self._offset = QPoint(0, 0)
         self._over = QRect()
+        self._candidates = 0
+        self._idle = False
         self._last_end: tuple[str, QPointF] | None = None
         self.setMouseTracking(True)
         self.setTabletTracking(True)
         settings.changed.connect(self._settings_changed)
         document.changed.connect(self._document_changed)
+        document.replaced.connect(self._document_changed)
         document.busy_changed.connect(self._show_cursor)
-        document.stack_changed.connect(self._show_cursor)
+        document.stack_changed.connect(self._stack_changed)
         self._show_cursor()
 
     # --- gestures --------------------------------------------------------------------------------------
@@ -70,22 +79,38 @@ class CanvasView(CanvasEye):
             return Pan
         if self._turning:
             return Rotate
+        if self.edge_at(sample.view_at) is not None:
+            return DragEdge
         active = self.document.active
         if sample.alt and self.settings.tool == "brush" and active and active.kind is LayerKind.PAINT:
             return Eyedropper
         return _TOOLS[self.settings.tool].gesture
 
-    def _refusal(self) -> str:
+    def _refusal(self, sample: Sample) -> str:
         """Why nothing can be drawn now, or nothing."""
         layer = self.document.active
         if self.document.busy:
             return tr("The last operation is still at work.")
         if layer is None or layer.surface is None:
             return tr("A picture stays as it is: choose a mask or a paint layer, or add one.")
+        if layer.kind in PICTURE and self._hidden_below(sample):
+            return tr("The result lies over the picture here: apply it or discard it first.")
         return "" if layer.visible else tr("This layer is hidden: show it to draw on it.")
+
+    def _hidden_below(self, sample: Sample) -> bool:
+        """Whether a result hides what would be drawn on the picture."""
+        preview = self.preview
+        if preview is None or not preview.rect.contains(sample.at.toPoint()):
+            return False
+        if self.compare_mode is CompareMode.SIDE_BY_SIDE:
+            return self._offset.x() > 0
+        if self.compare_mode is CompareMode.SLIDER:
+            return sample.at.x() >= preview.rect.left() + self.split * preview.rect.width()
+        return True
 
     def pointer_pressed(self, sample: Sample) -> None:
         """A button or the pen went down."""
+        self._pointer = sample.view_at
         if self.gesture is not None:
             if sample.button == Qt.MouseButton.LeftButton:
                 self.gesture.pressed(sample)
@@ -94,7 +119,7 @@ class CanvasView(CanvasEye):
         kind = self._class_for(sample)
         if kind is None or self.document.stack.size.isEmpty():
             return
-        why = self._refusal() if kind.draws else ""
+        why = self._refusal(sample) if kind.draws else ""
         if why:
             self.hinted.emit(why)
             return
@@ -108,7 +133,22 @@ class CanvasView(CanvasEye):
         self._pointer = sample.view_at
         if self.gesture is not None:
             self.gesture.moved(sample)
+        else:
+            if self.expansion_enabled:
+                self.light_edge(self.edge_at(sample.view_at))
+            self._show_cursor()
         self._after()
+
+    @property
+    def _tool_class(self) -> type[Gesture]:
+        """The tool in hand."""
+        return _TOOLS[self.settings.tool].gesture
+
+    def _update_idle(self) -> None:
+        """What the tool in hand shows without a press may lie anywhere."""
+        if self.settings.tool == "transform" or self._idle:
+            self.update()
+        self._idle = self.settings.tool == "transform"
 
     def pointer_released(self, sample: Sample) -> None:
         """The button or the pen went up."""
@@ -126,7 +166,7 @@ class CanvasView(CanvasEye):
             over |= self.gesture.painted_rect()
         if over != self._over or self.gesture is not None:
             for rect in (self._over, over):
-                self.update(rect & self.rect())
+                self.refresh_area(rect)
         self._over = over
 
     def cancel_gesture(self) -> bool:
@@ -141,8 +181,14 @@ class CanvasView(CanvasEye):
     @Slot()
     def _document_changed(self) -> None:
         """Something was undone while a gesture went on: what it has drawn so far stood on what is gone."""
-        if self.gesture is not None and self.gesture.draws and not self.gesture.finished:
+        if self.drawing and self.gesture is not None and not self.gesture.finished:
             self.cancel_gesture()
+        self._update_idle()
+
+    @Slot()
+    def _stack_changed(self) -> None:
+        self._show_cursor()
+        self._update_idle()
 
     def last_stroke_end(self, layer: str) -> QPointF | None:
         """Where the last stroke ended, if it was on this layer."""
@@ -160,8 +206,14 @@ class CanvasView(CanvasEye):
         if isinstance(event, QTabletEvent):
             pressure = event.pressure()
             eraser = event.pointerType() == QPointingDevice.PointerType.Eraser
-        at = event.position()
+        at = self._local(event.position())
         return Sample(self.to_image(at), at, pressure, event.modifiers(), event.button(), eraser)
+
+    def _local(self, at: QPointF) -> QPointF:
+        """A point of the view as its pane counts; a gesture stays in the one that it began in."""
+        if self.gesture is None:
+            self._offset = self.pane_at(at).offset
+        return at - QPointF(self._offset)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -190,16 +242,17 @@ class CanvasView(CanvasEye):
     def wheelEvent(self, event: QWheelEvent) -> None:
         turn = event.angleDelta().y()
         if turn:
-            self.zoom_to(self.scale * 1.2 ** (turn / 120), event.position())
+            self.zoom_to(self.scale * 1.2 ** (turn / 120), self._local(event.position()))
         event.accept()
 
     def leaveEvent(self, event: QEvent) -> None:
         self._pointer = None
+        self.light_edge(None)
         self._after()
         super().leaveEvent(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:
-        self._pointer = event.position()
+        self._pointer = self._local(event.position())
         self._after()
         super().enterEvent(event)
 
@@ -208,65 +261,41 @@ class CanvasView(CanvasEye):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
             # while something is drawn, no shortcut of the window may change what it is drawn on
-            if self.gesture is not None or self._action(event) is not None:
+            if self.gesture is not None or action_for(self, event) is not None or is_backslash(event):
                 event.accept()
                 return True
         elif (
             isinstance(event, QNativeGestureEvent)
             and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
         ):
-            self.zoom_to(self.scale * (1 + event.value()), event.position())
+            self.zoom_to(self.scale * (1 + event.value()), self._local(event.position()))
             return True
         return super().event(event)
 
-    def _action(self, event: QKeyEvent) -> object:
-        """What a key does here, as a function without arguments; ``None`` for other keys."""
-        settings, key, text = self.settings, event.key(), event.text()
-        control = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
-        if event.modifiers() & control:
-            return None
-        brackets = {
-            "[": lambda: settings.resize_brush(-1),
-            "]": lambda: settings.resize_brush(1),
-            "{": lambda: settings.harden_brush(-1),
-            "}": lambda: settings.harden_brush(1),
-        }
-        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            brackets |= {"[": brackets["{"], "]": brackets["}"]}
-        named = {Qt.Key.Key_BracketLeft: "[", Qt.Key.Key_BracketRight: "]"}
-        found = brackets.get(text) or brackets.get(named.get(Qt.Key(key), ""))
-        if found is not None:
-            return found
-        if event.modifiers() not in (_PLAIN, Qt.KeyboardModifier.KeypadModifier):
-            return self.zoom_in if text == "+" else None
-        if key in _TOOL_KEYS:
-            return lambda: settings.change(tool=_TOOL_KEYS[Qt.Key(key)])
-        return {
-            Qt.Key.Key_X: settings.swap_eraser,
-            Qt.Key.Key_Plus: self.zoom_in,
-            Qt.Key.Key_Equal: self.zoom_in,
-            Qt.Key.Key_Minus: self.zoom_out,
-            Qt.Key.Key_0: self.fit,
-            Qt.Key.Key_1: self.actual_size,
-            Qt.Key.Key_4: lambda: self.rotate_by(-TURN),
-            Qt.Key.Key_5: self.reset_rotation,
-            Qt.Key.Key_6: lambda: self.rotate_by(TURN),
-            Qt.Key.Key_Left: lambda: self.pan_by(QPointF(60, 0)),
-            Qt.Key.Key_Right: lambda: self.pan_by(QPointF(-60, 0)),
-            Qt.Key.Key_Up: lambda: self.pan_by(QPointF(0, 60)),
-            Qt.Key.Key_Down: lambda: self.pan_by(QPointF(0, -60)),
-        }.get(Qt.Key(key))
+    @Slot()
+    def reset_expansion(self) -> None:
+        """No side grows."""
+        self.set_expansion(QMargins())
+        self.expansion_changed.emit(QMargins())
+
+    @property
+    def drawing(self) -> bool:
+        return self.gesture is not None and (self.gesture.draws or self.gesture.edits)
+
+    # --- keys that come and go -------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
         if self.gesture is not None:
-            self._gesture_key(key)
+            self._gesture_key(key, bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif is_backslash(event):
+            self.set_before_held(True)
         elif key == Qt.Key.Key_Space and not event.isAutoRepeat():
             self._space = True
         elif key == Qt.Key.Key_R and event.modifiers() == _PLAIN and not event.isAutoRepeat():
             self._turning = True
         elif key not in (Qt.Key.Key_Space, Qt.Key.Key_R):
-            action = self._action(event)
+            action = action_for(self, event)
             if not callable(action):
                 super().keyPressEvent(event)
                 return
@@ -274,7 +303,7 @@ class CanvasView(CanvasEye):
         self._show_cursor()
         event.accept()
 
-    def _gesture_key(self, key: int) -> None:
+    def _gesture_key(self, key: int, far: bool) -> None:
         if self.gesture is None:
             return
         if key == Qt.Key.Key_Escape:
@@ -283,6 +312,8 @@ class CanvasView(CanvasEye):
             self.gesture.accept()
         elif key == Qt.Key.Key_Backspace:
             self.gesture.step_back()
+        else:
+            self.gesture.key(key, far)
         self._after()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
@@ -291,11 +322,14 @@ class CanvasView(CanvasEye):
                 self._space = False
             elif event.key() == Qt.Key.Key_R:
                 self._turning = False
+            elif is_backslash(event):
+                self.set_before_held(False)
             self._show_cursor()
         super().keyReleaseEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         self._space = self._turning = False
+        self.set_before_held(False)
         self._show_cursor()
         super().focusOutEvent(event)
 
@@ -306,10 +340,13 @@ class CanvasView(CanvasEye):
 
     @Slot()
     def _settings_changed(self) -> None:
-        if self.gesture is not None and self.gesture.draws and not self.gesture.finished:
+        if self.drawing and self.gesture is not None and not self.gesture.finished:
             tool = _TOOLS[self.settings.tool]
             if not isinstance(self.gesture, tool.gesture | Pan | Rotate):
-                self.cancel_gesture()
+                self.gesture.left()
+                if not self.gesture.finished:
+                    self.cancel_gesture()
+        self._update_idle()
         self._show_cursor()
         self._after()
 
@@ -322,17 +359,22 @@ class CanvasView(CanvasEye):
             shape = Qt.CursorShape.OpenHandCursor
         elif self._turning:
             shape = Qt.CursorShape.SizeHorCursor
+        elif self.lit_edge is not None:
+            shape = cursor_for(self.lit_edge, self.angle)
         elif self.document.busy:
             shape = Qt.CursorShape.BusyCursor
         elif self.document.stack.size.isEmpty():
             shape = Qt.CursorShape.ArrowCursor
         elif self._ring_shown() and self._ring_radius() >= 3:
             shape = Qt.CursorShape.BlankCursor
+        elif self._pointer is not None:
+            shape = self._tool_class.cursor_at(self, self._pointer) or shape
         if self.cursor().shape() != shape:
             self.setCursor(shape)
 
     def _ring_shown(self) -> bool:
-        brush = self.settings.tool in BRUSHES and not self._space and not self._turning
+        free = not self._space and not self._turning and self.lit_edge is None
+        brush = self.settings.tool in BRUSHES and free and not isinstance(self.gesture, DragEdge)
         return brush and not self.document.stack.size.isEmpty()
 
     def _ring_radius(self) -> float:
@@ -347,8 +389,11 @@ class CanvasView(CanvasEye):
         ).toAlignedRect()
 
     def paint_over(self, painter: QPainter) -> None:
+        super().paint_over(painter)
         if self.gesture is not None:
             self.gesture.paint(painter)
+        else:
+            self._tool_class.paint_idle(self, painter)
         if self._pointer is None or not self._ring_shown():
             return
         theme = current_theme()

@@ -7,14 +7,13 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QImage, QPainter
 
-from studio.mask.layers import Layer, LayerKind
-from studio.mask.surface import slices, tile_rect
+from studio.mask.layers import PICTURE, Layer, LayerKind
+from studio.mask.surface import Surface, slices, tile_rect
 from studio.mask.tile import Array
 
-PICTURE: Final = frozenset({LayerKind.IMAGE, LayerKind.PAINT})
 EVERYTHING: Final = frozenset(LayerKind)
 FORMAT: Final = QImage.Format.Format_ARGB32_Premultiplied
 
@@ -42,49 +41,45 @@ def flattened(layers: Sequence[Layer], rect: QRect) -> QImage:
 def _lay(painter: QPainter, layers: Sequence[Layer], rect: QRect, kinds: Collection[LayerKind]) -> None:
     shown = [layer for layer in layers if layer.visible and layer.opacity > 0 and layer.kind in kinds]
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-    if not (shown and _covers(shown[0], rect)):
+    if not (shown and shown[0].covers(rect)):
         painter.fillRect(rect, Qt.GlobalColor.transparent)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
     for layer in shown:
-        painter.setOpacity(1.0 if layer.kind is LayerKind.MASK else layer.opacity)
-        if layer.image is not None:
-            painter.drawImage(rect.topLeft(), layer.image, rect)
-        else:
-            _draw_surface(painter, layer, rect)
+        draw_layer(painter, layer, rect)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
 
 
-def _covers(layer: Layer, rect: QRect) -> bool:
-    image = layer.image
-    return (
-        image is not None
-        and layer.opacity >= 1
-        and not image.hasAlphaChannel()
-        and image.rect().contains(rect)
-    )
+def draw_layer(painter: QPainter, layer: Layer, rect: QRect) -> None:
+    """Draw one layer at its opacity, ``rect`` of it, pixel on pixel."""
+    painter.setOpacity(1.0 if layer.is_mask else layer.opacity)
+    if layer.image is not None:
+        part = rect & layer.place
+        if not part.isEmpty():
+            painter.drawImage(part.topLeft(), layer.image, part.translated(-layer.x, -layer.y))
+    elif layer.surface is not None:
+        _draw_surface(painter, layer, layer.surface, rect.translated(-layer.x, -layer.y))
 
 
-def _draw_surface(painter: QPainter, layer: Layer, rect: QRect) -> None:
-    surface = layer.surface
-    if surface is None:
-        return
+def _draw_surface(painter: QPainter, layer: Layer, surface: Surface, rect: QRect) -> None:
+    """``rect`` in pixels of the surface."""
+    rect = rect & surface.rect
     for key in surface.keys(rect):
         pixels = surface.peek(key)
         if pixels is None:
             continue
         part = tile_rect(key) & rect
         if surface.kind == "mask":
-            table = _overlay(layer.overlay_colour().rgb(), round(layer.opacity * 255))
+            table = overlay_table(layer.overlay_colour().rgb(), round(layer.opacity * 255))
             shown = table.take(pixels[slices(part, tile_rect(key))] >> 8)
             source = QRect(0, 0, part.width(), part.height())
         else:
             shown, source = pixels, part.translated(-tile_rect(key).topLeft())
         image = QImage(shown.data, shown.shape[1], shown.shape[0], shown.strides[0], FORMAT)
-        painter.drawImage(part.topLeft(), image, source)
+        painter.drawImage(part.topLeft() + QPoint(layer.x, layer.y), image, source)
 
 
 @lru_cache(maxsize=64)
-def _overlay(rgb: int, opacity: int) -> Array:
+def overlay_table(rgb: int, opacity: int) -> Array:
     """256 premultiplied colours: the overlay at each value of a mask."""
     alpha = np.arange(256) * opacity / 255
     channels = [np.rint(((rgb >> shift) & 255) * alpha / 255).astype(np.uint32) for shift in (16, 8, 0)]

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QRect
 from PySide6.QtGui import QUndoCommand
 
 from studio.background import in_background
+from studio.mask.stack_edit import StackStep
 from studio.mask.surface import Changes, Surface
 from studio.mask.tile import Tile
 
@@ -39,13 +40,20 @@ class Step:
         """Put back what came after; gives the area."""
         return self.surface.put({key: after for key, (_, after) in self.changes.items()})
 
+    def shows(self, tile: Tile) -> bool:
+        """Whether the surface has the tile now."""
+        return any(self.surface.tiles.get(key) is tile for key, pair in self.changes.items() if tile in pair)
+
     def drop(self) -> None:
         """Let go of the tiles: this step can't be undone any more."""
         self.alive, self.changes = False, {}
 
 
+AnyStep = Step | StackStep
+
+
 class History(QObject):
-    """The steps of a document, oldest first, at most ``limit`` bytes of them.
+    """The steps of a document, oldest first, at most ``limit`` bytes of them: strokes and changes of layers.
 
     It only knows the steps; whoever can undo them (an undo stack) keeps them, and lets them go.
     """
@@ -53,11 +61,11 @@ class History(QObject):
     def __init__(self, limit: int = MAX_BYTES, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._limit = limit
-        self._known: list[ReferenceType[Step]] = []
+        self._known: list[ReferenceType[AnyStep]] = []
         self._packing = False
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[AnyStep]:
         """The steps that can still be undone or done again, oldest first."""
         found = [step for known in self._known if (step := known()) is not None and step.alive]
         self._known = [ref(step) for step in found]
@@ -65,10 +73,19 @@ class History(QObject):
 
     @property
     def nbytes(self) -> int:
-        """Bytes held; a tile that several steps share counts once."""
-        return sum(tile.nbytes for tile in {tile for step in self.steps for tile in step.tiles()})
+        """Bytes held; a tile or picture that several steps share counts once."""
+        steps = self.steps
+        tiles = {tile for step in steps for tile in step.tiles()}
+        layers = [step for step in steps if isinstance(step, StackStep)]
+        images = {image.cacheKey(): image.sizeInBytes() for step in layers for image in step.images()}
+        return sum(tile.nbytes for tile in tiles) + sum(images.values())
 
-    def add(self, step: Step) -> None:
+    def clear(self) -> None:
+        """Drop every step."""
+        for step in self.steps:
+            step.drop()
+
+    def add(self, step: AnyStep) -> None:
         """Know a step; older ones are packed, and dropped while all together are too large."""
         self._known.append(ref(step))
         self.pack(wait=self.nbytes > self._limit)
@@ -82,7 +99,7 @@ class History(QObject):
             tile
             for step in self.steps[:-RAW_STEPS]
             for tile in step.tiles()
-            if not tile.is_packed and not self._shown(step, tile)
+            if not tile.is_packed and not step.shows(tile)
         ]
         if wait:
             self._install([(tile, tile.packed()) for tile in tiles])
@@ -95,15 +112,13 @@ class History(QObject):
         self._install(done)
 
     def _install(self, done: list[tuple[Tile, bytes]]) -> None:
-        surfaces = {step.surface for step in self.steps}
+        steps = self.steps
+        hidden = {surface for step in steps if isinstance(step, StackStep) for surface in step.surfaces()}
+        surfaces = {step.surface for step in steps if isinstance(step, Step)} - hidden
         shown = {tile for surface in surfaces for tile in surface.tiles.values()}
         for tile, packed in done:
             if tile not in shown:
                 tile.keep_packed(packed)
-
-    @staticmethod
-    def _shown(step: Step, tile: Tile) -> bool:
-        return any(step.surface.tiles.get(key) is tile for key, pair in step.changes.items() if tile in pair)
 
 
 class PixelEdit(QUndoCommand):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -14,23 +14,27 @@ from PySide6.QtCore import (
     Slot,
 )
 
-from studio.mask.layers import Layer
+from studio.mask.layer_words import spoken
+from studio.mask.layers import Layer, LayerKind
 from studio.mask.paint_document import PaintDocument
 from studio.translate import tr
 
 LAYER_ROLE = Qt.ItemDataRole.UserRole + 1
+REASON_ROLE = Qt.ItemDataRole.UserRole + 2
 _MIME = "application/x-diptych-layer"
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 
 
 class LayerModel(QAbstractListModel):
-    """``LAYER_ROLE`` gives the :class:`~studio.mask.layers.Layer`; names are edited in place, rows drag."""
+    """``LAYER_ROLE`` gives the :class:`~studio.mask.layers.Layer`, ``REASON_ROLE`` why it is of no use now
+    (or nothing); names are edited in place, rows drag."""
 
     def __init__(self, document: PaintDocument, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._document = document
         self._layers: tuple[Layer, ...] = ()
+        self._reasons: Mapping[LayerKind, str] = {}
         document.stack_changed.connect(self._changed)
         self._changed()
 
@@ -45,6 +49,12 @@ class LayerModel(QAbstractListModel):
         self.beginResetModel()
         self._layers = layers
         self.endResetModel()
+
+    def set_unavailable(self, reasons: Mapping[LayerKind, str]) -> None:
+        """Kinds of layers that are of no use now (the model can't take them), each with the reason."""
+        self._reasons = {kind: reason for kind, reason in reasons.items() if reason}
+        if self._layers:
+            self.dataChanged.emit(self.index(0), self.index(len(self._layers) - 1))
 
     def row_of(self, id: str) -> int:
         """The row of a layer, or -1."""
@@ -62,8 +72,11 @@ class LayerModel(QAbstractListModel):
         layer = self._layers[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return layer.name
+        reason = self._reasons.get(layer.kind, "")
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-            return tr("Shown") if layer.visible else tr("Hidden")
+            return spoken(layer, reason)
+        if role == REASON_ROLE:
+            return reason
         return layer if role == LAYER_ROLE else None
 
     def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:

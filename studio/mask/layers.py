@@ -6,31 +6,59 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
-from PySide6.QtCore import QSize
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtCore import QRect, QSize
+from PySide6.QtGui import QColor, QImage, QTransform
 
-from studio.mask.surface import Surface
+from studio.mask.surface import Surface, area_of
 from studio.theme import current_theme
 
 OVERLAYS: Final = ("ember", "iris", "good", "warn", "bad")
 """Tokens that new masks are shown in, in turn."""
 OVERLAY_OPACITY: Final = 0.55
+CONTROL_OPACITY: Final = 0.7
+CONTROLS: Final = ("lineart", "scribble", "canny", "depth", "pose")
+"""What a control layer can hold."""
+LINE_CONTROLS: Final = frozenset({"lineart", "scribble", "canny"})
+"""Those that are white lines on black."""
 
 
 class LayerKind(Enum):
     """``IMAGE``: a picture that stays as it is. ``PAINT``: colours of a brush. ``MASK``: soft values, shown
-    as a coloured overlay."""
+    as a coloured overlay. ``CONTROL``: what guides the drawing (lines, depth, a pose), in colours on black.
+    ``REGION``: a mask with a prompt of its own."""
 
     IMAGE = "image"
     PAINT = "paint"
     MASK = "mask"
+    CONTROL = "control"
+    REGION = "region"
+
+
+PICTURE: Final = frozenset({LayerKind.IMAGE, LayerKind.PAINT})
+"""The kinds that make the picture."""
+MASKS: Final = frozenset({LayerKind.MASK, LayerKind.REGION})
+"""The kinds that hold values from 0 to 1, shown as an overlay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a layer's pixels were made from by moving and transforming it, so that doing so again starts from
+    there and loses nothing: the pixels, and the way from their coordinates to those of what was ``made``."""
+
+    content: QImage | Surface
+    matrix: QTransform
+    made: QImage | Surface
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One layer. ``counts`` says whether a generation sees it; a mask's ``opacity`` is that of its overlay.
 
-    ``colour`` is a token or ``#rrggbb`` (masks). An image layer has ``image``, the others have ``surface``.
+    ``colour`` is a token or ``#rrggbb`` (masks, regions). An image layer has ``image``, of any size, with its
+    corner at ``x``, ``y`` of the canvas; the others have ``surface``, of the canvas's size (only drafts that
+    a tool shows have it elsewhere). ``prompt`` is a region's, ``control`` one of :data:`CONTROLS`; ``weight``
+    (0..2) belongs to both, ``start`` and ``end`` (0..1, parts of the steps) to controls.
     """
 
     id: str
@@ -40,8 +68,16 @@ class Layer:
     visible: bool = True
     counts: bool = True
     colour: str = "ember"
+    prompt: str = ""
+    control: str = "lineart"
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    x: int = 0
+    y: int = 0
     image: QImage | None = field(default=None, compare=False)
     surface: Surface | None = field(default=None, compare=False)
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
     def with_(self, **changes: Any) -> Layer:
         """A copy with ``changes``."""
@@ -51,11 +87,48 @@ class Layer:
         """The colour of a mask in the present theme."""
         return QColor(self.colour) if self.colour.startswith("#") else current_theme().color(self.colour)
 
+    @property
+    def is_mask(self) -> bool:
+        """Whether it holds values from 0 to 1 (masks and regions)."""
+        return self.kind in MASKS
+
+    @property
+    def place(self) -> QRect:
+        """Where its pixels can be, on the canvas; empty ones and those beyond the edges with them."""
+        content = self.image if self.image is not None else self.surface
+        if content is None:
+            return QRect()
+        width, height = (
+            (content.width, content.height)
+            if isinstance(content, Surface)
+            else (content.width(), content.height())
+        )
+        return QRect(self.x, self.y, width, height)
+
+    @property
+    def area(self) -> QRect:
+        """Where it may be seen: its picture, or the tiles that hold something."""
+        if self.surface is None:
+            return self.place
+        return area_of(self.surface.tiles).translated(self.x, self.y) & self.place
+
+    def covers(self, rect: QRect) -> bool:
+        """Whether it is a picture that hides all that is below it in ``rect``."""
+        return (
+            self.image is not None
+            and self.visible
+            and self.opacity >= 1
+            and not self.image.hasAlphaChannel()
+            and self.place.contains(rect)
+        )
+
     def looks_like(self, other: Layer) -> bool:
         """Whether the canvas shows both alike."""
-        return (self.opacity, self.visible, self.colour, id(self.image), id(self.surface)) == (
-            other.opacity, other.visible, other.colour, id(other.image), id(other.surface),
-        )  # fmt: skip
+        return self._look() == other._look()
+
+    def _look(self) -> tuple[object, ...]:
+        content = (id(self.image), id(self.surface))
+        return (self.kind, self.opacity, self.visible, self.colour, self.x, self.y, *content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +182,13 @@ class Stack:
         """With ``layer`` in place of the one with its id."""
         at = self.index(layer.id)
         return replace(self, layers=(*self.layers[:at], layer, *self.layers[at + 1 :]))
+
+    def difference(self, other: Stack) -> QRect:
+        """The part of the canvas that may look different in both, if they are equally large."""
+        if [layer.id for layer in self.layers] != [layer.id for layer in other.layers]:
+            return QRect(0, 0, self.width, self.height)
+        area = QRect()
+        for old, new in zip(self.layers, other.layers, strict=True):
+            if not old.looks_like(new):
+                area |= old.area | new.area
+        return area & QRect(0, 0, self.width, self.height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import QMargins, QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -10,12 +10,14 @@ from pipelines.errors import ErrorInfo
 from pipelines.graph.values import Array, Mask, check_size
 from studio.mask.amount_dialog import AmountDialog
 from studio.mask.canvas_view import CanvasView
+from studio.mask.compare_bar import CompareBar
 from studio.mask.conversion import greatest
 from studio.mask.layer_panel import LayerPanel
 from studio.mask.layers import LayerKind
 from studio.mask.operations import apply_operation, clear, operation
 from studio.mask.options_bar import OptionsBar
 from studio.mask.paint_document import MAX_PIXELS, PaintDocument
+from studio.mask.preview import Preview
 from studio.mask.surface import tiles_from_array
 from studio.mask.tool_bar import ToolBar
 from studio.mask.tool_settings import ToolSettings
@@ -30,6 +32,10 @@ class MaskCanvas(QWidget):
     """``changed`` after every step that is done, undone or done again; ``stroke_finished`` when a brush is
     lifted; ``noticed`` carries an :class:`~pipelines.errors.ErrorInfo`.
 
+    Results lie over the picture until somebody does what ``result_applied``, ``results_applied`` (all of them
+    as layers) and ``result_discarded`` ask for; ``candidate_stepped`` carries -1 or 1, and
+    ``expansion_changed`` how far each side grows while its edge is dragged.
+
     Args:
         undo_stack: where its steps go (the graph document's, say); one of its own without it.
     """
@@ -37,6 +43,12 @@ class MaskCanvas(QWidget):
     changed = Signal()
     stroke_finished = Signal()
     noticed = Signal(object)
+    candidate_stepped = Signal(int)
+    result_applied = Signal()
+    results_applied = Signal()
+    result_discarded = Signal()
+    compare_mode_changed = Signal(object)
+    expansion_changed = Signal(QMargins)
 
     def __init__(self, undo_stack: QUndoStack | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +59,9 @@ class MaskCanvas(QWidget):
         self.options = OptionsBar(self.settings)
         self.layer_panel = LayerPanel(self.document)
         self.layer_panel.setFixedWidth(current_theme().px(PANEL))
+        self.addActions(list(self.layer_panel.layer_actions.values()))
+        self.compare_bar = CompareBar(self.view)
+        self._comparing, self._mode = True, self.view.compare_mode
         self.hint = QLabel(self.view)
         self.hint.setProperty("role", "floating")
         self.hint.hide()
@@ -65,7 +80,24 @@ class MaskCanvas(QWidget):
         self.document.busy_changed.connect(self._show_busy)
         self.document.changed.connect(self.changed)
         self.document.noticed.connect(self._tell)
+        self._connect_results()
         self._show_state()
+
+    def _connect_results(self) -> None:
+        bar, view = self.compare_bar, self.view
+        bar.mode_chosen.connect(view.set_compare_mode)
+        bar.mask_overlay_chosen.connect(view.set_mask_overlay)
+        bar.previous.connect(self._step_back)
+        bar.next.connect(self._step_on)
+        bar.applied.connect(self.result_applied)
+        bar.applied_all.connect(self.results_applied)
+        bar.discarded.connect(self.result_discarded)
+        # keys press the bar's buttons: whoever listens to either hears both
+        view.candidate_stepped.connect(self._press_step)
+        view.result_applied.connect(bar.applied)
+        view.result_discarded.connect(bar.discarded)
+        view.expansion_changed.connect(self.expansion_changed)
+        view.preview_changed.connect(self._show_comparison)
 
     def _arrange(self) -> None:
         middle = QHBoxLayout()
@@ -133,6 +165,46 @@ class MaskCanvas(QWidget):
         if target.surface is not None:
             self.document.put_tiles(target.surface, tiles_from_array(array), text or tr("Set the mask"))
 
+    # --- results ---------------------------------------------------------------------------------------
+
+    def set_preview(self, preview: Preview | None) -> None:
+        """Show a result over the picture, or none; nothing is changed by it."""
+        self.view.set_preview(preview)
+
+    def set_comparing(self, enabled: bool) -> None:
+        """Whether the bar that compares is shown while there is a result."""
+        self._comparing = enabled
+        self._show_comparison()
+
+    def set_candidates(self, index: int, count: int) -> None:
+        """Which result is shown, from 0, and of how many; with none they can't be applied yet."""
+        self.compare_bar.set_candidates(index, count)
+        self.view.set_candidates(count)
+
+    @Slot(int)
+    def _press_step(self, by: int) -> None:
+        (self.compare_bar.previous if by < 0 else self.compare_bar.next).emit()
+
+    @Slot()
+    def _step_back(self) -> None:
+        self.candidate_stepped.emit(-1)
+
+    @Slot()
+    def _step_on(self) -> None:
+        self.candidate_stepped.emit(1)
+
+    @Slot()
+    def _show_comparison(self) -> None:
+        shown = self._comparing and self.view.preview is not None
+        mode, before = self.view.compare_mode, self._mode
+        self._mode = mode
+        self.compare_bar.set_mode(mode)
+        if mode is not before:
+            self.compare_mode_changed.emit(mode)
+        if shown and not self.compare_bar.isVisible():
+            self.compare_bar.place()
+        self.compare_bar.setVisible(shown)
+
     # --- operations ------------------------------------------------------------------------------------
 
     @Slot(str)
@@ -151,7 +223,7 @@ class MaskCanvas(QWidget):
         self.view.cancel_gesture()
         done = clear(self.document) if id == "clear" else apply_operation(self.document, id, amount)
         layer = self.document.active
-        if not done and id != "clear" and (layer is None or layer.kind is not LayerKind.MASK):
+        if not done and id != "clear" and (layer is None or not layer.is_mask):
             self.show_hint(tr("This changes masks: choose a mask layer first."))
 
     # --- small things ----------------------------------------------------------------------------------
@@ -183,6 +255,6 @@ class MaskCanvas(QWidget):
     @Slot()
     def _show_state(self) -> None:
         layer = self.document.active
-        ready = layer is not None and layer.kind is LayerKind.MASK and not self.document.busy
+        ready = layer is not None and layer.is_mask and not self.document.busy
         self.options.set_mask_operations(ready)
         self.options.show_zoom(self.view.percent)

@@ -8,7 +8,6 @@ from typing import Final
 
 from pipelines.graph.values import Image, Mask
 from studio.mask.conversion import image_value, mask_of_tiles
-from studio.mask.layers import LayerKind
 from studio.mask.paint_document import PaintDocument
 from studio.mask.surface import tiles_from_array
 from studio.mask.tile import Key, Tile
@@ -57,7 +56,7 @@ def operation(id: str) -> Operation:
 
 
 def apply_operation(document: PaintDocument, id: str, amount: float | None = None) -> bool:
-    """Do it to the active mask, as one step; ``False`` if that layer is no mask, or something still runs.
+    """Do it to the active mask or region, as one step; ``False`` if it is none, or something still runs.
 
     Args:
         id: of :data:`OPERATIONS`. ``KeyError`` if there is none of that name.
@@ -65,7 +64,7 @@ def apply_operation(document: PaintDocument, id: str, amount: float | None = Non
     """
     chosen = operation(id)
     layer = document.active
-    if document.busy or layer is None or layer.kind is not LayerKind.MASK or layer.surface is None:
+    if document.busy or layer is None or not layer.is_mask or layer.surface is None:
         return False
     surface = layer.surface
     if surface.is_open:
@@ -103,7 +102,7 @@ def _made(id: str, picture: Image) -> Mask:
 
 
 def clear(document: PaintDocument) -> bool:
-    """Empty the active mask or paint layer; ``False`` if it is none, or empty already."""
+    """Empty the active layer that can be drawn on; ``False`` if it is none, or empty already."""
     layer = document.active
     if document.busy or layer is None or layer.surface is None or layer.surface.is_open:
         return False

@@ -29,7 +29,7 @@ _COMBINE = (
     (Combine.REPLACE, "Replace", "combine_replace", "Put the area in place of what is there"),
 )
 _TOLERANT = ("fill", "colour_range")
-_NO_AREA = (*BRUSHES, "eyedropper")
+_NO_AREA = (*BRUSHES, "eyedropper", "move", "transform")
 
 
 class OptionsBar(QFrame):

@@ -7,14 +7,14 @@ shows, in a limited time, and comes back for the rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QRegion
 
-from studio.mask.compose import FORMAT, compose
-from studio.mask.layers import Layer
+from studio.mask.compose import EVERYTHING, FORMAT, compose
+from studio.mask.layers import Layer, LayerKind
 
 BLOCK: Final = 512
 """Large stale areas are composed in squares of this many pixels."""
@@ -23,9 +23,14 @@ _MANY = 48
 
 
 class Projection:
-    """``level`` k is 1/2^k of the canvas's size, rounded up."""
+    """``level`` k is 1/2^k of the canvas's size, rounded up.
 
-    def __init__(self) -> None:
+    Args:
+        kinds: the layers that are shown.
+    """
+
+    def __init__(self, kinds: Collection[LayerKind] = EVERYTHING) -> None:
+        self._kinds = kinds
         self._levels: list[QImage] = []
         self._stale: list[QRegion] = []
 
@@ -40,6 +45,13 @@ class Projection:
             if max(size.width(), size.height()) <= SMALLEST:
                 break
             size = QSize((size.width() + 1) // 2, (size.height() + 1) // 2)
+
+    def set_kinds(self, kinds: Collection[LayerKind]) -> None:
+        """Show layers of these kinds only."""
+        if kinds != self._kinds:
+            self._kinds = kinds
+            for level, image in enumerate(self._levels):
+                self._stale[level] = QRegion(image.rect())
 
     def invalidate(self, rect: QRect) -> None:
         """Something changed here (in pixels of the canvas)."""
@@ -65,7 +77,7 @@ class Projection:
         for step, area in enumerate(self._areas(rect, level)):
             for block in list(_blocks(self._stale[step] & area)):
                 if step == 0:
-                    compose(self._levels[0], layers, block)
+                    compose(self._levels[0], layers, block, self._kinds)
                 else:
                     self._halve(step, block)
                 self._stale[step] -= block

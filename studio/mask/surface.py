@@ -37,6 +37,7 @@ class Surface:
         """Grows with every change of its tiles."""
         self._tiles: dict[Key, Tile] = {}
         self._drafts: dict[Key, Array] | None = None
+        self._bounds: tuple[int, QRect] | None = None
 
     # --- looking ---------------------------------------------------------------------------------------
 
@@ -91,7 +92,15 @@ class Surface:
         return out
 
     def bounds(self) -> QRect:
-        """The smallest rectangle that holds everything that is not zero."""
+        """The smallest rectangle that holds everything that is not zero; found once for each revision."""
+        if self._drafts is None and self._bounds is not None and self._bounds[0] == self.revision:
+            return QRect(self._bounds[1])
+        result = self._find_bounds()
+        if self._drafts is None:
+            self._bounds = (self.revision, QRect(result))
+        return result
+
+    def _find_bounds(self) -> QRect:
         result = QRect()
         for key in set(self._tiles) | set(self._drafts or ()):
             pixels = self.peek(key)

@@ -13,7 +13,7 @@ from studio.theme.tokens import ICON, RADIUS_FIELD
 from studio.translate import tr
 
 SIDE = 32
-_GROUPS = ("smudge", "polygon", "gradient")
+_GROUPS = ("transform", "smudge", "polygon", "gradient")
 """A little room follows these."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, QSizeF
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF
 from PySide6.QtGui import QTransform
 
 MIN_SCALE: Final = 0.02
@@ -68,21 +68,23 @@ class ViewTransform:
 
     def pan(self, by: QPointF) -> None:
         """Move the picture by so much of the view."""
-        self.centre -= self._away(by)
+        # never in place: whoever holds the point from before wants it as it was
+        self.centre = self.centre - self._away(by)
 
-    def fit(self, size: QSize) -> None:
-        """All of a picture of ``size``, at most twice as large as it is."""
-        turned = QTransform().rotate(self.angle).mapRect(QRectF(0, 0, size.width(), size.height()))
+    def fit(self, bounds: QRect) -> None:
+        """All of ``bounds`` (pixels of the picture), at most twice as large as it is."""
+        turned = QTransform().rotate(self.angle).mapRect(QRectF(bounds))
         room = QSizeF(max(1.0, self.view.width() - 2 * MARGIN), max(1.0, self.view.height() - 2 * MARGIN))
         scale = min(room.width() / turned.width(), room.height() / turned.height(), FIT_LIMIT)
         self.scale = min(max(scale, MIN_SCALE), MAX_SCALE)
-        self.centre = QPointF(size.width() / 2, size.height() / 2)
+        self.centre = QRectF(bounds).center()
 
-    def keep(self, size: QSize) -> None:
-        """The middle of the view stays on the picture, so that it is never lost."""
+    def keep(self, bounds: QRect) -> None:
+        """The middle of the view stays on ``bounds`` (pixels of the picture), so that it is never lost."""
+        edges = QRectF(bounds)
         self.centre = QPointF(
-            min(max(self.centre.x(), 0.0), float(size.width())),
-            min(max(self.centre.y(), 0.0), float(size.height())),
+            min(max(self.centre.x(), edges.left()), edges.right()),
+            min(max(self.centre.y(), edges.top()), edges.bottom()),
         )
 
     def _put(self, at: QPointF, fixed: QPointF) -> None:

@@ -65,6 +65,18 @@ class Binding(QObject):
         schema = self.schema(name)
         return schema.default if schema is not None else None
 
+    def beside(self, name: str, param: str) -> Any:
+        """The value of another param of the node that has an argument; ``None`` if it has no such param, or
+        takes it from another node."""
+        place = self.names.get(name)
+        if place is None:
+            return None
+        record = self._document.graph.nodes[place.node]
+        kind = self._document.registry.get(record.type)
+        if kind is None or param not in kind.params_by_name or param in record.inputs:
+            return None
+        return record.params.get(param, kind.params_by_name[param].default)
+
     def set(self, name: str, value: Any) -> None:
         """Change one; what is typed in one go is one undo step."""
         place = self.names.get(name)

@@ -26,6 +26,14 @@ TEXTS: Final[dict[str, FieldText]] = {
     "seed": FieldText("Seed — where it starts", "The same seed and settings draw the same picture again."),
     "width": FieldText("Width", "Width of the picture the model draws, before it is enlarged."),
     "height": FieldText("Height", "Height of the picture the model draws, before it is enlarged."),
+    "sizes": FieldText(
+        "Size beyond the model",
+        "Auto reduces what is small and draws what is large in two passes; exact draws it as it is.",
+    ),
+    "detail": FieldText(
+        "Detail — in the second pass",
+        "How much may change there: a little sharpens, more draws other things.",
+    ),
     "steps": FieldText("Steps", "In how many steps the noise is removed."),
     "guidance_scale": FieldText("Guidance scale", "How strictly the picture follows the prompt."),
     "guidance_rescale": FieldText(
@@ -34,7 +42,8 @@ TEXTS: Final[dict[str, FieldText]] = {
     "sampler": FieldText("Sampler — how noise is removed", "Different recipes give different detail."),
     "schedule": FieldText("Schedule — how noise falls", "How the steps are spread from noise to picture."),
 }
-MORE: Final = ("width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule")
+MORE: Final = ("width", "height", "sizes", "detail", "steps", "guidance_scale", "guidance_rescale", "sampler",
+               "schedule")  # fmt: skip
 """Behind “More”, in this order; what else the graph exposes follows."""
 FRONT: Final = ("prompt", "negative", "model", "batch", "seed")
 MAIN: Final = (("prompt", "a prompt"), ("model", "a model"), ("width", "a size"), ("steps", "steps"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
+from pipelines.diffusion.any_size import SizePlan
 from studio.panels.create_fields import TEXTS
 from studio.panels.form_page import FormPage
 from studio.panels.model_card import ModelCard
@@ -121,11 +122,28 @@ def _show_shape(page: FormPage, picker: ShapePicker, row: FieldRow) -> None:
     width, height = values.number("width", 512), values.number("height", 512)
     if model is not None and model.native_size is not None:
         picker.set_model(model.native_size, model.size_multiple)
-    picker.set_size(width, height)
+    plan = page.values.size_plan()
+    picker.set_any_size(page.values.draws_any_size())
+    picker.set_size(width, height, keep_area=plan is not None and plan.mode != "direct")
+    picker.set_hint(_plan_text(plan, page.values.draws_any_size()))
     row.set_origin(f"{width} × {height} px")
     native = values.default("width"), values.default("height")
     tip = tr("Back to {width} × {height}", width=native[0], height=native[1])
     row.set_resettable((width, height) != native, tip)
+
+
+def _plan_text(plan: SizePlan | None, planned: bool) -> str:
+    """What happens to a size that the model can't draw as it is; empty if it can."""
+    if plan is None or plan.plain:
+        return ""
+    width, height = plan.first
+    if not planned:
+        return "" if plan.mode == "direct" else tr("Drawn as it is, beyond what this model draws well")
+    if plan.mode == "two_pass":
+        return tr("Composed at {width} × {height}, then enlarged and drawn again", width=width, height=height)
+    if plan.mode == "reduced":
+        return tr("Drawn at {width} × {height}, then reduced", width=width, height=height)
+    return tr("Drawn at {width} × {height}, then cut to size", width=width, height=height)
 
 
 def add_quality(page: FormPage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from studio.panels.create_fields import FRONT, MORE
@@ -15,20 +16,21 @@ from studio.widgets.shapes import nearest
 _LOCKABLE = ("guidance_scale", "guidance_rescale", "sampler", "schedule")
 
 
-def add_more(page: FormPage) -> None:
-    """The section, if the graph has anything for it."""
+def add_more(page: FormPage, without: Collection[str] = ()) -> None:
+    """The section, if the graph has anything for it; ``without`` stands elsewhere."""
     binding = page.binding
-    shown = {*page.rows, *FRONT, "system"}
+    shown = {*page.rows, *FRONT, "system", *without}
     names = [name for name in MORE if binding.has(name)]
     names += [name for name in binding.names if name not in shown | set(MORE) and binding.has(name)]
-    rows = [row for name in names if (row := _param_row(page, name)) is not None]
+    rows = [row for name in names if (row := param_row(page, name)) is not None]
     if binding.has("system"):
         rows.insert(0, page.row("system", page.text("system", 3)))
     if rows:
         page.put_section("more", tr("More"), rows)
 
 
-def _param_row(page: FormPage, name: str) -> FieldRow | None:
+def param_row(page: FormPage, name: str) -> FieldRow | None:
+    """A row for an argument, with an editor made from its schema; ``None`` for what isn't known."""
     schema = page.binding.schema(name)
     if schema is None:
         return None
@@ -58,7 +60,8 @@ def _show_state(page: FormPage, row: FieldRow, name: str, value: Any) -> None:
 
 def _edited(page: FormPage, row: FieldRow, name: str, value: Any) -> None:
     model = page.values.model
-    if name in ("width", "height") and model is not None and value % model.size_multiple:
+    beyond = page.values.draws_any_size()
+    if name in ("width", "height") and not beyond and model is not None and value % model.size_multiple:
         multiple = model.size_multiple
         value = nearest(value, value, multiple)[0]
         text = tr(

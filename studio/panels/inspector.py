@@ -35,6 +35,7 @@ from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner
 from studio.widgets.field_row import FieldRow
+from studio.widgets.layers_editor import LayersEditor
 from studio.widgets.param_editors import Choices, param_of
 from studio.widgets.section import Section
 
@@ -43,6 +44,7 @@ class Inspector(QScrollArea):
     """Shows the nodes given to :meth:`show_nodes`. ``node_requested`` when the user follows a link."""
 
     node_requested = Signal(str)
+    canvas_requested = Signal(str)
 
     def __init__(
         self,
@@ -113,7 +115,7 @@ class Inspector(QScrollArea):
         if not isinstance(message, Models):
             return
         choices: dict[str, Choices] = {}
-        for kind in ("diffusion", "language", "upscale"):
+        for kind in ("diffusion", "language", "upscale", "inpaint", "control"):
             found = [model for model in message.models if model.kind == kind and not model.problem]
             choices[f"models:{kind}"] = tuple((model.id, model.title) for model in found)
         if choices != self._choices:
@@ -301,7 +303,10 @@ class Inspector(QScrollArea):
             return FieldRow(
                 tr(param.title), self._link_field(node, record, param.name), tr(param.description)
             )
-        return ValueRow(self._document, node, param, choices=self._choices.get(param.dynamic_choices, ()))
+        row = ValueRow(self._document, node, param, choices=self._choices.get(param.dynamic_choices, ()))
+        if isinstance(row.editor, LayersEditor):
+            row.editor.canvas_requested.connect(lambda: self.canvas_requested.emit(node))
+        return row
 
     def _link_field(self, node: str, record: NodeRecord, name: str) -> LinkField:
         found = LinkField(self._document, node, name, record.inputs[name])

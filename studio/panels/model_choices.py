@@ -19,6 +19,8 @@ DOES: Final = {
     "diffusion": "This model draws pictures.",
     "language": "This model writes text; it can't draw.",
     "upscale": "This model enlarges pictures; it can't draw.",
+    "inpaint": "This model fills gaps in pictures; it can't draw.",
+    "control": "This model steers drawings of another one; it can't draw.",
 }
 """Why a model of another kind can't be used, by its own kind."""
 

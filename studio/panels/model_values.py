@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.diffusion.any_size import SizePlan, plan_size
 from pipelines.diffusion.samplers import SAMPLERS, SamplerSpec, Schedule, schedule_note
+from pipelines.diffusion.size_limits import limits_for
 from pipelines.engine.protocol import ModelInfo
 from studio.panels.binding import Binding
 from studio.panels.model_choices import ModelChoices, family_values
@@ -50,9 +52,27 @@ class ModelValues:
         value = self._binding.value(name)
         return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
+    def size_plan(self) -> SizePlan | None:
+        """How the chosen model comes to the size that is set; ``None`` where nothing is known of it, or the
+        graph draws no size beyond the model."""
+        model = self.model
+        if model is None or self._binding.beside("width", "sizes") is None:
+            return None
+        limits = limits_for(model.model_dump(include={"family", "native_size", "size_multiple"}))
+        width, height = self.number("width", 512), self.number("height", 512)
+        return plan_size(max(width, 1), max(height, 1), limits)
+
+    def draws_any_size(self) -> bool:
+        """Whether sizes beyond the model are planned, so that none needs to be a multiple of anything."""
+        return self._binding.beside("width", "sizes") == "auto"
+
     def reason(self, name: str) -> str:
         """Why an argument has no effect with this model; empty if it has one."""
         model = self.model
+        if name == "detail":
+            plan = self.size_plan()
+            if plan is not None and not (self.draws_any_size() and plan.mode == "two_pass"):
+                return tr("This size is drawn in one pass; there is no second.")
         return tr(model.unavailable[name]) if model is not None and name in model.unavailable else ""
 
     def _sampler(self) -> SamplerSpec | None:

@@ -1,9 +1,12 @@
-"""Settings: look, where pictures go, where models are, which device draws. Each takes effect at once or
-says when."""
+"""Settings: look, where pictures go and what paints in them, where models are, which device draws. Each takes
+effect at once or says when."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QStandardPaths, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -32,6 +35,13 @@ _DEVICES = (
 )
 
 
+def _programs_folder() -> str:
+    """Where programs are, most likely."""
+    if sys.platform == "linux":
+        return "/usr/bin"
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.ApplicationsLocation)
+
+
 class Preferences(Dialog):
     """Changes are written as they are made; there is nothing to confirm."""
 
@@ -41,6 +51,7 @@ class Preferences(Dialog):
         self.setMinimumWidth(520)
         self._add_look()
         self._add_folders()
+        self._add_program()
         self._add_device()
         hint = QLabel(tr("Folders and device take effect at the next start of Diptych."))
         hint.setProperty("role", "hint")
@@ -101,6 +112,28 @@ class Preferences(Dialog):
         sentence = tr("Folders of other programs may be added too; their files are only read.")
         self.content.addWidget(FieldRow(tr("Models are also looked for in"), box, sentence))
 
+    def _add_program(self) -> None:
+        self.program = QPushButton()
+        self.program.setStyleSheet("text-align: left;")
+        self.program.clicked.connect(self._choose_program)
+        self.program_reset = QPushButton(tr("As the system"))
+        self.program_reset.setToolTip(tr("Open pictures with whatever the system opens them with."))
+        self.program_reset.clicked.connect(self._forget_program)
+        box = QWidget()
+        row = QHBoxLayout(box)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.program, 1)
+        row.addWidget(self.program_reset)
+        sentence = tr("Your painting program. Each save there comes back as a layer of the canvas.")
+        self.content.addWidget(FieldRow(tr("“Edit in…” opens pictures with"), box, sentence))
+        self._show_program()
+
+    def _show_program(self) -> None:
+        program = self._settings.values.painting_program
+        self.program.setText(Path(program).name if program else tr("The system's program for pictures"))
+        self.program.setToolTip(program)
+        self.program_reset.setEnabled(bool(program))
+
     def _add_device(self) -> None:
         self.device = ChoiceField([(value, tr(title)) for value, title in _DEVICES])
         self.device.set_value(self._settings.values.device)
@@ -116,6 +149,22 @@ class Preferences(Dialog):
         if folder:
             self._settings.change(output_folder=folder)
             self.output.setText(folder)
+
+    @Slot()
+    def _choose_program(self) -> None:
+        program = self._settings.values.painting_program
+        here = str(Path(program).parent) if program else _programs_folder()
+        kinds = f"{tr('Programs')} (*.exe)" if sys.platform == "win32" else ""
+        chosen = QFileDialog.getOpenFileName(self, tr("Choose your painting program"), here, kinds)[0]
+        if chosen:
+            self._settings.change(painting_program=chosen)
+            self._show_program()
+
+    @Slot()
+    def _forget_program(self) -> None:
+        self._settings.change(painting_program="")
+        self._show_program()
+        self.program.setFocus()
 
     @Slot()
     def _add_folder(self) -> None:

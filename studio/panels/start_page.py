@@ -1,4 +1,4 @@
-"""The first page: three templates as cards, and what was opened lately."""
+"""The first page: templates as cards, and what was opened lately."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ TEMPLATES: Final = (
         "text_model_writes",
         "Let the text model write the prompt",
         "Give an idea of a few words. A text model turns it into a prompt, an image model draws it.",
+    ),
+    Template(
+        "inpaint",
+        "Paint over a picture",
+        "Open a picture, brush over what should change, and say what you want there.",
     ),
     Template("variations", "Variations", "One prompt, four seeds, four pictures to choose from."),
 )

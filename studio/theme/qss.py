@@ -109,6 +109,11 @@ QToolButton[role="tab"] { color: $text2; padding: 0 14px; border: none; border-r
 QToolButton[role="tab"]:hover { color: $text; background: $bg2; }
 QToolButton[role="tab"]:checked { color: $text; background: $bg3; }
 QToolButton[role="tab"]:focus { border: 2px solid $brass; padding: 0 12px; min-height: ${control_focus}px; }
+QToolButton[role="task"] { background: $bg2; border: 1px solid $line; border-radius: ${radius}px;
+  color: $text2; padding: 6px 2px 5px 2px; font-size: ${label}px; }
+QToolButton[role="task"]:hover { background: $bg3; color: $text; }
+QToolButton[role="task"]:checked { background: $bg3; border-color: $brass; color: $text; }
+QToolButton[role="task"]:focus { border: 2px solid $brass; padding: 5px 1px 4px 1px; }
 QToolButton[role="quiet"] { color: $text2; font-size: ${label}px; padding: 2px 6px; }
 QToolButton[role="quiet"][flush="true"] { margin-left: -10px; }
 QToolButton[role="quiet"]:hover { color: $text; }

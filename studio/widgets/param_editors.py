@@ -23,6 +23,7 @@ from pipelines.graph.node import Input
 from pipelines.graph.registry import ParamSchema
 from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField, NoWheel
+from studio.widgets.layers_editor import LayersEditor
 from studio.widgets.number_field import NumberField
 from studio.widgets.param_editor import ParamEditor, tool_button
 from studio.widgets.seed_field import SeedField
@@ -185,6 +186,8 @@ def editor_for(param: ParamSchema, choices: Choices = (), parent: QWidget | None
         return ColorEditor(param, parent)
     if param.widget in ("file", "folder", "save"):
         return PathEditor(param, parent)
+    if param.widget == "canvas":
+        return LayersEditor(param, parent)
     if param.type == types.Text:
         return TextEditor(param, parent)
     return JsonEditor(param, parent)

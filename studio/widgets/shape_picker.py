@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QActionGroup
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from studio.theme import current_theme
 from studio.translate import tr
@@ -22,7 +22,7 @@ class ShapePicker(QWidget):
         super().__init__(parent)
         theme = current_theme()
         self._native, self._multiple, self._ratio = (512, 512), 8, (3, 2)
-        self._size = (512, 512)
+        self._size, self._keeps_area = (512, 512), False
         self.shapes = Segmented()
         for value, title in (
             ("square", tr("Square")),
@@ -32,15 +32,23 @@ class ShapePicker(QWidget):
             self.shapes.add(value, title, title, theme.icon(value, "text2", "text"))
         self.ratios = QToolButton()
         self.ratios.setProperty("role", "quiet")
-        self.ratios.setToolTip(tr("The ratio of landscape and portrait"))
+        self.ratios.setToolTip(tr("The ratio of landscape and portrait, and the size"))
         self.ratios.setAccessibleName(tr("Ratio"))
         self.ratios.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.ratios.setMenu(self._menu())
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        self.hint = QLabel()
+        self.hint.setProperty("role", "hint")
+        self.hint.setWordWrap(True)
+        self.hint.hide()
+        row = QHBoxLayout()
         row.setSpacing(6)
         row.addWidget(self.shapes, 1)
         row.addWidget(self.ratios)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self.hint)
         self.setFocusProxy(self.shapes)
         self.shapes.value_changed.connect(self._chosen)
         self.set_ratio(self._ratio)
@@ -54,6 +62,18 @@ class ShapePicker(QWidget):
             action.setData(list(ratio))
             self._group.addAction(action)
         self._group.triggered.connect(self._ratio_chosen)
+        menu.addSeparator()
+        self._scales = QActionGroup(menu)
+        for scale, title in (
+            (1, tr("The model’s own size")),
+            (2, tr("Twice as wide and high")),
+            (4, tr("Four times as wide and high")),
+        ):
+            action = menu.addAction(title)
+            action.setData(scale)
+            self._scales.addAction(action)
+        self._scales.triggered.connect(self._scale_chosen)
+        self.set_any_size(False)
         return menu
 
     def set_model(self, native: tuple[int, int], multiple: int) -> None:
@@ -61,10 +81,21 @@ class ShapePicker(QWidget):
         self._native, self._multiple = native, multiple
         self._tips()
 
-    def set_size(self, width: int, height: int) -> None:
-        """Show the shape of a size."""
-        self._size = (width, height)
+    def set_size(self, width: int, height: int, *, keep_area: bool = False) -> None:
+        """Show the shape of a size. Another shape has the model's native area, or with ``keep_area`` that of
+        this size."""
+        self._size, self._keeps_area = (width, height), keep_area
         self.shapes.set_value(shape_of(width, height))
+        self._tips()
+
+    def set_any_size(self, possible: bool) -> None:
+        """Whether sizes beyond the model are offered, too."""
+        self._scales.setVisible(possible)
+
+    def set_hint(self, text: str) -> None:
+        """A quiet line below: how the size is reached; empty for none."""
+        self.hint.setText(text)
+        self.hint.setVisible(bool(text))
 
     def set_ratio(self, ratio: tuple[int, int]) -> None:
         """The ratio of landscape and portrait."""
@@ -74,12 +105,13 @@ class ShapePicker(QWidget):
             action.setChecked(tuple(action.data()) == ratio)
         self._tips()
 
-    def size_of(self, shape: str) -> tuple[int, int]:
-        """The size that choosing ``shape`` gives."""
+    def size_of(self, shape: str, *, native: bool = False) -> tuple[int, int]:
+        """The size that choosing ``shape`` gives; with ``native`` in any case of the model's own area."""
         ratio = {"square": (1, 1), "landscape": self._ratio, "portrait": (self._ratio[1], self._ratio[0])}[
             shape
         ]
-        return size_for(ratio, self._native, self._multiple)
+        area = self._size if self._keeps_area and not native else self._native
+        return size_for(ratio, area, self._multiple)
 
     def _tips(self) -> None:
         for shape in ("square", "landscape", "portrait"):
@@ -99,3 +131,9 @@ class ShapePicker(QWidget):
         shape = self.shapes.value()
         if shape in ("landscape", "portrait"):
             self.size_chosen.emit(self.size_of(shape))
+
+    @Slot(object)
+    def _scale_chosen(self, action: object) -> None:
+        scale = int(action.data())  # type: ignore[attr-defined]
+        width, height = self.size_of(shape_of(*self._size), native=True)
+        self.size_chosen.emit((width * scale, height * scale))

@@ -94,7 +94,7 @@ def test_a_hostile_prompt_is_drawn_and_its_file_has_a_plain_name(drive, prompt):
 
 @pytest.mark.parametrize("size", [(65, 64), (64, 63), (100, 30), (9, 9)])
 def test_a_size_that_is_no_multiple_names_the_nearest_that_is(drive, size):
-    error = error_of(drive, picture(width=size[0], height=size[1]), "draw")
+    error = error_of(drive, picture(width=size[0], height=size[1], sizes="exact"), "draw")
     assert error.code == "SizeUnsuitable"
     multiple = error.arguments["multiple"]
     nearest = (error.arguments["nearest_width"], error.arguments["nearest_height"])

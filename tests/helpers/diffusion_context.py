@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from diffusers import DiffusionPipeline
 
-from pipelines.errors import ErrorInfo
+from pipelines.errors import AssetMissing, ErrorInfo
 from pipelines.graph.node import FlagToken
 from pipelines.graph.values import Image, ModelHandle
 from pipelines.models.loaded import LoadedDiffusion
@@ -25,6 +25,7 @@ class Progress:
     total: int
     phase: str
     preview: Image | None
+    asked: int | None = None
 
 
 @dataclass
@@ -56,8 +57,8 @@ class DiffusionContext:
     def use(self, handle: ModelHandle, context: Any) -> Iterator[LoadedDiffusion]:
         yield self.loaded
 
-    def progress(self, step, total, *, phase="", preview=None, text=None) -> None:
-        report = Progress(step, total, phase, preview)
+    def progress(self, step, total, *, phase="", preview=None, text=None, asked=None) -> None:
+        report = Progress(step, total, phase, preview, asked)
         self.reports.append(report)
         if self.on_progress is not None:
             self.on_progress(report)
@@ -67,6 +68,9 @@ class DiffusionContext:
 
     def path(self, text: str) -> Path:
         return Path(text)
+
+    def asset(self, name: str) -> bytes:
+        raise AssetMissing(name=name)
 
     def provenance(self) -> dict[str, Any]:
         return {}

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipelines.errors import ArithmeticFailed, ErrorInfo, FileMissing
 from pipelines.graph import types
+from pipelines.graph.assets import AssetStore
 from pipelines.graph.cache import Cache
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.executor import NodeResult, execute
@@ -462,6 +463,9 @@ class StubContext:
 
     def path(self, text: str) -> Path:
         return self.bench.folder / text
+
+    def asset(self, name: str) -> bytes:
+        return AssetStore(self.bench.folder / "assets").get(name)
 
     def provenance(self) -> dict[str, Any]:
         return {}

@@ -114,6 +114,7 @@ class FakeBridge(QObject):
         self.state = "starting"
         self.started = self.closed = 0
         self.submitted: list[tuple[str, Graph]] = []
+        self.targets: dict[str, Any] = {}
         self.cancelled: list[str] = []
         self.save_requests: list[tuple[str, str, int, str]] = []
         self._pictures: dict[str, QImage] = {}
@@ -130,6 +131,7 @@ class FakeBridge(QObject):
     def submit(self, graph: Graph, targets: Any = None, name: str = "", base: str = "") -> str:
         job = f"job-{next(self._number)}"
         self.submitted.append((job, graph))
+        self.targets[job] = targets
         self.run_submitted.emit(job)
         return job
 

@@ -7,14 +7,19 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKL,
+    ControlNetModel,
     DDIMScheduler,
+    DDPMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    FluxFillPipeline,
     FluxPipeline,
     FluxTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    StableDiffusionLatentUpscalePipeline,
     StableDiffusionPipeline,
+    StableDiffusionUpscalePipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -126,3 +131,64 @@ def flux() -> Any:
         vae=vae(4, shift_factor=0.1), text_encoder=clip(), tokenizer=tokenizer(), text_encoder_2=t5(),
         tokenizer_2=tokenizer(),
     )  # fmt: skip
+
+
+def flux_fill() -> Any:
+    """A transformer that sees the mask (8×8 pixels a latent pixel) and the masked picture in each token."""
+    torch.manual_seed(0)
+    latent = 4
+    transformer = FluxTransformer2DModel(
+        patch_size=1, in_channels=4 * (2 * latent + 64), out_channels=4 * latent, num_layers=1,
+        num_single_layers=1, attention_head_dim=16, num_attention_heads=2, joint_attention_dim=WIDTH,
+        pooled_projection_dim=WIDTH, axes_dims_rope=(4, 4, 8), guidance_embeds=True,
+    ).eval()  # fmt: skip
+    return FluxFillPipeline(
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=vae(latent, shift_factor=0.1), text_encoder=clip(), tokenizer=tokenizer(), text_encoder_2=t5(),
+        tokenizer_2=tokenizer(),
+    )  # fmt: skip
+
+
+def x4_upscaler() -> Any:
+    """Sees the small picture beside latents of the same size; its VAE enlarges by 4."""
+    torch.manual_seed(0)
+    schedule = {**SD_SCHEDULE, "prediction_type": "v_prediction"}
+    small = AutoencoderKL(
+        block_out_channels=(8, 8, 16), layers_per_block=1, latent_channels=4, norm_num_groups=4,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+        scaling_factor=0.08333,
+    ).eval()  # fmt: skip
+    return StableDiffusionUpscalePipeline(
+        vae=small, text_encoder=clip(), tokenizer=tokenizer(),
+        unet=unet(in_channels=7, num_class_embeds=1000, sample_size=64),
+        low_res_scheduler=DDPMScheduler(**SD_SCHEDULE),
+        scheduler=DDIMScheduler(**schedule, clip_sample=False, set_alpha_to_one=False, steps_offset=1),
+        max_noise_level=350,
+    )  # fmt: skip
+
+
+def latent_upscaler() -> Any:
+    """Sees the latents of the picture, twice as large, beside those it draws; knows how noisy they are."""
+    torch.manual_seed(0)
+    return StableDiffusionLatentUpscalePipeline(
+        vae=vae(), text_encoder=clip(), tokenizer=tokenizer(),
+        unet=unet(
+            in_channels=8, out_channels=5, time_cond_proj_dim=128 + WIDTH, sample_size=16,
+            down_block_types=("KDownBlock2D", "KCrossAttnDownBlock2D", "KCrossAttnDownBlock2D"),
+            up_block_types=("KCrossAttnUpBlock2D", "KCrossAttnUpBlock2D", "KUpBlock2D"), mid_block_type=None,
+            block_out_channels=(32, 64, 64), layers_per_block=2, attention_head_dim=8, act_fn="gelu",
+            norm_num_groups=None, conv_in_kernel=1, conv_out_kernel=1, time_embedding_type="fourier",
+            resnet_time_scale_shift="scale_shift", timestep_post_act="gelu",
+        ),
+        scheduler=EulerDiscreteScheduler(prediction_type="sample"),
+    )  # fmt: skip
+
+
+def control_net(unet: Any) -> Any:
+    """A control network for a U-Net. Real ones begin with zeros at their ends; these say something."""
+    torch.manual_seed(1)
+    network = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8, 8, 8)).eval()
+    for layer in (*network.controlnet_down_blocks, network.controlnet_mid_block):
+        torch.nn.init.normal_(layer.weight, std=0.5)
+    torch.nn.init.normal_(network.controlnet_cond_embedding.conv_out.weight, std=0.5)
+    return network

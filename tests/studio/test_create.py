@@ -247,7 +247,60 @@ def test_quality_and_shape_follow_the_model(desk: Desk, qtbot: QtBot) -> None:
     assert (desk.value("width"), desk.value("height")) == (64, 64)
 
 
-def test_sizes_that_the_model_cannot_draw_are_snapped_and_said(desk: Desk, qtbot: QtBot) -> None:
+def type_size(desk: Desk, **sides: int) -> None:
+    for name, side in sides.items():
+        field = desk.row(name).field.field
+        field.setText(str(side))
+        field.editingFinished.emit()
+
+
+def test_any_size_is_taken_and_what_happens_is_said(desk: Desk) -> None:
+    hint = desk.row("shape").field.hint
+    assert not hint.text()
+    type_size(desk, width=150, height=100)
+    assert (desk.value("width"), desk.value("height")) == (150, 100)
+    assert not desk.row("width").message.text()
+    assert hint.text() == "Composed at 80 × 48, then enlarged and drawn again"
+    assert not hint.isHidden()
+    type_size(desk, width=24, height=24)
+    assert hint.text() == "Drawn at 64 × 64, then reduced"
+    type_size(desk, width=62, height=64)
+    assert hint.text() == "Drawn at 64 × 64, then cut to size"
+    type_size(desk, width=64)
+    assert hint.isHidden()
+
+
+def test_a_shape_of_a_large_picture_is_as_large(desk: Desk, qtbot: QtBot) -> None:
+    type_size(desk, width=640, height=640)
+    qtbot.mouseClick(desk.row("shape").field.shapes.button("landscape"), Qt.MouseButton.LeftButton)
+    width, height = desk.value("width"), desk.value("height")
+    assert isinstance(width, int)
+    assert isinstance(height, int)
+    assert width > height
+    assert 0.9 < width * height / 640**2 < 1.1
+
+
+def test_larger_sizes_are_offered_where_they_can_be_drawn(desk: Desk) -> None:
+    menu = desk.row("shape").field.ratios.menu()
+    action = next(action for action in menu.actions() if "Four times" in action.text())
+    assert action.isVisible()
+    action.trigger()
+    assert (desk.value("width"), desk.value("height")) == (256, 256)
+    desk.parts.binding.set("sizes", "exact")
+    assert not action.isVisible()
+
+
+def test_detail_belongs_to_a_second_pass(desk: Desk) -> None:
+    assert "one pass" in desk.row("detail").disabled_reason
+    type_size(desk, width=640)
+    assert not desk.row("detail").disabled_reason
+    desk.parts.binding.set("sizes", "exact")
+    assert desk.row("detail").disabled_reason
+    assert "as it is" in desk.row("shape").field.hint.text()
+
+
+def test_sizes_that_the_model_cannot_draw_at_once_are_snapped_and_said(desk: Desk, qtbot: QtBot) -> None:
+    desk.parts.binding.set("sizes", "exact")
     field = desk.row("width").field.field
     field.setText("100")
     field.editingFinished.emit()

@@ -52,6 +52,8 @@ def _progress(**values: object) -> NodeProgress:
 def test_phases_are_named() -> None:
     text = progress_text(_progress(phase="denoising", rate=9.2, seconds_left=1.0))
     assert text == "step 7 of 16 · 9.2 it/s · 1 s left"
+    strength = _progress(phase="denoising", step=5, total=12, asked=20)
+    assert progress_text(strength) == "step 5 of 12 (12 of 20 run)"
     reading = _progress(phase="reading", unit="byte", step=3_200_000_000, total=6_600_000_000)
     assert progress_text(reading) == "reading model 3.2 of 6.6 GB"
     assert progress_text(_progress(phase="encoding")) == "encoding the prompt"

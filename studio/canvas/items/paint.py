@@ -16,8 +16,9 @@ from studio.translate import tr
 
 CATEGORY_ICONS = {
     "Text": "text", "Image": "image", "Mask": "mask", "Diffusion": "diffusion", "Language": "language",
-    "Upscale": "upscale", "Numbers": "number", "Number": "number", "Logic": "logic", "Lists": "list",
-    "List": "list", "Models": "model", "Model": "model", "Files": "file", "Input and output": "file",
+    "Upscale": "upscale", "Control": "control", "Numbers": "number", "Number": "number", "Logic": "logic",
+    "Lists": "list", "List": "list", "Models": "model", "Model": "model", "Files": "file",
+    "Input and output": "file",
 }  # fmt: skip
 
 GAP = 4.0

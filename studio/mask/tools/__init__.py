@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from studio.mask.tools.arrange import Move
 from studio.mask.tools.base import Gesture, Sample
 from studio.mask.tools.fills import ColourRange, Eyedropper, FloodFill, Gradient, ObjectSelect
 from studio.mask.tools.navigate import Pan, Rotate
 from studio.mask.tools.paint import Brush, Eraser, Smear
 from studio.mask.tools.shapes import Ellipse, Lasso, Polygon, Rectangle
+from studio.mask.tools.transform import Transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,15 @@ class Tool:
 
 _AREA = "Shift adds, Alt subtracts, both intersect."
 TOOLS: Final = (
+    Tool("move", "Move", "V", "move", Move, "Drag the layer. Arrow keys move it by 1 px, with Shift by 10."),
+    Tool(
+        "transform",
+        "Transform",
+        "T",
+        "transform",
+        Transform,
+        "Scale the layer at its handles, turn it outside of them (Shift by 15°). Enter applies.",
+    ),
     Tool(
         "brush",
         "Brush",

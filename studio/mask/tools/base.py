@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPen
 
 from studio.mask.areas import LARGE, Coverage, combined
-from studio.mask.layers import Layer
+from studio.mask.layers import LINE_CONTROLS, Layer, LayerKind
 from studio.mask.stroke import Ink
 from studio.mask.surface import Surface
 from studio.mask.tool_settings import Combine, ToolSettings
@@ -50,6 +51,8 @@ class Gesture:
 
     draws: ClassVar[bool] = True
     """Whether it needs a layer that can be drawn on."""
+    edits: ClassVar[bool] = False
+    """Whether it ends when the document or the tool changes under it; those that draw do."""
     cursor: ClassVar[Qt.CursorShape | None] = None
 
     def __init__(self, view: CanvasView, press: Sample) -> None:
@@ -76,6 +79,9 @@ class Gesture:
     def step_back(self) -> None:
         """Backspace."""
 
+    def left(self) -> None:
+        """Another tool was taken: what is not ``finished`` by that is cancelled."""
+
     def cancel(self) -> None:
         """Esc, or the view lost the pointer."""
 
@@ -85,6 +91,25 @@ class Gesture:
     def painted_rect(self) -> QRect:
         """Where :meth:`paint` draws, in the view."""
         return QRect()
+
+    def key(self, key: int, far: bool) -> None:
+        """Another key; ``far`` with Shift."""
+
+    # --- the tool in hand, before a press --------------------------------------------------------------
+
+    @classmethod
+    def paint_idle(cls, view: CanvasView, painter: QPainter) -> None:
+        """Lines over the picture while the tool is in hand and nothing is going on."""
+
+    @classmethod
+    def cursor_at(cls, view: CanvasView, at: QPointF) -> Qt.CursorShape | None:
+        """The cursor at a point of the view while nothing is going on; ``None`` for the usual one."""
+        return None
+
+    @classmethod
+    def key_action(cls, view: CanvasView, event: QKeyEvent) -> Callable[[], object] | None:
+        """What a key does while the tool is in hand, before the keys of the view."""
+        return None
 
     # --- help for those that draw ----------------------------------------------------------------------
 
@@ -96,9 +121,11 @@ class Gesture:
         return layer, layer.surface
 
 
-def ink_for(settings: ToolSettings, *, erase: bool = False) -> Ink:
-    """The ink of the present colour."""
+def ink_for(settings: ToolSettings, layer: Layer | None = None, *, erase: bool = False) -> Ink:
+    """The ink of the present colour; on a ``layer`` that holds the lines of a control it is white."""
     colour = settings.colour
+    if layer is not None and layer.kind is LayerKind.CONTROL and layer.control in LINE_CONTROLS:
+        colour = QColor(Qt.GlobalColor.white)
     alpha = colour.alphaF()
     blue, green, red = (value * 255 * alpha for value in (colour.blueF(), colour.greenF(), colour.redF()))
     return Ink(erase, (blue, green, red, 255 * alpha))
@@ -123,7 +150,7 @@ class AreaGesture(Gesture):
         if target is None:
             return
         surface = target[1]
-        combine, ink = combine_for(self.settings, self.press), ink_for(self.settings)
+        combine, ink = combine_for(self.settings, self.press), ink_for(self.settings, target[0])
         tiles = surface.snapshot()
         inside = area & surface.rect
         large = large or inside.width() * inside.height() > LARGE

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRect
 
 from studio.mask.dab_path import DabPath
-from studio.mask.layers import LayerKind
 from studio.mask.smudge import Smudge
 from studio.mask.stroke import Stroke
 from studio.mask.tools.base import Gesture, Sample, ink_for
@@ -24,10 +23,10 @@ class Brush(Gesture):
             self.finished = True
             return
         layer, self._surface = target
-        away = layer.kind is LayerKind.MASK and self.press.alt
+        away = layer.is_mask and self.press.alt
         erase = (self.erases or self.press.eraser) != away
         self._brush = self.settings.values.eraser if self.press.eraser else self.settings.brush
-        self._ink = ink_for(self.settings, erase=erase)
+        self._ink = ink_for(self.settings, layer, erase=erase)
         self._text = tr("Erase") if erase else tr("Brush stroke")
         self._stroke = self._new_stroke()
         self._from: QPointF | None = None

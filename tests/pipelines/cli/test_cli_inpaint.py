@@ -7,12 +7,17 @@ import signal
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.cli import upscale as upscale_module
 from pipelines.cli.inpaint import inpaint_graph
 from pipelines.cli.main import main, parser
+from pipelines.cli.session import Session
+from pipelines.cli.upscale import _targets
+from pipelines.engine.protocol import RunFinished
 from pipelines.graph.plan import validate
 from pipelines.graph.registry import builtin
 from tests.helpers.disc import picture
@@ -63,6 +68,17 @@ def test_inpaint_draws_what_the_mask_shows_and_nothing_else(diptych, files):
     assert told["info"]["inpaint"]["fill"] == "border"
 
 
+def test_remove_takes_away_what_the_mask_covers(diptych, files):
+    Image.fromarray(np.full((64, 96, 3), 90, np.uint8)).save(files / "wall.png")
+    with Image.open(files / "wall.png") as wall:
+        wall.paste((255, 0, 0), (40, 28, 56, 36))
+        wall.save(files / "thing.png")
+    result = diptych("remove", "thing.png", "mask.png", "-o", "out.png", "--method", "patches")
+    assert result.code == 0, result.err
+    assert np.abs(pixels(files / "out.png").astype(int) - 90).max() <= 2
+    assert diptych("inspect", "out.png", "--json").json["info"]["removal"]["method"] == "patches"
+
+
 def test_outpaint_grows_the_picture(diptych, files):
     result = diptych(
         "outpaint", "in.png", "a ball", "--left", "16", "--bottom", "8", "--steps", "2", "--count", "2",
@@ -89,6 +105,7 @@ def test_upscale_of_a_folder_goes_on_where_it_stopped(diptych, files):
     first = diptych("upscale", "many", "-o", "large", "--json")
     assert first.code == 1
     assert [run["status"] for run in first.json["graphs"]].count("finished") == 4
+    assert "4 enlarged, 1 failed (broken.png)." in first.err
     assert sorted(path.name for path in (files / "large").iterdir()) == [
         "a.png", "b.jpg", "c-bmp.png", "d.webp",
     ]  # fmt: skip
@@ -98,11 +115,70 @@ def test_upscale_of_a_folder_goes_on_where_it_stopped(diptych, files):
     (files / "large" / "b.jpg").write_bytes(b"mine")
     again = diptych("upscale", "many", "-o", "large")
     assert again.code == 0, again.err
-    assert again.err.count("already done") == 3
+    assert again.err.count(": already done") == 3
+    assert "1 enlarged, 3 already done." in again.err
     assert again.out.split() == [str(files / "large" / "a.png")]
     assert (files / "large" / "b.jpg").read_bytes() == b"mine"
     assert len(diptych("upscale", "many", "-o", "large", "--overwrite").out.split()) == 4
     assert (files / "large" / "b.jpg").read_bytes() != b"mine"
+
+
+def test_upscale_keeps_what_a_picture_has(diptych, files):
+    """Fine steps, grey, transparency: each comes back as it was, fitted into a square of 48 px."""
+    folder = files / "many"
+    folder.mkdir()
+    ramp = np.linspace(0, 65_535, 24 * 16).reshape(16, 24).astype(np.uint16)
+    cv2.imwrite(str(folder / "deep.png"), np.dstack([ramp, ramp.T.reshape(16, 24), ramp]))
+    cv2.imwrite(str(folder / "deep-grey.tif"), ramp)
+    Image.fromarray((ramp >> 8).astype(np.uint8)).save(folder / "grey.png")
+    Image.fromarray(picture(24, 16).pixels).save(folder / "same.png")
+    half = np.full((24, 16, 1), 128, np.uint8)
+    Image.fromarray(np.dstack([picture(16, 24).pixels, half])).save(folder / "clear.webp", lossless=True)
+    result = diptych("upscale", "many", "--size", "48", "-o", "large")
+    assert result.code == 0, result.err
+    assert "5 enlarged." in result.err
+    found = {path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (files / "large").iterdir()}
+    assert {name: (pixels.shape, pixels.dtype.name) for name, pixels in found.items()} == {
+        "deep.png": ((32, 48, 3), "uint16"), "deep-grey-tif.png": ((32, 48), "uint16"),
+        "grey.png": ((32, 48), "uint8"), "same.png": ((32, 48, 3), "uint8"),
+        "clear.webp": ((48, 32, 4), "uint8"),
+    }  # fmt: skip
+    assert np.abs(found["clear.webp"][..., 3].astype(int) - 128).max() <= 1
+    enlarged = cv2.resize(ramp, (48, 32), interpolation=cv2.INTER_CUBIC).astype(np.int32)
+    assert np.abs(found["deep-grey-tif.png"] - enlarged)[4:-4, 4:-4].max() < 400  # finer than 8 bits
+    assert len(np.unique(found["deep-grey-tif.png"])) > 1000
+
+
+def test_two_pictures_of_one_name_get_two_names(tmp_path):
+    pictures = [tmp_path / name for name in ("a.jpeg", "a.jpg", "a.png", "a.tif")]
+    names = [path.name for path in _targets(tmp_path / "out", pictures, "auto").values()]
+    assert names == ["a.jpg", "a-jpg.jpg", "a.png", "a-tif.png"]
+    deep = [path.name for path in _targets(tmp_path / "out", pictures[:3], "16").values()]
+    assert deep == ["a-jpeg.png", "a-jpg.png", "a.png"]
+
+
+def test_ctrl_c_in_a_folder_ends_after_the_picture_at_hand(files, monkeypatch, capsys):
+    """The engine is not asked for those that are left; a second call finds what is done."""
+    (files / "many").mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        (files / "many" / name).touch()
+    names = []
+
+    class Interrupted(Session):
+        def __enter__(self):
+            return self
+
+        def run(self, graph, *args, name, **more):
+            names.append(name)
+            self.interrupted = len(names) == 2
+            status = "cancelled" if self.interrupted else "finished"
+            return RunFinished(job="1", status=status, seconds=1, result={"graph": name})
+
+    monkeypatch.chdir(files)
+    monkeypatch.setattr(upscale_module, "Session", Interrupted)
+    assert main(["upscale", "many", "-o", "large"]) == 130
+    assert names == ["a.png", "b.png"]
+    assert "1 enlarged, 2 left." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -115,8 +191,13 @@ def test_upscale_of_a_folder_goes_on_where_it_stopped(diptych, files):
         (("inpaint", "in.png", "mask.png", "x", "--strength", "strong"), "not a number"),
         (("outpaint", "in.png", "x", "--left", "1.5"), "whole number"),
         (("upscale", "none.png"), "none.png"),
+        (("remove", "in.png", "text.png"), "text.png"),
+        (("remove", "in.png", "mask.png", "--model", "nowhere"), "nowhere"),
         (("upscale", "in.png", "-o", "x.gif"), ".png"),
         (("upscale", ".", "-o", "x.png"), "folder"),
+        (("upscale", "in.png", "--size", "0x0"), "0 px"),
+        (("upscale", "in.png", "--size", "64", "--factor", "2"), "one of the two"),
+        (("upscale", "in.png", "--depth", "16", "-o", "x.jpg"), "16 bits"),
     ],
 )
 def test_wrong_use_is_told_before_an_engine_starts(files, monkeypatch, capsys, words, text):

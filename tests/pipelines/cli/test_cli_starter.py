@@ -11,6 +11,11 @@ import time
 import pytest
 from PIL import Image
 
+from pipelines.cli.arguments import find_model
+from pipelines.cli.main import parser
+from pipelines.cli.render import render_graph
+from pipelines.graph.plan import validate
+from pipelines.graph.registry import builtin
 from tests.pipelines.cli.conftest import ROOT
 
 pytestmark = pytest.mark.starter
@@ -39,26 +44,46 @@ def test_render_draws_saves_and_can_be_made_again(diptych, tmp_path):
         assert picture.convert("RGB").tobytes() == first
 
 
-def test_render_without_upscale_in_another_size_and_count(diptych, tmp_path):
+def graph_of(*words):
+    return render_graph(parser().parse_args(["render", "x", *words]), find_model("diffusion", "").info)
+
+
+def test_only_what_the_model_draws_at_once_is_upscaled():
+    for size in ((), ("--size", "72x56"), ("--size", "128", "--exact-size")):
+        graph = graph_of(*size)
+        assert graph.nodes["save"].inputs["image"].node == "upscale", size
+    for size in ("128", "40", "1000x700"):
+        graph = graph_of("--size", size)
+        assert graph.nodes["save"].inputs["image"].node == "draw"
+        assert graph.nodes["draw"].inputs["upscaler"].node == "upscaler"
+        assert not validate(graph, builtin())
+    plain = graph_of("--size", "128", "--no-upscale", "--exact-size", "--detail", "0.5")
+    assert set(plain.nodes) == {"model", "draw", "save"}
+    params = plain.nodes["draw"].params
+    assert (params["sizes"], params["detail"]) == ("exact", 0.5)
+
+
+def test_render_in_any_size_and_count(diptych, tmp_path):
     result = diptych(
         "render",
         "a fox",
         "--size",
-        "64x48",
+        "100x60",
         "--steps",
         "2",
         "--count",
         "2",
         "--seed",
         "1",
-        "--no-upscale",
         "-o",
         "f.webp",
     )
     assert result.code == 0, result.err
     assert result.out.split() == [str(tmp_path / "f.webp"), str(tmp_path / "f-2.webp")]
     with Image.open(tmp_path / "f-2.webp") as picture:
-        assert picture.size == (64, 48)
+        assert picture.size == (100, 60)
+    plan = diptych("inspect", "f-2.webp", "--json").json["info"]["size_plan"]
+    assert (plan["mode"], plan["first_width"], plan["enlarged_by"]) == ("two_pass", 80, "upscaler")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +91,8 @@ def test_render_without_upscale_in_another_size_and_count(diptych, tmp_path):
     [
         (("--steps", "0"), 1, "between 1 and"),
         (("--steps", "1000000000"), 1, "between 1 and"),
-        (("--size", "63x64"), 1, "multiple"),
+        (("--size", "63x64", "--exact-size"), 1, "multiple"),
+        (("--size", "128", "--detail", "2"), 1, "between 0.1 and"),
         (("--size", "big"), 2, "size"),
         (("--seed", "-1"), 2, "seed"),
         (("--model", "nowhere"), 2, "nowhere"),

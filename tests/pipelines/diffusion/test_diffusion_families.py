@@ -29,7 +29,8 @@ def family(request, families, tmp_path):
 def draw(name, context, **params):
     width, height = SIZES[name]
     inputs = {"model": context.loaded.handle, "prompt": "a red apple", "negative": "", "seed": 3}
-    options = {"width": width, "height": height, "steps": 2, "guidance_scale": 4.0, **params}
+    options = {"width": width, "height": height, "steps": 2, "guidance_scale": 4.0, "sizes": "exact"}
+    options |= params
     return TextToImage().run(inputs, TextToImage.Params(**options), context)
 
 

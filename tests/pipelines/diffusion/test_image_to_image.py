@@ -136,6 +136,7 @@ def test_every_family_draws_from_a_picture(name, families, tmp_path):
     assert drawn["image"].pixels.shape == (64, 64, 3)
     assert drawn["image"].info["steps_run"] == "3 of 5"
     assert [(report.step, report.total) for report in context.denoising] == [(1, 3), (2, 3), (3, 3)]
+    assert {report.asked for report in context.reports if report.phase == "denoising"} == {5}
     kept = redraw(context, strength=0, **plain)["latent"].tensor()
     original = encode_image(context.loaded, picture(), context).tensor()
     noise = redraw(context, strength=1, **plain)["latent"].tensor()
@@ -190,7 +191,7 @@ def test_picture_k_of_a_batch_is_the_picture_of_seed_plus_k(starter):
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (100, 37), (300, 200)])
 def test_pictures_of_any_size_come_back_at_their_own(starter, size):
     image = picture(*size)
-    drawn = redraw(starter, image, steps=2)["image"]
+    drawn = redraw(starter, image, steps=2, sizes="exact")["image"]
     assert (drawn.width, drawn.height) == size
     assert drawn.info["width"] * drawn.info["height"] <= 64 * 64
 

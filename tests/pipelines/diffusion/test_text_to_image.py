@@ -300,7 +300,7 @@ def test_a_run_leaves_the_shared_pipeline_as_it_was(starter):
 
 def test_sizes_that_do_not_fit_name_the_nearest_that_does(starter):
     with pytest.raises(SizeUnsuitable, match="The nearest that works is 64 × 104") as caught:
-        draw(starter, width=63, height=101)
+        draw(starter, width=63, height=101, sizes="exact")
     assert caught.value.arguments["multiple"] == 8
 
 
@@ -310,7 +310,7 @@ def test_a_models_own_multiple_counts(starter):
         {"size_multiple": 64},
     )  # fmt: skip
     with pytest.raises(SizeUnsuitable, match="64"):
-        draw(starter, width=72)
+        draw(starter, width=72, sizes="exact")
 
 
 def test_sizes_are_bounded_by_their_product_before_memory_is_taken(starter):
@@ -405,14 +405,18 @@ def test_the_schema_has_the_ports_and_params_of_the_contract():
         for schema in registry
     }
     assert ports == {
-        "diffusion.text_to_image": (["model", "prompt", "negative", "seed"], ["image", "latent", "seed"]),
+        "diffusion.text_to_image": (
+            ["model", "prompt", "negative", "seed", "regions", "controls", "control", "upscaler"],
+            ["image", "latent", "seed"],
+        ),
         "diffusion.encode_prompt": (["model", "prompt"], ["conditioning"]),
         "diffusion.sample": (["model", "positive", "negative", "seed"], ["latent", "seed"]),
         "diffusion.decode": (["model", "latent"], ["image"]),
     }
     params = registry["diffusion.text_to_image"].params_by_name
     assert {"width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule", "noise",
-            "variation_seed", "variation_strength", "clip_skip", "batch"} == set(params)  # fmt: skip
+            "variation_seed", "variation_strength", "clip_skip", "batch", "sizes",
+            "detail"} == set(params)  # fmt: skip
     assert params["sampler"].choices[:3] == ("default", "euler", "euler_a")
     assert params["sampler"].default == "default"
     assert sum(param.primary for param in params.values()) <= 4

@@ -270,6 +270,7 @@ def test_limits_make_sense() -> None:
         ({"family": "sd1", "native_size": (512, 512), "size_multiple": 8}, SD1),
         ({"family": "sdxl", "native_size": (1024, 1024), "size_multiple": 8}, SDXL),
         ({"family": "sd", "native_size": (64, 64), "size_multiple": 8}, STARTER),
+        ({"family": "sd1", "native_size": (64, 64), "size_multiple": 8}, STARTER),
         (
             {"family": "flux", "native_size": [1360, 768], "size_multiple": 16},
             SizeLimits((1360, 768), 768, 1360 * 768, 16),

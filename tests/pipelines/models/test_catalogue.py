@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -246,6 +247,41 @@ def test_an_unreadable_folder_is_an_entry_with_a_reason(tmp_path: Path) -> None:
     assert "more than one model" in info.problem
     with pytest.raises(ModelUnreadable):
         catalogue.find("language", "many").check("diffusion")
+
+
+class _Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return os.mkdir, (str(self._path),)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("upscale_models/4x.pth", "upscale"), ("ESRGAN/deep/4x.pt", "upscale"), ("4x.pth", "upscale"),
+        ("Stable-diffusion/small.pt", "diffusion"), ("controlnet/edges.pth", "control"),
+        ("weights.ckpt", "diffusion"),
+    ],
+)  # fmt: skip
+def test_a_pickle_is_listed_where_it_belongs_and_never_opened(
+    models: Path, tmp_path: Path, place: str, kind: str
+) -> None:
+    added = tmp_path / "added"
+    path = added / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(_Trap(tmp_path / "sprung")))
+    catalogue = Catalogue(default_roots(models, [added]))
+    (info,) = (info for info in catalogue.list() if info.id == place)
+    assert (info.kind, info.bytes) == (kind, path.stat().st_size)
+    assert "pickle" in info.problem
+    assert "convert it to safetensors" in info.problem
+    with pytest.raises(ModelUnsafe):
+        catalogue.find("upscale", place).check("upscale")
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_listing_imports_no_torch() -> None:

@@ -37,7 +37,8 @@ def run(node, context: NodeContext, **params: object):
 
 def test_the_schema_is_the_contract() -> None:
     registry = Registry(*NODES)
-    assert {schema.id for schema in registry} == {"model.diffusion", "model.language", "model.upscale"}
+    kinds = ("diffusion", "language", "upscale", "control")
+    assert {schema.id for schema in registry} == {f"model.{kind}" for kind in kinds}
     for schema in registry:
         assert [str(port.name) for port in schema.outputs({})] == ["model"]
         assert schema.inputs({}) == ()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.models.folders import probe_folder
 from pipelines.models.header import read_header
-from pipelines.models.probe import Probe, probe_file, probe_folder
+from pipelines.models.probe import Probe, probe_file
 from pipelines.models.safety import check_folder
 from pipelines.paths import RESOURCES
 from tests.helpers.model_files import REFINER, SD1, SD2, SDXL, U, sparse
@@ -118,6 +119,8 @@ def test_upscalers(tmp_path: Path, shapes: dict, family: str, scale: int | None)
         ({"lora_unet_x.lora_up.weight": (4, 4)}, "LoRA"),
         ({"control_model.input_blocks.0.0.weight": (4, 4)}, "ControlNet"),
         ({"double_blocks.0.img_attn.norm.key_norm.scale": (4,)}, "Flux"),
+        ({"double_blocks.0.img_attn.norm.key_norm.scale": (4,), "img_in.weight": (4, 384)}, "fill"),
+        ({**SD1, U + "input_blocks.0.0.weight": (320, 7, 3, 3)}, "upscaler"),
         ({"model.embed_tokens.weight": (4, 4)}, "language"),
         ({"whatever.weight": (4, 4)}, "whatever.weight"),
         ({}, "none"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import ErrorInfo
+from pipelines.graph.assets import AssetStore
 from pipelines.graph.node import FlagToken
 from pipelines.graph.registry import builtin
 from pipelines.graph.values import Image, ModelHandle
@@ -31,8 +32,9 @@ class NodeContext:
         self.story: dict[str, Any] = {"graph": {"format": 1, "nodes": {}}}
 
     def progress(
-        self, step: int, total: int, *, phase: str = "", preview: Image | None = None, text: str | None = None
-    ) -> None:
+        self, step: int, total: int, *, phase: str = "", preview: Image | None = None, text: str | None = None,
+        asked: int | None = None,
+    ) -> None:  # fmt: skip
         self.reports.append((step, total, phase))
         if preview is not None:
             self.previews.append(preview)
@@ -42,6 +44,9 @@ class NodeContext:
 
     def path(self, text: str) -> Path:
         return self.folder / Path(text).expanduser()
+
+    def asset(self, name: str) -> bytes:
+        return AssetStore(self.folder / "assets").get(name)
 
     def provenance(self) -> dict[str, Any]:
         return self.story

@@ -23,11 +23,20 @@ CONTRACT = {
     "upscale.model": ("model image", "image"), "diffusion.text_to_image": (None, "image latent seed"),
     "diffusion.encode_prompt": (None, "conditioning"), "diffusion.sample": (None, None),
     "diffusion.decode": (None, "image"), "diffusion.encode_image": ("model image", "latent"),
-    "diffusion.image_to_image": ("model image prompt negative seed", "image latent seed"),
-    "diffusion.inpaint": ("model image mask prompt negative seed", "image latent seed"),
-    "diffusion.outpaint": ("model image prompt negative seed", "image latent seed"),
+    "diffusion.image_to_image": (
+        "model image prompt negative seed regions controls control upscaler", "image latent seed"
+    ),
+    "diffusion.inpaint": (
+        "model image mask prompt negative seed regions controls control", "image latent seed"
+    ),
+    "diffusion.outpaint": (
+        "model image prompt negative seed regions controls control", "image latent seed"
+    ),
+    "control.preprocess": ("image", "image"), "control.layer": ("image model layers", "layers"),
+    "control.region": ("mask prompt layers", "layers"), "model.control": ("", "model"),
     "upscale.simple": ("image", "image"),
     "upscale.diffusion": ("model image prompt negative seed", "image seed"),
+    "upscale.diffusion_model": ("model image prompt negative seed", "image seed"),
     "language.generate": ("model prompt system", "text prompt_used"),
 }  # fmt: skip
 

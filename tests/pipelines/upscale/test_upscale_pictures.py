@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from collections import namedtuple
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from spandrel import ModelLoader
 from spandrel.architectures.Compact import CompactArch
 
 from pipelines import paths
-from pipelines.errors import Cancelled, ImageTooLarge, ModelUnsuitable, OutOfMemory
+from pipelines.errors import Cancelled, DiskFull, ImageTooLarge, ModelUnsuitable, OutOfMemory
 from pipelines.graph.node import FlagToken
 from pipelines.graph.values import Array, Image, ModelHandle
-from pipelines.image import resize
+from pipelines.image import resize, rows
 from pipelines.models.loaded import LoadedUpscale
+from pipelines.upscale import rows as module
 from pipelines.upscale import upscale
 from pipelines.upscale.memory import bytes_per_pixel, choose_tile
+from pipelines.upscale.tiles import count_tiles
+from pipelines.upscale.upscaler import count_runs
 
+Usage = namedtuple("Usage", "total used free")
 HANDLE = ModelHandle("upscale", "tiny", "tiny.safetensors", "Compact")
 
 
@@ -124,6 +133,33 @@ def test_any_factor(factor: float, size: tuple[int, int]) -> None:
     assert (result.width, result.height) == size
 
 
+@pytest.mark.parametrize(
+    ("scale", "factor", "runs"),
+    [(4, 4, 1), (4, 8, 2), (4, 7, 1), (4, 16, 2), (2, 16, 4), (2, 3, 2), (2, 2.5, 1), (4, 0.5, 1), (1, 4, 1)],
+)
+def test_how_often_the_model_runs(scale: int, factor: float, runs: int) -> None:
+    assert count_runs(scale, factor) == runs
+
+
+def test_a_factor_beyond_the_model_runs_it_again() -> None:
+    descriptor = Repeat()
+    steps: list[tuple[int, int]] = []
+    image = noise(10, 12)
+    result = upscale(loaded(descriptor), image, 4, 64, progress=lambda *step: steps.append(step))
+    assert np.array_equal(result.pixels, repeated(image, 4))
+    assert descriptor.sizes == [(20, 18), (32, 28)]
+    assert steps == [(1, 2), (2, 2)]
+    assert result.info["upscale_factor"] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((60, 60), (60, 30)), ((100, 20), (40, 20)), ((0, 30), (60, 30)), ((7, 0), (7, 4))]
+)
+def test_any_size_in_the_proportions_of_the_picture(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    result = upscale(loaded(Repeat()), noise(10, 20), size=size)
+    assert (result.width, result.height) == expected
+
+
 def test_a_picture_of_one_pixel(compact: LoadedUpscale) -> None:
     assert upscale(loaded(Repeat()), noise(1, 1)).width == 2
     assert upscale(compact, noise(1, 1), 0.1).width == 1
@@ -132,12 +168,14 @@ def test_a_picture_of_one_pixel(compact: LoadedUpscale) -> None:
 # --- tiles -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tile", [96, 101, 128])
-def test_tiled_equals_untiled(compact: LoadedUpscale, tile: int) -> None:
-    image = noise(150, 170, 3, np.float32)
-    whole = upscale(compact, image, tile=512).pixels
+@given(st.integers(20, 260), st.integers(20, 260), st.integers(112, 200), st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_tiled_equals_untiled(compact: LoadedUpscale, height: int, width: int, tile: int, seed: int) -> None:
+    """Everywhere but at the edge of the picture, where the border is all that a model sees beyond it."""
+    pixels = np.random.default_rng(seed).random((height, width, 3), np.float32)
+    whole = upscale(compact, Image(pixels), tile=512).pixels
     assert whole.std() > 0.05  # there is something to get wrong
-    difference = np.abs(upscale(compact, image, tile=tile).pixels - whole)
+    difference = np.abs(upscale(compact, Image(pixels), tile=tile).pixels - whole)
     assert difference.max() <= 1 / 255
 
 
@@ -170,6 +208,28 @@ def test_cancelling_stops_before_the_next_tile() -> None:
     assert len(descriptor.sizes) == 1
 
 
+def test_cancelling_stops_within_a_tile() -> None:
+    """A large model takes minutes for one: the next of its layers is not begun."""
+    token = FlagToken()
+    first, second = torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.Conv2d(3, 3, 3, padding=1)
+    ran: list[str] = []
+
+    def cancel(*_: object) -> None:
+        ran.append("first")
+        token.cancel()
+
+    first.register_forward_hook(cancel)
+    second.register_forward_hook(lambda *_: ran.append("second"))
+    descriptor = Repeat(1)
+    descriptor.model = torch.nn.Sequential(torch.nn.Sequential(first, torch.nn.ReLU(), second))
+    hooks = [len(layer._forward_pre_hooks) for layer in descriptor.model.modules()]
+    descriptor._before = descriptor.model
+    with pytest.raises(Cancelled):
+        upscale(loaded(descriptor), noise(100, 130), tile=256, cancel=token)
+    assert ran == ["first"]
+    assert [len(layer._forward_pre_hooks) for layer in descriptor.model.modules()] == hooks
+
+
 # --- memory ----------------------------------------------------------------------------------------------
 
 
@@ -197,6 +257,28 @@ def test_tiles_shrink_when_memory_runs_out_and_the_work_goes_on(error: BaseExcep
     assert descriptor.sizes[:2] == [(128, 128)] * 2
     assert max(max(size) for size in descriptor.sizes[2:]) == 64
     assert calls.count(128) == 3  # two that fitted, one that failed; the rest starts small
+
+
+def test_parts_of_a_tile_that_are_done_are_not_done_again() -> None:
+    """Memory runs out in the third tile, and again in the second part of it: the first part counts."""
+    done: list[int] = []
+    failed: list[int] = []
+
+    def sometimes(tile: torch.Tensor) -> None:
+        side = max(tile.shape[2:])
+        if (len(done) == 2 and side > 70) or (len(done) == 3 and side > 40):
+            failed.append(side)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        done.append(side)
+
+    image = noise(200, 300)
+    result = upscale(loaded(Repeat(before=sometimes)), image, tile=128)
+    assert np.array_equal(result.pixels, repeated(image, 2))
+    assert failed == [128, 64]
+    parts = {side: count_tiles(128, 128, side) for side in (64, 32)}
+    in_third = 1 + (parts[64] - 1) * count_tiles(64, 64, 32)
+    assert len(done) == 2 + in_third + 3 * parts[32]
+    assert done.count(64) == 1
 
 
 def test_memory_that_never_suffices_is_said() -> None:
@@ -228,6 +310,43 @@ def test_the_tile_is_chosen_by_memory(compact: LoadedUpscale, monkeypatch: pytes
     assert list(sizes.values()) == [32, 96, 256]
     assert choose_tile(compact, 20, 10) == 20
     assert not any(module._forward_hooks for module in compact.descriptor.model.modules())
+
+
+# --- large results ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_large_result_is_in_a_file_that_nobody_sees(
+    dtype: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = noise(200, 130, 4, dtype)
+    expected = upscale(loaded(Repeat()), image, 3, 64).pixels
+    monkeypatch.setattr(rows, "IN_MEMORY", 1000)
+    result = upscale(loaded(Repeat()), image, 3, 64, folder=tmp_path / "cache")
+    assert isinstance(result.pixels.base, np.memmap)
+    assert not result.pixels.flags.writeable
+    assert np.array_equal(result.pixels, expected)
+    if os.name == "posix":
+        assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_disk_without_room_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "IN_MEMORY", 1000)
+    monkeypatch.setattr(rows.shutil, "disk_usage", lambda _folder: Usage(1, 1, 0))
+    descriptor = Repeat()
+    with pytest.raises(DiskFull):
+        upscale(loaded(descriptor), noise(100, 100), tile=64, folder=tmp_path)
+    assert descriptor.sizes == []
+
+
+def test_wide_pictures_have_low_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of tiles is never larger than its share of memory, however wide the picture is."""
+    monkeypatch.setattr(module, "MAX_STRIP", 1000 * 2 * 2 * 3 * 4 * 40)
+    descriptor = Repeat()
+    image = noise(100, 992)
+    assert np.array_equal(upscale(loaded(descriptor), image, tile=96).pixels, repeated(image, 2))
+    assert {size[1] for size in descriptor.sizes} == {40}
+    assert max(size[0] for size in descriptor.sizes) == 96
 
 
 # --- what can't be done ----------------------------------------------------------------------------------

@@ -16,7 +16,20 @@ def test_weights_of_one_axis_add_up_to_one(length: int, tile: int, scale: int) -
         assert 0 <= span.start < span.end <= length
         assert span.end - span.start == min(tile, length)
         total[span.start * scale : span.end * scale] += weights(span, scale)
-    assert np.allclose(total, 1, atol=1e-5)
+    assert np.allclose(total, 1, rtol=0, atol=2**-22)
+
+
+def test_the_slope_is_half_a_sine_wave() -> None:
+    """What Hann's window rises by: level at both ends, steepest in the middle."""
+    first, second = spans(200, 128)
+    shared, ramp = first.after * 2, first.ramp * 2
+    rise = weights(second, 2)[:shared]
+    slope = rise[(shared - ramp) // 2 : (shared + ramp) // 2]
+    angles = (np.arange(ramp) + 0.5) * np.pi / (2 * ramp)
+    assert np.allclose(slope, np.sin(angles) ** 2, atol=1e-6)
+    assert np.array_equal(weights(first, 2)[-shared:], 1 - rise)
+    assert not rise[: (shared - ramp) // 2].any()
+    assert (rise[(shared + ramp) // 2 :] == 1).all()
 
 
 @given(st.integers(65, 700), st.integers(64, 256))

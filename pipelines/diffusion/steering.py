@@ -1,0 +1,224 @@
+"""What steers a drawing beside its prompt: regions with prompts of their own, and control pictures.
+
+A :class:`Steering` holds layers as they are painted, each as large as the picture; :class:`Guides` are the
+same for one model and one size, ready to be put before its denoiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pipelines.diffusion.control import (
+    Control,
+    ControlledDenoiser,
+    ControlSettings,
+    check_control,
+    prepare_control,
+)
+from pipelines.diffusion.interrupt import cancellable
+from pipelines.diffusion.latents import layout
+from pipelines.diffusion.regions import Region, RegionalDenoiser, prepare_regions, region_strength
+from pipelines.diffusion.wrapped import wrap_denoiser
+from pipelines.errors import ControlModelNotChosen, ControlModelUnsuitable
+from pipelines.graph.values import Array, Image, Layer, Mask, ModelHandle
+from pipelines.image import resize
+from pipelines.inpaint.box import Box
+from pipelines.inpaint.geometry import CropPlan
+from pipelines.inpaint.stitch import cut
+
+if TYPE_CHECKING:
+    from pipelines.graph.node import CancelToken, Context, Inputs
+    from pipelines.models.loaded import LoadedControl, LoadedDiffusion
+
+FAMILIES: Final = frozenset({"sd1", "sd2", "sdxl"})
+"""Families whose control models fit no other, known before anything is loaded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steering:
+    """Layers that steer a drawing. ``models`` has the control network of each of ``controls``."""
+
+    regions: tuple[Layer, ...] = ()
+    controls: tuple[Layer, ...] = ()
+    models: tuple[LoadedControl, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.regions or self.controls)
+
+    def changed(self, change: Callable[[Layer], Layer]) -> Steering:
+        """The same with every layer changed."""
+        return Steering(tuple(map(change, self.regions)), tuple(map(change, self.controls)), self.models)
+
+    def cropped(self, box: Box, width: int, height: int) -> Steering:
+        """For a part of a picture of ``width`` × ``height`` px."""
+
+        def part(layer: Layer) -> Layer:
+            return _mapped(layer, lambda pixels: _fitted(pixels, width, height)[box.slices].copy())
+
+        return self.changed(part)
+
+    def cut(self, plan: CropPlan) -> Steering:
+        """For the region that is inpainted, as :func:`pipelines.inpaint.stitch.cut` cuts the picture."""
+
+        def part(layer: Layer) -> Layer:
+            return _mapped(layer, lambda pixels: cut(Image(_fitted(pixels, *plan.picture)), plan)[0].pixels)
+
+        return self.changed(part)
+
+    def extended(self, width: int, height: int, sides: tuple[int, int, int, int]) -> Steering:
+        """For a picture of ``width`` × ``height`` px that grows by ``sides`` (left, top, right, bottom).
+
+        Layers that are as large as the grown picture stay; to others nothing is added on those sides.
+        """
+        left, top, right, bottom = sides
+        grown = (height + top + bottom, width + left + right)
+
+        def larger(pixels: Array) -> Array:
+            if pixels.shape[:2] == grown:
+                return pixels
+            return np.pad(_fitted(pixels, width, height), ((top, bottom), (left, right), (0, 0)))
+
+        return self.changed(lambda layer: _mapped(layer, larger))
+
+    def story(self) -> dict[str, Any]:
+        """What a picture remembers of it; names only, no folder of the user's."""
+        told: dict[str, Any] = {}
+        if self.regions:
+            told["regions"] = [
+                {
+                    "name": layer.name, "prompt": str(layer.info.get("prompt", "")),
+                    "weight": region_strength(layer),
+                }
+                for layer in self.regions
+            ]  # fmt: skip
+        if self.controls:
+            told["controls"] = [
+                _control_story(layer, model) for layer, model in zip(self.controls, self.models, strict=True)
+            ]
+        return told
+
+
+UNSTEERED: Final = Steering()
+
+
+def _control_story(layer: Layer, model: LoadedControl) -> dict[str, Any]:
+    settings = ControlSettings.of(layer)
+    return {
+        "name": layer.name, "control": str(layer.info.get("control", "")), "weight": settings.weight,
+        "start": settings.start, "end": settings.end, "model": PurePath(model.handle.id).name,
+    }  # fmt: skip
+
+
+def _mapped(layer: Layer, change: Callable[[Array], Array]) -> Layer:
+    """A layer whose H×W×C pixels, of image and mask, are changed."""
+    image = layer.image and Image(change(layer.image.pixels))
+    mask = layer.mask and Mask(change(layer.mask.values[..., None])[..., 0])
+    return layer.with_(image=image, mask=mask)
+
+
+def _fitted(pixels: Array, width: int, height: int) -> Array:
+    return resize(Image(pixels), width, height, "bilinear").pixels
+
+
+@contextmanager
+def open_steering(inputs: Inputs, context: Context) -> Iterator[Steering]:
+    """The steering that a node was given, its control models loaded while the block runs.
+
+    Control layers without weight, or that steer no step, are left out, and their models not asked for.
+
+    Raises:
+        ControlModelNotChosen, ControlModelUnsuitable: as their texts say.
+        Whatever finding and loading a model raises.
+    """
+    pairs = _models(tuple(inputs.get("controls") or ()), tuple(inputs.get("control") or ()), context)
+    for _, handle in pairs:
+        _check_family(handle, inputs["model"])
+    with ExitStack() as stack:
+        handles = dict.fromkeys(handle for _, handle in pairs)
+        loaded = {handle: stack.enter_context(context.models.use(handle, context)) for handle in handles}
+        models = tuple(loaded[handle] for _, handle in pairs)
+        yield Steering(tuple(inputs.get("regions") or ()), tuple(layer for layer, _ in pairs), models)
+
+
+def _models(
+    layers: Sequence[Layer], given: tuple[ModelHandle, ...], context: Context
+) -> list[tuple[Layer, ModelHandle]]:
+    """The control layers that do something, each with its model: its own, the only one that is connected, or
+    that of its place among the layers without one of their own.
+    """
+    without = [layer for layer in layers if not layer.info.get("model")]
+    places = given * len(without) if len(given) == 1 else given
+    pairs = []
+    for layer in layers:
+        if not ControlSettings.of(layer).does_something:
+            continue
+        if layer.info.get("model"):
+            pairs.append((layer, context.models.find("control", str(layer.info["model"]))))
+        elif len(places) == len(without):
+            place = next(index for index, other in enumerate(without) if other is layer)
+            pairs.append((layer, places[place]))
+        else:
+            reason = (
+                f"{len(given)} are connected for {len(without)} layers." if given else "None is connected."
+            )
+            raise ControlModelNotChosen(layer=layer.name, reason=reason, port="control")
+    return pairs
+
+
+def _check_family(control: ModelHandle, model: ModelHandle) -> None:
+    """Refuse a control model of another family before it is loaded."""
+    family = model.family.removesuffix("-inpaint")
+    if control.family != family and {control.family, family} <= FAMILIES:
+        reason = f"It was made for {control.family}, the model is {family}."
+        raise ControlModelUnsuitable(control=control.id, model=model.id, reason=reason, port="control")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guides:
+    """Regions and controls for one model at one size; tensors are on the CPU."""
+
+    regions: tuple[Region, ...] = ()
+    controls: tuple[Control, ...] = ()
+
+    @contextmanager
+    def attached(
+        self, loaded: LoadedDiffusion, pipeline: Any, count: int, cancel: CancelToken
+    ) -> Iterator[None]:
+        """Put them before the denoiser of ``pipeline``, a run's own copy that draws ``count`` pictures."""
+        with ExitStack() as stack:
+            for network in {id(control.model): control.model.model for control in self.controls}.values():
+                stack.enter_context(cancellable(network, cancel))
+            if self.controls:
+                wrap_denoiser(
+                    pipeline, lambda inner: ControlledDenoiser(inner, self.controls, pipeline.scheduler)
+                )
+            if self.regions:
+                found = layout(loaded)
+                wrap_denoiser(
+                    pipeline, lambda inner: RegionalDenoiser(inner, self.regions, pipeline, found, count)
+                )
+            yield
+
+
+def prepare(
+    loaded: LoadedDiffusion, steering: Steering, clip_skip: int, width: int, height: int, context: Context
+) -> Guides:
+    """Encode and resample all layers for a drawing of ``width`` × ``height`` px.
+
+    Raises:
+        LayerUnsuitable, ControlModelUnsuitable: as their texts say.
+    """
+    if not steering:
+        return Guides()
+    pairs = list(zip(steering.controls, steering.models, strict=True))
+    for layer, model in pairs:  # all of them before anything is computed
+        check_control(loaded, layer, model)
+    regions = prepare_regions(loaded, steering.regions, clip_skip, width, height, context)
+    controls = tuple(prepare_control(loaded, layer, model, width, height) for layer, model in pairs)
+    return Guides(regions, controls)

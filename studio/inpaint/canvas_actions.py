@@ -1,0 +1,96 @@
+"""What the canvas's commands do: results, the canvas as a whole, and what comes and goes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QObject, QRect, QSize, Slot
+from PySide6.QtGui import QImage
+
+from pipelines.errors import DiptychError
+from studio.inpaint.pictures_in import PicturesIn
+from studio.inpaint.pictures_out import PicturesOut
+from studio.inpaint.workspace import CanvasWorkspace
+from studio.mask.layers import LayerKind, Stack
+from studio.mask.surface import Surface
+from studio.parts import Parts
+from studio.shell import Shell
+from studio.translate import tr
+
+METHODS: Final = {"lineart": "line art", "canny": "edges", "scribble": "scribble"}
+"""How the node *Control picture* makes each kind of layer; depth and poses are drawn or imported."""
+
+
+class CanvasActions(QObject):
+    """The :class:`studio.command.CanvasCommands` of a window."""
+
+    def __init__(self, parts: Parts, shell: Shell, page: CanvasWorkspace) -> None:
+        super().__init__(page)
+        self._parts, self._shell, self.page = parts, shell, page
+        self.into = PicturesIn(parts, shell, page, self)
+        self.out = PicturesOut(parts, shell, page, self)
+        page.results.applied.connect(lambda: shell.status.note(tr("Applied as a layer")))
+        page.results.noticed.connect(page.show_error)
+        page.canvas.layer_panel.derive_requested.connect(self.derive)
+
+    # --- results and the canvas as a whole -------------------------------------------------------------
+
+    @Slot()
+    def apply(self) -> None:
+        self.page.results.apply()
+
+    @Slot()
+    def apply_all(self) -> None:
+        self.page.results.apply_all()
+
+    @Slot()
+    def discard(self) -> None:
+        self.page.results.discard()
+
+    @Slot()
+    def upscale(self) -> None:
+        """Enlarge the picture with the upscaler; the layers grow with it, and it is one undo step."""
+        self._shell.status.note(tr("Enlarging the picture…"))
+        self.page.drawing.process("upscale.model", {}, self._upscaled)
+
+    def _upscaled(self, image: QImage) -> None:
+        paint, stack = self.page.paint, self._parts.document.undo_stack
+        stack.beginMacro(tr("Enlarge the picture"))
+        try:
+            paint.scale_canvas(QSize(image.width(), image.height()))
+            paint.paste_result(image, paint.rect, tr("Enlarged"), tr("Enlarge the picture"))
+        except DiptychError as error:
+            self.page.show_error(error.info())
+        finally:
+            stack.endMacro()
+        self.page.canvas.view.fit()
+
+    @Slot()
+    def crop_to_mask(self) -> None:
+        """Cut the canvas to what is masked."""
+        found = _bounds(self.page.paint.stack)
+        if found.isEmpty() or not self.page.paint.crop_to(found):
+            self.page.canvas.show_hint(tr("Mask the part to keep first."))
+            return
+        self.page.canvas.view.fit()
+
+    @Slot(str)
+    def derive(self, layer: str) -> None:
+        """Make a control layer of the picture, with the preprocessor of its kind."""
+        found = self.page.paint.stack.get(layer)
+        if found is not None and found.control in METHODS:
+            self._shell.status.note(tr("Reading the picture's lines…"))
+            self.page.drawing.process(
+                "control.preprocess",
+                {"method": METHODS[found.control]},
+                lambda image: self.page.paint.set_surface_image(layer, image),
+            )
+
+
+def _bounds(stack: Stack) -> QRect:
+    """The rectangle of everything that is masked."""
+    found = QRect()
+    for layer in stack.layers:
+        if layer.kind is LayerKind.MASK and layer.counts and isinstance(layer.surface, Surface):
+            found |= layer.surface.bounds()
+    return found

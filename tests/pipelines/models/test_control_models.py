@@ -1,0 +1,199 @@
+"""Control models (ControlNets): named by their tensors, opened from folders and files, told to the canvas."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import ControlNetModel, UNet2DConditionModel
+from safetensors.torch import save_file
+
+from pipelines.errors import (
+    ControlModelMissing,
+    ModelUnreadable,
+    ModelUnsafe,
+    ModelUnsuitable,
+    UnknownModelFamily,
+)
+from pipelines.models.access import Models
+from pipelines.models.catalogue import Catalogue, default_roots
+from pipelines.models.header import read_header
+from pipelines.models.loading import CONFIGS, ModelLoader
+from pipelines.models.probe import probe_file
+from pipelines.models.residency import Residency
+from pipelines.nodes.model import ControlModelNode
+from tests.helpers.model_files import SD1, SDXL, LoadingContext, original_unet, sparse
+
+HINT = "controlnet_cond_embedding.conv_in.weight"
+KEYS = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight"
+DEEPEST = "down_blocks.2.attentions.1.transformer_blocks.9.attn2.to_k.weight"
+LINES = {HINT: (16, 3, 3, 3), KEYS: (640, 768)}
+ORIGINAL = {
+    "control_model.input_hint_block.0.weight": (16, 3, 3, 3),
+    "control_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight": (640, 768),
+}
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    """A tiny network with the cross-attention of Stable Diffusion 1."""
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8, sample_size=8,
+        cross_attention_dim=768, attention_head_dim=8,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    )  # fmt: skip
+    made = ControlNetModel.from_unet(unet).eval()
+    torch.nn.init.normal_(made.controlnet_mid_block.weight)
+    return made
+
+
+def original(network: Any) -> dict[str, torch.Tensor]:
+    """Its weights under the names of the original code."""
+    own = re.compile(r"controlnet_(down_blocks|mid_block|cond_embedding)\.")
+    state = network.state_dict()
+
+    class Rest:
+        config = network.config
+
+        def state_dict(self) -> dict[str, torch.Tensor]:
+            return {key: tensor for key, tensor in state.items() if not own.match(key)}
+
+    result = {
+        key.replace("model.diffusion_model.", "control_model."): tensor
+        for key, tensor in original_unet(Rest()).items()
+    }
+    for key, tensor in state.items():
+        name = re.sub(r"controlnet_down_blocks\.(\d+)", r"zero_convs.\1.0", key)
+        name = name.replace("controlnet_mid_block", "middle_block_out.0")
+        name = name.replace("controlnet_cond_embedding.conv_in", "input_hint_block.0")
+        name = name.replace("controlnet_cond_embedding.conv_out", "input_hint_block.14")
+        blocks = r"controlnet_cond_embedding\.blocks\.(\d+)"
+        name = re.sub(blocks, lambda match: f"input_hint_block.{2 * int(match[1]) + 2}", name)
+        if own.match(key):
+            result[f"control_model.{name}"] = tensor
+    return result
+
+
+def access(folder: Path, configs: Path = CONFIGS) -> Models:
+    catalogue = Catalogue(default_roots(folder))
+    return Models(catalogue, Residency(ModelLoader(catalogue, configs)))
+
+
+def load(models: Models, model: str = "", dtype: str = "fp32") -> Any:
+    with models.use(models.find("control", model, dtype), LoadingContext()) as loaded:
+        return loaded
+
+
+# --- what it is ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shapes", "family"),
+    [
+        (LINES, "sd1"),
+        (ORIGINAL, "sd1"),
+        ({name.removeprefix("control_model."): shape for name, shape in ORIGINAL.items()}, "sd1"),
+        ({**LINES, KEYS: (640, 1024)}, "sd2"),
+        ({**LINES, KEYS: (640, 2048), DEEPEST: (1280, 2048)}, "sdxl"),
+    ],
+)
+def test_control_models_are_named_by_their_tensors(tmp_path: Path, shapes: dict, family: str) -> None:
+    probe = probe_file(read_header(sparse(tmp_path / "upscaler.safetensors", shapes)))
+    assert (probe.kind, probe.family, probe.reason) == ("control", family, "")
+
+
+@pytest.mark.parametrize(
+    ("shapes", "word"),
+    [
+        ({**LINES, HINT: (16, 6, 3, 3)}, "6 channels"),
+        ({**LINES, KEYS: (640, 333)}, "no known size"),
+        ({**LINES, KEYS: (640, 2048)}, "reduced"),
+        ({**LINES, "task_embedding": (6, 320)}, "several kinds"),
+    ],
+)
+def test_those_that_can_not_be_used_keep_a_reason(tmp_path: Path, shapes: dict, word: str) -> None:
+    probe = probe_file(read_header(sparse(tmp_path / "lines.safetensors", shapes)))
+    assert (probe.kind, probe.family) == ("control", "")
+    assert word in probe.reason
+
+
+# --- opening it ---------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_opened(tmp_path: Path, network: Any) -> None:
+    network.save_pretrained(tmp_path / "control" / "lines")
+    models = access(tmp_path)
+    info = next(info for info in models.list() if info.kind == "control")
+    assert (info.id, info.family, info.problem, info.defaults) == ("lines", "sd1", "", {})
+    loaded = load(models)  # the only one is the default
+    assert torch.equal(loaded.model.controlnet_mid_block.weight, network.controlnet_mid_block.weight)
+    assert not any(weight.requires_grad for weight in loaded.model.parameters())
+    assert models.held()[0].bytes == sum(weight.numel() * 4 for weight in network.parameters())
+    assert models.find("control", "lines").kind == "control"
+
+
+@pytest.mark.parametrize("layout", ["diffusers", "original"])
+def test_a_single_file_is_opened_after_its_familys_u_net(tmp_path: Path, network: Any, layout: str) -> None:
+    weights = network.state_dict() if layout == "diffusers" else original(network)
+    (tmp_path / "control").mkdir()
+    file = tmp_path / "control" / "lines.safetensors"
+    save_file({key: tensor.contiguous() for key, tensor in weights.items()}, file)
+    configs = tmp_path / "configs"
+    (configs / "sd1" / "unet").mkdir(parents=True)
+    unet = {**network.config, "_class_name": "UNet2DConditionModel", "out_channels": 4}
+    unet = {key: value for key, value in unet.items() if not key.startswith(("controlnet", "cond"))}
+    (configs / "sd1" / "unet" / "config.json").write_text(json.dumps(unet))
+    found = load(access(tmp_path, configs), "lines.safetensors").model.state_dict()
+    assert all(torch.equal(found[key], tensor) for key, tensor in network.state_dict().items())
+    assert load(access(tmp_path, configs), "lines.safetensors", "bf16").model.dtype == torch.bfloat16
+    weights.pop(next(key for key in weights if "mid" in key and key.endswith("bias")))
+    save_file({key: tensor.contiguous() for key, tensor in weights.items()}, file)
+    with pytest.raises(ModelUnreadable, match="missing"):
+        load(access(tmp_path, configs), "lines.safetensors")
+
+
+def test_a_folder_that_is_something_else_or_brings_code_is_refused(tmp_path: Path, network: Any) -> None:
+    folder = tmp_path / "control" / "lines"
+    network.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    for changes, error in (
+        ({"_class_name": "FluxControlNetModel"}, UnknownModelFamily),
+        ({"auto_map": {"AutoModel": "evil.Net"}}, ModelUnsafe),
+    ):
+        (folder / "config.json").write_text(json.dumps({**config, **changes}))
+        with pytest.raises(error, match=r"FluxControlNetModel|auto_map"):
+            access(tmp_path).find("control", "lines")
+
+
+def test_where_there_is_none_the_node_says_so(tmp_path: Path) -> None:
+    class Context(LoadingContext):
+        models, path = access(tmp_path), None
+
+    with pytest.raises(ControlModelMissing):
+        ControlModelNode().run({}, ControlModelNode.Params(), Context())
+    with pytest.raises(ModelUnsuitable, match="steering"):
+        access(tmp_path).find("control", "starter/upscaler")
+
+
+# --- what the canvas is told --------------------------------------------------------------------------------
+
+
+def test_models_say_whether_control_layers_can_be_used_with_them(tmp_path: Path) -> None:
+    sparse(tmp_path / "diffusion" / "photo.safetensors", SD1)
+    sparse(tmp_path / "diffusion" / "large.safetensors", SDXL)
+    inpaint = {**SD1, "model.diffusion_model.input_blocks.0.0.weight": (320, 9, 3, 3)}
+    sparse(tmp_path / "diffusion" / "fill.safetensors", inpaint)
+    before = {info.id: info.unavailable for info in access(tmp_path).list() if info.kind == "diffusion"}
+    assert all("layer:control" in limits and "layer:region" not in limits for limits in before.values())
+    sparse(tmp_path / "control" / "lines.safetensors", LINES)
+    models = access(tmp_path)
+    after = {info.id for info in models.list() if "layer:control" in info.unavailable}
+    assert after == {"starter/text-to-image", "large.safetensors"}
+    elsewhere = sparse(tmp_path / "elsewhere.safetensors", SD1)
+    assert "layer:control" not in models.examine(str(elsewhere)).unavailable
