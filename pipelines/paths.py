@@ -1,6 +1,7 @@
 """Where files are kept: the one place that knows folders, on every system.
 
-``DIPTYCH_HOME`` moves everything below one folder (tests, portable installations).
+``DIPTYCH_HOME`` moves everything below one folder (tests, portable installations). ``DIPTYCH_PROFILE`` names
+a profile: its sessions, settings and queue are its own, models, caches and locks of devices are everybody's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from pathlib import Path
 
 import platformdirs
 
+from pipelines.files import sanitise_name
+
 NAME = "diptych"
+PROFILE = "DIPTYCH_PROFILE"
+PROFILES = "profiles"
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 """What ships with the program: starter models, templates, icons."""
 
@@ -21,10 +26,33 @@ def _home() -> Path | None:
     return Path(home).expanduser() if home else None
 
 
-def data_dir() -> Path:
-    """Models the program prepared, the queue, the journal."""
+def profile() -> str:
+    """The profile in use; empty for the user's own."""
+    name = os.environ.get(PROFILE, "").strip()
+    return sanitise_name(name) if name else ""
+
+
+def profiles() -> list[str]:
+    """The named profiles there are."""
+    try:
+        return sorted(entry.name for entry in (_own_data_dir() / PROFILES).iterdir() if entry.is_dir())
+    except OSError:
+        return []
+
+
+def _own_data_dir() -> Path:
     home = _home()
     return home / "data" if home else Path(platformdirs.user_data_dir(NAME, appauthor=False))
+
+
+def _of_profile(folder: Path) -> Path:
+    name = profile()
+    return folder / PROFILES / name if name else folder
+
+
+def data_dir() -> Path:
+    """Models the program prepared, the queue, the journal."""
+    return _of_profile(_own_data_dir())
 
 
 def cache_dir() -> Path:
@@ -36,7 +64,7 @@ def cache_dir() -> Path:
 def config_dir() -> Path:
     """Settings."""
     home = _home()
-    return home / "config" if home else Path(platformdirs.user_config_dir(NAME, appauthor=False))
+    return _of_profile(home / "config" if home else Path(platformdirs.user_config_dir(NAME, appauthor=False)))
 
 
 def runtime_dir() -> Path:
@@ -61,5 +89,16 @@ def assets_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """The user's own models: ``diffusion``, ``language`` and ``upscale`` folders below it."""
+    """The user's own models, in a folder for each kind (``diffusion``, ``language``, ``upscale``…)."""
     return data_dir() / "models"
+
+
+def shared_model_folders() -> tuple[Path, ...]:
+    """The user's own models as a named profile sees them, one folder for each kind; none without a profile,
+    where they are in :func:`models_dir`."""
+    if not profile():
+        return ()
+    try:
+        return tuple(sorted(entry for entry in (_own_data_dir() / "models").iterdir() if entry.is_dir()))
+    except OSError:
+        return ()

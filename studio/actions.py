@@ -9,7 +9,6 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from pipelines.errors import DiptychError
 from pipelines.graph.assets import assets_of
 from pipelines.graph.document import Graph
 from pipelines.paths import RESOURCES
@@ -17,6 +16,7 @@ from studio import picture_files
 from studio.background import in_background
 from studio.command import CanvasCommands
 from studio.diagnostics import diagnostics
+from studio.document_files import DocumentFiles
 from studio.panels.start_page import TEMPLATES
 from studio.parts import Parts
 from studio.picture_actions import PictureActions
@@ -37,6 +37,9 @@ class Actions(QObject):
         self._parts, self._shell = parts, shell
         self._before: tuple[Graph, Path | None, str, bool] | None = None
         self.pictures = PictureActions(parts, shell, self.open_path)
+        self.files = DocumentFiles(
+            parts, shell, self._replace, self._remember, self.save_as, self._show_document
+        )
 
     # --- when ------------------------------------------------------------------------------------------
 
@@ -96,12 +99,9 @@ class Actions(QObject):
             self.open_picture(path)
 
     def _open_graph(self, path: Path) -> None:
-        try:
-            self._replace(lambda: self._parts.document.load(path))
-        except DiptychError as error:
-            self._shell.show_error(error.info())
-            return
-        self._remember(path)
+        self.files.open(path)
+
+    def _show_document(self) -> None:
         self._shell.show_workspace(self._workspace_for_document())
 
     def open_picture(self, path: str) -> None:
@@ -161,7 +161,7 @@ class Actions(QObject):
     def save_as(self) -> None:
         """Ask where to save the graph."""
         document = self._parts.document
-        suffix = ".diptych" if assets_of(document.graph) else ".json"
+        suffix = ".diptych" if assets_of(document.graph) or self.has_canvas() else ".json"
         start = str(document.path or Path.home() / f"{document.title or tr('Graph')}{suffix}")
         kinds = [f"{tr('Graph')} (*.json)", f"{tr('Graph with its pictures')} (*.diptych)"]
         kinds = kinds[::-1] if suffix == ".diptych" else kinds
@@ -174,22 +174,19 @@ class Actions(QObject):
             self._save(goal if goal.suffix.lower() in GRAPH_SUFFIXES else goal.with_name(goal.name + suffix))
 
     def _save(self, path: Path | None) -> None:
+        self._when_kept(lambda: self.files.save(path))
+
+    def _when_kept(self, then: Callable[[], object]) -> None:
+        """Do something once the document holds what is painted."""
         page = self._shell.canvas_page
         if page is None:
-            self._write(path)
+            then()
         else:
-            page.keeper.keep(lambda: self._write(path))
+            page.keeper.keep(then)
 
-    def _write(self, path: Path | None) -> None:
-        try:
-            self._parts.document.save(path)
-        except DiptychError as error:
-            self._shell.show_error(error.info(), ((tr("Save elsewhere…"), self.save_as),))
-            return
-        saved = self._parts.document.path
-        if saved is not None:
-            self._remember(saved)
-            self._shell.status.note(tr("Saved {name}", name=saved.name))
+    def show_versions(self) -> None:
+        """Earlier versions of this document, and of others."""
+        self.files.show_versions()
 
     def _remember(self, path: Path) -> None:
         before = [item for item in self._parts.settings.values.recent if item != str(path)]
@@ -214,7 +211,7 @@ class Actions(QObject):
             self._shell.canvas_page.drawing.generate()
         else:
             self._shell.create_page.begin()
-            self._parts.tracker.submit()
+            self._when_kept(self._parts.tracker.submit)
 
     def may_run(self) -> bool:
         """Whether the document may run: if it is from elsewhere and leaves the user's folders, ask."""
@@ -250,7 +247,12 @@ class Actions(QObject):
         self.generate()
 
     def cancel(self) -> None:
-        self._parts.tracker.cancel()
+        """Stop what the workspace has asked for; where it has nothing at work, what is at work."""
+        page = self._shell.canvas_page
+        if self._shell.workspace == "canvas" and page.runs.is_active():
+            page.runs.cancel()
+        else:
+            self._parts.tracker.cancel()
 
     @property
     def canvas(self) -> CanvasCommands:

@@ -9,21 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QThreadPool, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication
 
 from pipelines import paths
 from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
-from pipelines.errors import DiptychError, ErrorInfo, FolderUnusable
-from pipelines.graph.document import Graph
-from pipelines.graph.storage import read_document
-from studio import picture_files, session
+from pipelines.errors import ErrorInfo, FolderUnusable
+from pipelines.graph.assets import assets_of
+from studio import picture_files, recovery, session
 from studio.appearance import apply_theme
+from studio.background import in_background
 from studio.document import GraphDocument
 from studio.main_window import MainWindow
-from studio.panels.dialog import Dialog
+from studio.moments import moment_text
+from studio.panels.second_studio import SecondStudio
 from studio.parts import Parts, assemble
-from studio.profile_lock import profile_lock
+from studio.profile_lock import profile_lock, use_profile
 from studio.session import SessionKeeper
 from studio.settings import Settings, SettingsStore, default_path
 from studio.theme import current_theme
@@ -31,6 +32,7 @@ from studio.translate import tr
 
 QUIT_POOL_MS = 1_500
 CANVAS_MS = 600
+TIDY_MS = 8_000
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -40,7 +42,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         data_dir=str(paths.data_dir()),
         cache_dir=str(paths.cache_dir()),
         output_dir=str(settings.output_dir),
-        model_folders=settings.model_folders,
+        model_folders=(*settings.model_folders, *(str(path) for path in paths.shared_model_folders())),
     )
 
 
@@ -52,10 +54,16 @@ class StudioApp(QObject):
         self.parts = parts
         self.window = MainWindow(parts)
         self.keeper: SessionKeeper | None = None
-        self._restore(session_folder)
+        self._folder = session_folder
+        saved = self._restore(session_folder)
         if session_folder is not None and not parts.read_only:
             self.keeper = SessionKeeper(session_folder, parts.document, parts.results, self._view, self)
             self.window.create_page.strip.result_selected.connect(self.keeper.touch)
+            self.keeper.failed.connect(self.window.show_error)
+            self.window.actions_.files.use(self.keeper)
+            if saved.state is not None:
+                self.keeper.go_on_from(saved.state, saved.crashed)
+            self._say_what_came_back(saved)
         self._closed = False
         self.window.painted.connect(self._start_engine)
         self.window.closing.connect(self.close)
@@ -63,27 +71,50 @@ class StudioApp(QObject):
     def _view(self) -> tuple[str, int]:
         return self.window.workspace, self.window.create_page.strip.row
 
-    def _restore(self, folder: Path | None) -> None:
-        saved = session.load(folder) if folder is not None else session.Saved()
+    def _restore(self, folder: Path | None) -> session.Saved:
+        look_only = self.parts.read_only
+        saved = session.load(folder, look_only=look_only) if folder is not None else session.Saved()
         if saved.results:
             self.parts.results.set_results(list(saved.results))
-        if saved.graph is None or not saved.graph.nodes:
+        if saved.state is None or not recovery.go_on(self.parts.document, saved.state):
             self.window.show_workspace("start")
-            return
-        document = self.parts.document
-        document.new(saved.graph, saved.path.stem if saved.path is not None else "")
-        if saved.path is not None and not saved.modified and _holds(saved.path, saved.graph):
-            document.load(saved.path)
-        document.from_elsewhere = saved.from_elsewhere
+            return saved
         known = saved.workspace in ("create", "graph", "canvas")
         self.window.show_workspace(saved.workspace if known else "create")
         self.window.create_page.select_last(saved.selected)
+        return saved
+
+    def _say_what_came_back(self, saved: session.Saved) -> None:
+        """After a crash: what is there again, and where earlier states are."""
+        earlier = ((tr("Show earlier versions"), self.window.actions_.show_versions),)
+        if saved.crashed and saved.graph is not None and saved.graph.nodes:
+            when = moment_text(saved.state.time) if saved.state is not None else ""
+            text = tr("Your work of {time} is back.", time=when)
+            self.window.show_message(tr("Diptych ended unexpectedly."), text, earlier)
+        elif not saved.whole and not saved.crashed:
+            text = tr("What was open before it can't be read. It was put aside, and backups may have it.")
+            self.window.show_message(tr("Diptych ended unexpectedly."), text, earlier)
 
     @Slot()
     def _start_engine(self) -> None:
         self.parts.bridge.start()
+        if self.keeper is not None:
+            QTimer.singleShot(TIDY_MS, self, self._tidy)
         # the canvas is made while nobody waits for it, so that it hears of every run
         QTimer.singleShot(CANVAS_MS, self.window, self.window.prepare_soon)
+
+    @Slot()
+    def _tidy(self) -> None:
+        """Clear up what nobody needs any more, while nobody waits."""
+        document, keeper, folder = self.parts.document, self.keeper, self._folder
+        if self._closed or keeper is None or folder is None:
+            return
+        settings = self.parts.settings.values
+        others = [settings.output_dir, *{Path(path).parent for path in settings.recent}]
+        used, store = assets_of(document.graph), document.assets
+        in_background(
+            self, lambda: recovery.tidy(folder, store, keeper.backups, used, others), lambda _: None
+        )
 
     @Slot()
     def close(self) -> None:
@@ -100,14 +131,6 @@ class StudioApp(QObject):
         self.parts.bridge.close()
 
 
-def _holds(path: Path, graph: Graph) -> bool:
-    """Whether a file is still what the session remembers of it."""
-    try:
-        return read_document(path).dumps() == graph.dumps()
-    except (DiptychError, OSError, ValueError):
-        return False
-
-
 def make_parts(settings: SettingsStore, *, read_only: bool = False) -> Parts:
     """The parts with the real engine."""
     from studio.engine import EngineBridge, default_queue
@@ -118,35 +141,11 @@ def make_parts(settings: SettingsStore, *, read_only: bool = False) -> Parts:
     return assemble(document, bridge, settings, read_only=read_only)
 
 
-class SecondStudio(Dialog):
-    """Another studio has this profile: quit, or go on without keeping anything."""
-
-    def __init__(self, owner: str) -> None:
-        super().__init__(tr("Diptych is already open"))
-        from PySide6.QtWidgets import QLabel
-
-        text = QLabel(
-            tr(
-                "Another window of Diptych ({owner}) uses this profile. Two at once would overwrite each "
-                "other's session. You can work here too; pictures are saved, but the session is not kept.",
-                owner=owner,
-            )
-        )
-        text.setWordWrap(True)
-        text.setMinimumWidth(420)
-        self.content.addWidget(text)
-        go_on, leave = QPushButton(tr("Open without keeping the session")), QPushButton(tr("Quit"))
-        leave.setDefault(True)
-        go_on.clicked.connect(self.accept)
-        leave.clicked.connect(self.reject)
-        self.buttons.addWidget(go_on)
-        self.buttons.addWidget(leave)
-
-
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="diptych", description=tr("Open the studio."))
     parser.add_argument("file", nargs="?", help=tr("a graph, or a picture made by Diptych"))
     parser.add_argument("--read-only", action="store_true", help=tr("don't keep the session"))
+    parser.add_argument("--profile", default="", help=tr("a session and settings of its own, by name"))
     return parser.parse_args(list(argv))
 
 
@@ -166,15 +165,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the studio and return its exit code. ``argv`` are the arguments after the command's name."""
     options = _parse(sys.argv[1:] if argv is None else argv)
     app = application()
-    lock = profile_lock()
+    if options.profile:
+        use_profile(options.profile)
     read_only = bool(options.read_only)
-    settings = SettingsStore(None if read_only else default_path())
+    lock = profile_lock()
     problem: ErrorInfo | None = None
     try:
-        if not read_only and not _take(lock, settings):
-            return 0
+        if not read_only:
+            taken = _take(lock)
+            if taken is None:
+                return 0
+            lock = taken
     except FolderUnusable as error:  # no place for a session is no reason not to draw
         problem = error.info()
+    settings = SettingsStore(None if read_only else default_path())
     read_only = read_only or not lock.held
     parts = make_parts(settings, read_only=read_only)
     apply_theme(parts)
@@ -191,12 +195,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         lock.release()
 
 
-def _take(lock: FileLock, settings: SettingsStore) -> bool:
-    """Take the profile, or ask; False if the user would rather quit."""
-    if lock.acquire():
-        return True
-    current_theme().apply(settings.values.theme)
-    return SecondStudio(lock.holder()).exec() == Dialog.DialogCode.Accepted
+def _take(lock: FileLock) -> FileLock | None:
+    """The lock of the profile to open, held unless the user goes on without a session; ``None`` to quit."""
+    while not lock.acquire():
+        current_theme().apply(SettingsStore(default_path()).values.theme)
+        question = SecondStudio(lock.holder(), paths.profiles(), paths.profile())
+        if question.exec() != SecondStudio.DialogCode.Accepted:
+            return None
+        if not question.profile:
+            break
+        use_profile(question.profile)
+        lock = profile_lock()
+    return lock
 
 
 if __name__ == "__main__":

@@ -69,10 +69,12 @@ def in_background(
     work: Callable[[], T],
     done: Callable[[T], object],
     failed: Callable[[ErrorInfo], object] | None = None,
+    pool: QThreadPool | None = None,
 ) -> None:
     """Run ``work`` in a worker thread, then ``done(result)`` or ``failed(error)`` in the main thread.
 
-    Call it in the main thread. ``work`` must not touch widgets or other Qt objects that live there.
+    Call it in the main thread; ``pool`` is the application's unless another is given. ``work`` must not touch
+    widgets or other Qt objects that live there.
     """
     dispatcher = _dispatcher()
     number = dispatcher.expect(_Waiting(owner, done, failed))
@@ -86,4 +88,4 @@ def in_background(
             error = describe(problem)
         dispatcher.arrived.emit((number, value, error))
 
-    QThreadPool.globalInstance().start(job)
+    (pool or QThreadPool.globalInstance()).start(job)

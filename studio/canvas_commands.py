@@ -34,7 +34,7 @@ CANVAS_COMMANDS: Final[tuple[Command, ...]] = (
     Command("canvas.to_create", "Send to the filmstrip", "Ctrl+Alt+F", MENU,
             lambda s: s.canvas.out.send_to_filmstrip(),
             lambda s: s.has_canvas(), "create"),
-    Command("canvas.edit_in", "Edit in another program…", "Ctrl+Alt+E", MENU,
+    Command("canvas.edit_in", "Edit in another program…", "Ctrl+Alt+P", MENU,
             lambda s: s.canvas.out.edit_elsewhere(),
             lambda s: s.has_canvas(), "pen"),
     Command("canvas.import_mask", "Import a mask…", "Ctrl+Alt+I", MENU,

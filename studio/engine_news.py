@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pipelines.engine.protocol import Device, Failure, Lost, Models, Problems, Ready
 from pipelines.errors import ErrorInfo
@@ -21,8 +21,10 @@ VALIDATE_MS = 300
 class EngineNews(QObject):
     """Shows it in the head, the status line and the banner; has the graph checked after each change.
 
-    :attr:`device` and :attr:`problems` are the last that were told.
+    :attr:`device` and :attr:`problems` are the last that were told; ``problems_told`` when they were.
     """
+
+    problems_told = Signal()
 
     def __init__(
         self, parts: Parts, head: Head, status: StatusBar, messages: Messages, parent: QObject
@@ -60,7 +62,7 @@ class EngineNews(QObject):
     def _problems_found(self, event: Problems) -> None:
         if event.request == self._asked:
             self.problems = tuple(error_info(item) for item in event.problems)
-            self._status.set_problems(len(self.problems))
+            self.problems_told.emit()
 
     @Slot(object)
     def _ready(self, event: Ready) -> None:

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.errors import CycleFound, DiptychError, IncompatibleLink, UnknownInput, UnknownOutput
-from pipelines.graph.document import FORMAT, Graph, Link, NodeRecord, drop, put
+from pipelines.graph.document import Graph, NodeRecord, drop, put
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, Registry
+from pipelines.graph.subgraph_file import SUBGRAPH
 from pipelines.graph.types import connects
-
-PORT_FAULTS = (TypeError, ValueError, KeyError, AttributeError)
-"""What a node type may raise when params in a file have the wrong kind; its declared ports are used then."""
+from studio.graph_previews import without_previews
+from studio.subgraph_ports import PORT_FAULTS, group_name, group_ports
 
 
 def inputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Input, ...]:
@@ -42,9 +42,20 @@ def new_ports(schema: NodeSchema) -> tuple[tuple[Input, ...], tuple[Output, ...]
     return inputs_of(schema, record), outputs_of(schema, record)
 
 
+def node_ports(graph: Graph, registry: Registry, node: str) -> tuple[tuple[Input, ...], tuple[Output, ...]]:
+    """The declared ports of a node, be it of a known type or one that stands for a subgraph."""
+    record = graph.nodes[node]
+    if record.type == SUBGRAPH:
+        return group_ports(graph, registry, record)
+    schema = registry.get(record.type)
+    return (inputs_of(schema, record), outputs_of(schema, record)) if schema is not None else ((), ())
+
+
 def input_port(graph: Graph, registry: Registry, node: str, name: str) -> Input | None:
     """The input or linkable param called ``name``; ``None`` if there is none, or the type is unknown."""
     record = graph.nodes.get(node)
+    if record is not None and record.type == SUBGRAPH:
+        return next((port for port in group_ports(graph, registry, record)[0] if port.name == name), None)
     schema = registry.get(record.type) if record else None
     if record is None or schema is None:
         return None
@@ -58,6 +69,8 @@ def input_port(graph: Graph, registry: Registry, node: str, name: str) -> Input 
 def output_port(graph: Graph, registry: Registry, node: str, name: str) -> Output | None:
     """The output called ``name``; ``None`` if there is none, or the type is unknown."""
     record = graph.nodes.get(node)
+    if record is not None and record.type == SUBGRAPH:
+        return next((port for port in group_ports(graph, registry, record)[1] if port.name == name), None)
     schema = registry.get(record.type) if record else None
     if record is None or schema is None:
         return None
@@ -103,14 +116,15 @@ def refusal(
     if source == target or source in downstream(graph, (target,)):
         names = ", ".join(dict.fromkeys((titles[target], titles[source])))
         return CycleFound(nodes=names, node=target, port=name)
-    if graph.nodes[source].type not in registry or graph.nodes[target].type not in registry:
+    types = {graph.nodes[source].type, graph.nodes[target].type}
+    if any(kind not in registry and kind != SUBGRAPH for kind in types):
         return None
     out, into = output_port(graph, registry, source, output), input_port(graph, registry, target, name)
     if into is None:
-        known = _labels(inputs_of(registry[graph.nodes[target].type], graph.nodes[target]))
+        known = _labels(node_ports(graph, registry, target)[0])
         return UnknownInput(name=name, known=known, node=target, port=name)
     if out is None:
-        known = _labels(outputs_of(registry[graph.nodes[source].type], graph.nodes[source]))
+        known = _labels(node_ports(graph, registry, source)[1])
         return UnknownOutput(
             source=titles[source], output=output, port_title=into.label, known=known, node=target, port=name
         )
@@ -131,7 +145,7 @@ def title_of(graph: Graph, registry: Registry, node: str) -> str:
     if record is None:
         return node
     schema = registry.get(record.type)
-    return record.title or (schema.title if schema else record.type)
+    return record.title or (schema.title if schema else group_name(record) or record.type)
 
 
 def with_positions(graph: Graph, positions: Mapping[str, tuple[float, float]]) -> Graph:
@@ -163,59 +177,9 @@ def without_nodes(graph: Graph, ids: Collection[str]) -> Graph:
     positions = graph.view.get("positions")
     if isinstance(positions, Mapping) and gone & set(positions):
         result = result.with_view("positions", {key: at for key, at in positions.items() if key not in gone})
+    result = without_previews(result, gone)
     stale = [name for name, entry in graph.exposed.items() if entry.node in gone]
     exposed = graph.fields.get("exposed")
     for name in stale:
         exposed = drop(exposed, name) if isinstance(exposed, Mapping) else exposed
     return result.with_field("exposed", exposed) if stale else result
-
-
-def fragment(graph: Graph, ids: Iterable[str]) -> Graph:
-    """A document of its own with only these nodes, the links among them, and their places."""
-    chosen = [node for node in ids if node in graph.nodes]
-    nodes = {}
-    for node in sorted(chosen):
-        record = graph.nodes[node]
-        for port, link in record.inputs.items():
-            if link.node not in chosen:
-                record = record.without_input(port)
-        nodes[node] = record
-    places = {node: at for node in sorted(chosen) if (at := graph.position(node)) is not None}
-    return with_positions(Graph(nodes, {"format": FORMAT}), places)
-
-
-def pasted(
-    graph: Graph, part: Graph, at: tuple[float, float], links: Mapping[str, Mapping[str, Link]] | None = None
-) -> tuple[Graph, list[str]]:
-    """Add the nodes of ``part`` under free ids, its top left corner at ``at``.
-
-    ``links`` are further links to nodes of ``graph``, by the node's id in ``part`` (a duplicate keeps its
-    sources). Gives the new graph and the new ids in the order of ``part``.
-    """
-    names: dict[str, str] = {}
-    taken = graph
-    for node, record in part.nodes.items():
-        names[node] = node if node not in taken.nodes else taken.free_id(_base(node))
-        taken = replace(taken, nodes={**taken.nodes, names[node]: record})
-    places = {node: part.position(node) or (0.0, 0.0) for node in part.nodes}
-    left = min((x for x, _ in places.values()), default=0.0)
-    top = min((y for _, y in places.values()), default=0.0)
-    result = graph
-    for node, record in part.nodes.items():
-        for port, link in record.inputs.items():
-            record = (
-                record.with_input(port, (names[link.node], link.output))
-                if link.node in names
-                else record.without_input(port)
-            )
-        for port, link in (links or {}).get(node, {}).items():
-            record = record.with_input(port, link)
-        result = result.with_node(names[node], record)
-    moved = {names[node]: (x - left + at[0], y - top + at[1]) for node, (x, y) in places.items()}
-    return with_positions(result, moved), [names[node] for node in part.nodes]
-
-
-def _base(node: str) -> str:
-    """An id without the number that made it free: a copy of ``draw_2`` is ``draw_3``, not ``draw_2_2``."""
-    head, _, tail = node.rpartition("_")
-    return head if head and tail.isdigit() else node

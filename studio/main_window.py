@@ -8,6 +8,7 @@ from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from pipelines import paths
 from pipelines.engine.protocol import Device
 from pipelines.errors import ErrorInfo
 from pipelines.graph.outside import OutsidePath
@@ -24,6 +25,8 @@ from studio.panels.dialog import Dialog
 from studio.panels.outside_dialog import OutsideDialog
 from studio.panels.start_page import StartPage
 from studio.parts import Parts
+from studio.problem_actions import ProblemActions
+from studio.problem_book import ProblemBook
 from studio.shell import Button
 from studio.side_panel import SidePanel
 from studio.status_bar import StatusBar
@@ -53,7 +56,9 @@ class MainWindow(QMainWindow):
         self.start_page = StartPage()
         self.create_page = CreateWorkspace(parts.binding, parts.models, parts.tracker, parts.settings)
         self.status = StatusBar(parts.tracker)
-        self.panel = SidePanel(parts)
+        self.book = ProblemBook(parts.document, parts.tracker, parts.models, parts.bridge, self)
+        self.panel = SidePanel(parts, self.book)
+        self.repairs = ProblemActions(parts.document, self)
         self.messages = Messages(self.panel.log, self)
         self.banner = self.messages.banner
         self.actions_ = Actions(parts, self)
@@ -114,6 +119,12 @@ class MainWindow(QMainWindow):
         self.messages.banner.diagnostics_requested.connect(actions.copy_diagnostics)
         self.palette_.chosen.connect(self.commands.run)
         self.status.problems_requested.connect(self.show_problems)
+        self.news.problems_told.connect(self._tell_problems)
+        self.book.changed.connect(self._count_problems)
+        self.panel.problems.node_requested.connect(self._go_to_node)
+        self.panel.problems.offer_chosen.connect(self.repairs.do)
+        self.repairs.field_requested.connect(self._go_to_field)
+        self.repairs.failed.connect(self.show_error)
         self.status.queue_requested.connect(lambda: self.show_panel("queue"))
         self.panel.queue.show_requested.connect(self._show_row)
         self.maker.graph_made.connect(self._put_graph)
@@ -138,6 +149,12 @@ class MainWindow(QMainWindow):
     def _put_graph(self, graph: Any) -> None:
         graph.may_run = self.actions_.may_run
         self.stack.addWidget(graph)
+        graph.problems.changed.connect(self._tell_problems)
+        viewer = self.parts.make_viewer(graph)
+        viewer.node_requested.connect(self._go_to_node)
+        viewer.run_requested.connect(graph.run)
+        graph.display.viewer_wanted.connect(self._show_viewer)
+        self.panel.put_viewer(viewer)
 
     @property
     def canvas_actions(self) -> Any:
@@ -149,6 +166,7 @@ class MainWindow(QMainWindow):
         """Make the Canvas workspace now, if it isn't there yet."""
         if self.canvas_page is None:
             self.canvas_page, self._canvas_actions = self.parts.make_canvas(self.parts, self)
+            self.canvas_page.drawing.may_run = self.actions_.may_run
             self.canvas_page.content_changed.connect(self.commands.refresh)
             self.canvas_page.form.run_requested.connect(self.actions_.generate)
             self.canvas_page.form.cancel_requested.connect(self.actions_.cancel)
@@ -207,7 +225,7 @@ class MainWindow(QMainWindow):
 
     def show_panel(self, name: str) -> None:
         """Show one of the panels at the side."""
-        if name == "inspector":
+        if name in ("inspector", "viewer"):
             self.prepare_graph()
         self.panel.show_panel(name)
         if not self.panel.isVisible():
@@ -278,14 +296,41 @@ class MainWindow(QMainWindow):
         dialog = OutsideDialog(found, lambda node: title_of(document.graph, document.registry, node), self)
         return dialog.exec() == Dialog.DialogCode.Accepted
 
+    @Slot()
     def show_problems(self) -> None:
         """The problems of the graph, each leading to its node."""
-        self.messages.show_problems(self.news.problems, self.status.problems, self._go_to_node)
+        self.show_panel("problems")
 
-    def _go_to_node(self, node: str | None) -> None:
+    @Slot()
+    def _tell_problems(self) -> None:
+        """Checking the document has found something, here or in the engine."""
+        by_engine = self.sender() is self.news
+        self.book.tell(self.news.problems if by_engine else self.graph.problems.problems, by_engine=by_engine)
+
+    @Slot()
+    def _count_problems(self) -> None:
+        self.status.set_problems(len(self.book.problems))
+        if self.graph is not None:
+            self.graph.problems.set_more(self.book.missing)
+            self.graph.show_told(self.book.problems)
+
+    @Slot(str)
+    def _go_to_node(self, node: str) -> None:
+        """Show a node on the canvas; the panel stays as it is."""
+        panel = self.panel.currentIndex()
         self.show_workspace("graph")
-        if node is not None:
-            self.graph.show_node(node)
+        self.graph.show_flat(node)
+        self.panel.setCurrentIndex(panel)
+
+    @Slot(str, str)
+    def _go_to_field(self, node: str, param: str) -> None:
+        self.show_workspace("graph")
+        self.graph.show_flat(node)
+        self.graph.edit_requested.emit(node, param)
+
+    @Slot()
+    def _show_viewer(self) -> None:
+        self.show_panel("viewer")
 
     @Slot()
     def _show_title(self) -> None:
@@ -294,7 +339,8 @@ class MainWindow(QMainWindow):
         mark = "" if document.path is None or not document.is_modified else " •"
         shown = "" if self.workspace == "start" else title + mark
         self.head.show_title(shown)
-        self.setWindowTitle(f"{shown} — Diptych" if shown else "Diptych")
+        program = f"Diptych ({profile})" if (profile := paths.profile()) else "Diptych"
+        self.setWindowTitle(f"{shown} — {program}" if shown else program)
 
     @Slot()
     def _settings_changed(self) -> None:

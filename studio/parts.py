@@ -38,6 +38,8 @@ class Parts:
     make_inspector: Callable[[GraphDocument, Any], Any]
     make_canvas: Callable[[Any, Any], tuple[Any, Any]]
     """Makes the Canvas workspace and its actions, of these parts and a window, when it is first shown."""
+    make_viewer: Callable[[Any], Any]
+    """Makes the viewer that goes with a Graph workspace."""
     graph_modules: Callable[[], list[str]]
     """What ``make_graph`` and ``make_inspector`` import."""
     read_only: bool = False
@@ -67,6 +69,7 @@ def assemble(
         make_graph or _graph_workspace,
         make_inspector or _inspector,
         make_canvas or _canvas_workspace,
+        _viewer,
         graph_modules,
         read_only,
     )
@@ -96,7 +99,7 @@ def graph_modules() -> list[str]:
     parts += [(item, f"studio.canvas.{item.name}.") for item in sorted(folder.iterdir()) if item.is_dir()]
     names = [module.name for path, prefix in parts for module in pkgutil.iter_modules([str(path)], prefix)]
     first = [f"studio.canvas.{name}" for name in LEAVES_FIRST]
-    return [*first, "pipelines.graph.plan", *names, "studio.panels.inspector"]
+    return [*first, "pipelines.graph.plan", *names, "studio.panels.viewer", "studio.panels.inspector"]
 
 
 def _graph_workspace(document: GraphDocument, bridge: Any) -> QWidget:
@@ -113,7 +116,13 @@ def _canvas_workspace(parts: Parts, shell: Any) -> tuple[QWidget, Any]:
     return page, CanvasActions(parts, shell, page)
 
 
+def _viewer(graph: Any) -> QWidget:
+    from studio.panels.viewer import ViewerPanel
+
+    return ViewerPanel(graph.display.viewer)
+
+
 def _inspector(document: GraphDocument, graph: Any) -> QWidget:
     from studio.panels.inspector import Inspector
 
-    return Inspector(document, graph.problems, graph.run_state)
+    return Inspector(graph.canvas, graph.problems, graph.run_state)

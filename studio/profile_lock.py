@@ -12,5 +12,10 @@ NAME = "studio.lock"
 
 
 def profile_lock(folder: Path | None = None) -> FileLock:
-    """The lock of a profile (this user's by default), not yet taken: ask :meth:`FileLock.acquire`."""
+    """The lock of a profile (the one in use by default), not yet taken: ask :meth:`FileLock.acquire`."""
     return FileLock((folder or paths.data_dir()) / NAME, f"Diptych, process {os.getpid()}")
+
+
+def use_profile(name: str) -> None:
+    """Take another profile, in this process and those it starts; an empty name is the user's own."""
+    os.environ[paths.PROFILE] = name

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelines.cli.arguments import find_model
-from pipelines.cli.render import drawing_values, run_and_report, saved_paths, with_output
+from pipelines.cli.render import drawing_values, run_and_report, saved_paths, size_values, with_output
 from pipelines.errors import FileMissing
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import builtin
@@ -75,6 +75,7 @@ def _graph(options: argparse.Namespace, node: str, values: dict[str, Any]) -> Gr
     params = drawing_values(options, model, known) | values
     typed = {"strength": options.strength, "fill": options.fill}
     params |= {name: value for name, value in typed.items() if value is not None}
+    params |= size_values(options)
     inputs = {"model": ("model", "model"), "image": ("open", "image")}
     graph = (
         _opened(options.image)

@@ -64,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
     studio = _word(words, "studio", "studio:studio", "open the studio (the default)")
     studio.add_argument("file", nargs="?", help="a graph, or a picture made by Diptych")
+    studio.add_argument("--profile", default="", help="a session and settings of its own, by name")
+    studio.add_argument("--read-only", action="store_true", help="don't keep the session")
     return root
 
 
@@ -112,12 +114,7 @@ def _render(words: argparse._SubParsersAction[_Parser]) -> None:
         help="width x height in px (default: the model's own, enlarged); what the model can't draw at once "
         "is reduced, or drawn in two passes, to exactly this size",
     )
-    made.add_argument(
-        "--exact-size", action="store_true", help="draw at once whatever the size, as the model would"
-    )
-    made.add_argument(
-        "--detail", type=_number, help="denoising strength of the second pass, 0.1 to 0.9 (default: 0.4)"
-    )
+    _beyond(made)
     made.add_argument("--no-upscale", action="store_true", help="save the picture as the model draws it")
     _saving(made)
     _common(made)
@@ -176,10 +173,21 @@ def _pictures(words: argparse._SubParsersAction[_Parser]) -> None:
     _common(made)
 
 
+def _beyond(made: argparse.ArgumentParser) -> None:
+    """What is done with sizes that the model can't draw well at once."""
+    made.add_argument(
+        "--exact-size", action="store_true", help="draw at once whatever the size, as the model would"
+    )
+    made.add_argument(
+        "--detail", type=_number, help="denoising strength of the second pass, 0.1 to 0.9 (default: 0.4)"
+    )
+
+
 def _redrawing(made: argparse.ArgumentParser) -> None:
     """What the words take that draw a part of a picture."""
     _drawing(made)
     made.add_argument("--strength", type=_number, help="denoising strength, 0 to 1 (default: 1)")
+    _beyond(made)
     made.add_argument("--fill", help="before the noise: original, blur, neutral, noise, border or patch")
     _saving(made)
     _common(made)

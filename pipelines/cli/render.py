@@ -34,10 +34,8 @@ def render_graph(options: argparse.Namespace, model: ModelInfo) -> Graph:
     known = {name for name, target in graph.exposed.items() if target.node == "draw"}
     for name, value in (drawing_values(options, model, known) | size).items():
         graph = graph.with_param("draw", name, value)
-    if options.exact_size:
-        graph = graph.with_param("draw", "sizes", "exact")
-    if options.detail is not None:
-        graph = graph.with_param("draw", "detail", options.detail)
+    for name, value in size_values(options).items():
+        graph = graph.with_param("draw", name, value)
     if options.model:
         graph = graph.with_param("model", "model", options.model)
     if options.no_upscale or (options.size and not options.exact_size and _planned(size, model)):
@@ -51,6 +49,12 @@ def _planned(size: dict[str, Any], model: ModelInfo) -> bool:
     """Whether the drawing itself brings the picture to its size: then nothing is to enlarge it further."""
     limits = limits_for(model.model_dump(include={"family", "native_size", "size_multiple"}))
     return plan_size(max(size["width"], 1), max(size["height"], 1), limits).mode != "direct"
+
+
+def size_values(options: argparse.Namespace) -> dict[str, Any]:
+    """What was typed about sizes beyond the model."""
+    exact = {"sizes": "exact"} if options.exact_size else {}
+    return exact | ({"detail": options.detail} if options.detail is not None else {})
 
 
 def drawing_values(options: argparse.Namespace, model: ModelInfo, known: Collection[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the diffusion nodes call: samplers and schedules, noise, prompts, denoising, previews, decoding;
-drawing from noise, from a picture (``image_to_image``), or only what a mask shows (``inpaint``).
+drawing from noise, from a picture (``image_to_image``), or only what a mask shows (``inpaint``); and
+any size a model can't draw at once (``two_pass``).
 
 Importing this package (and :mod:`.samplers`, the table) imports no torch, so that forms can be made from it.
 """

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pipelines.diffusion.any_size import DETAIL, Sizes
 from pipelines.diffusion.differential import Blending
 from pipelines.diffusion.encode_image import encode_image
 from pipelines.diffusion.from_picture import StartPicture
 from pipelines.diffusion.image_to_image import inpainting_condition, limits_of
+from pipelines.diffusion.inpaint_detail import needs_detail, with_detail
 from pipelines.diffusion.latents import made_for_inpainting
 from pipelines.diffusion.noise import SEEDS
 from pipelines.diffusion.sampling import SamplingOptions
@@ -40,7 +42,8 @@ class InpaintOptions:
     """What inpainting needs to know beside how to draw.
 
     ``strength`` is the denoising strength, 0..1; ``fill`` what the masked part is filled with before it is
-    denoised; ``match_colours`` fits the drawn colours to the picture at the seam.
+    denoised; ``match_colours`` fits the drawn colours to the picture at the seam. ``sizes``: with ``auto`` a
+    region much larger than the model draws gets a second pass of denoising strength ``detail``.
     """
 
     strength: float = 1.0
@@ -48,6 +51,8 @@ class InpaintOptions:
     blending: Blending = Blending.DIFFERENTIAL
     settings: MaskSettings = field(default_factory=MaskSettings)
     match_colours: bool = False
+    sizes: Sizes = "auto"
+    detail: float = DETAIL
 
 
 def inpaint(
@@ -96,6 +101,13 @@ def inpaint(
         steering=steering.cut(plan),
     )  # fmt: skip
     pasted = [paste(stitch, drawing.image, match=inpainting.match_colours) for drawing in drawings]
+    detail = min(inpainting.detail, inpainting.strength)
+    if detail > 0 and needs_detail(loaded, plan, inpainting):
+        pasted = with_detail(
+            loaded, drawings, pasted, stitch, prompt, negative, detail, options, context,
+            clip_skip=clip_skip, steering=steering,
+        )  # fmt: skip
+        drawings = [_told(drawing, detail=detail) for drawing in drawings]
     return [
         # What was remembered of the picture's own making isn't how this one was made.
         replace(drawing, image=Image(whole.pixels, drawing.image.info))
@@ -138,6 +150,12 @@ def outpaint(
         story={"fill": str(inpainting.fill), "left": left, "top": top, "right": right, "bottom": bottom},
         steering=steering.extended(image.width, image.height, sides),
     )  # fmt: skip
+
+
+def _told(drawing: Drawing, **more: Any) -> Drawing:
+    """The drawing with more in its inpainting's story."""
+    info = {**drawing.image.info, "inpaint": {**drawing.image.info["inpaint"], **more}}
+    return replace(drawing, image=Image(drawing.image.pixels, info))
 
 
 def _start(

@@ -6,6 +6,7 @@ is blended just as its pixels are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -20,7 +21,7 @@ from pipelines.diffusion.part_context import PartContext
 from pipelines.diffusion.sampling import SamplingOptions
 from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing
-from pipelines.errors import ErrorInfo
+from pipelines.errors import ErrorInfo, OutOfMemory
 from pipelines.graph.values import Array, Image, Latent
 from pipelines.image import resize
 from pipelines.inpaint.box import Box
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from pipelines.models.loaded import LoadedDiffusion
 
 MIN_SIDE: Final = 64
+_BEARS: Final = 1.5**2
+"""So many times its most pixels a model draws at once where the composition is there already."""
+_SMALL: Final = 256 * 256
+"""So many pixels are drawn at once in any case: they cost little, and smaller pieces show too little."""
+_BLOCKS: Final = 8
+"""Along each side of a piece, where its colours are brought back."""
 _PREVIEW: Final = 384
 """Longest side of the preview of the whole, in pixels."""
 
@@ -85,7 +92,8 @@ def redraw(
     """Draw all of ``image`` anew.
 
     The first noise is that of ``seed`` for the whole, so that pieces agree where they overlap; what a sampler
-    adds on the way is, for piece k, that of ``seed + k``.
+    adds on the way is, for piece k, that of ``seed + k``. Several pieces keep the broad colours of ``image``:
+    each would shift them its own way, and their borders would show.
 
     Args:
         image: any size, grey, RGB or RGBA; its transparency is left out.
@@ -95,8 +103,8 @@ def redraw(
         steering: layers as large as ``image``, or resampled to it; each piece is steered by its part.
 
     Returns:
-        The picture (uint8, RGB), its size that of ``image``, and its latent, which has the size rounded up to
-        what the model needs. Both remember what the last piece does.
+        The picture (uint8, RGB), its size that of ``image``, and its latent as the model left it, with sides
+        rounded up to what the model needs. Both remember what the last piece does.
 
     Raises:
         As :func:`pipelines.diffusion.image_to_image.image_to_image`.
@@ -122,11 +130,56 @@ def redraw(
             clip_skip=clip_skip, steering=steering.cropped(box, width, height) if steering else steering,
             noise=noise[part],
         )[0]  # fmt: skip
-        result[box.slices] += drawn.image.as_float() * weight(piece, multiple)
-        preview.put(drawn.image, box)
+        new = drawn.image.as_float()
+        if len(cut) > 1:
+            new = _in_colours_of(pixels[box.slices], new)
+        result[box.slices] += new * weight(piece, multiple)
+        preview.put(Image(new), box)
         latents[part] += drawn.latent.tensor() * latents.new_tensor(weight(piece, multiple // factor)[..., 0])
     whole = Image(result[: image.height, : image.width], drawn.image.info)
     return Drawing(whole.with_pixels(whole.as_uint8()), Latent(latents, drawn.latent.info), seed)
+
+
+def redraw_whole(
+    loaded: LoadedDiffusion,
+    image: Image,
+    prompt: str,
+    negative: str,
+    seed: int,
+    strength: float,
+    options: SamplingOptions,
+    context: Context,
+    *,
+    clip_skip: int = 1,
+    steering: Steering = UNSTEERED,
+) -> Drawing:
+    """:func:`redraw` in one piece where the model and the memory bear it, else in several."""
+    limits = limits_of(loaded)
+    most = max(round(_BEARS * limits.max_pixels), _SMALL)
+    longest = max(image.width, image.height) + limits.multiple
+    smallest = math.isqrt(limits.max_pixels)
+    side = longest if image.width * image.height <= most else math.isqrt(most)
+    while True:
+        try:
+            return redraw(
+                loaded, image, prompt, negative, seed, strength, options, context, side=side,
+                clip_skip=clip_skip, steering=steering,
+            )  # fmt: skip
+        except OutOfMemory:
+            if side <= smallest:
+                raise
+        side = max(smallest, side // 2)
+
+
+def _in_colours_of(source: Array, drawn: Array) -> Array:
+    """``drawn`` with the broad colours of ``source``, both H×W×3 in 0..1: the difference of their means in a
+    few blocks is put back, interpolated between the blocks."""
+    import cv2
+
+    height, width = drawn.shape[:2]
+    blocks = min(_BLOCKS, width), min(_BLOCKS, height)
+    means = cv2.resize(source - drawn, blocks, interpolation=cv2.INTER_AREA)
+    return np.clip(drawn + cv2.resize(means, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
 def _scaled(box: Box, factor: int) -> Box:

@@ -6,7 +6,6 @@ what draws.
 
 from __future__ import annotations
 
-import math
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -17,12 +16,11 @@ from pipelines.diffusion.encode_image import rgb
 from pipelines.diffusion.image_to_image import image_to_image, like, limits_of
 from pipelines.diffusion.noise import SEEDS, batch_seeds
 from pipelines.diffusion.passes import DRAWING_DETAIL, ENLARGING, FirstPass, OneOfSeveral
-from pipelines.diffusion.pieces import redraw
+from pipelines.diffusion.pieces import redraw_whole
 from pipelines.diffusion.sampling import SamplingOptions, check_options
 from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing, text_to_image
 from pipelines.diffusion.upscalers import is_diffusion_upscaler, upscale_by_diffusion
-from pipelines.errors import OutOfMemory
 from pipelines.graph.values import Image, Latent, ModelHandle, check_size
 from pipelines.image import crop, resize
 from pipelines.upscale import upscale
@@ -31,10 +29,6 @@ if TYPE_CHECKING:
     from pipelines.graph.node import Context
     from pipelines.models.loaded import LoadedDiffusion
 
-_BEARS: Final = 1.5**2
-"""So many times its most pixels a model draws at once where the composition is there already."""
-_SMALL: Final = 256 * 256
-"""So many pixels are drawn at once in any case: they cost little, and smaller pieces show too little."""
 _AGAIN: Final = 1.5
 """What must still be missing along a side for an upscaler to run, once or once more."""
 
@@ -181,23 +175,11 @@ class AnySizeDrawing:
     def _redrawn(
         self, loaded: LoadedDiffusion, image: Image, seed: int, strength: float, context: Context
     ) -> Drawing:
-        """``image`` drawn anew at its size: in one piece where the model and the memory bear it, else in
-        several."""
-        limits = limits_of(loaded)
-        most = max(round(_BEARS * limits.max_pixels), _SMALL)
-        longest = max(image.width, image.height) + limits.multiple
-        smallest = math.isqrt(limits.max_pixels)
-        side = longest if image.width * image.height <= most else math.isqrt(most)
-        while True:
-            try:
-                return redraw(
-                    loaded, image, self.prompt, self.negative, seed, strength, self.options, context,
-                    side=side, clip_skip=self.clip_skip, steering=self.steering,
-                )  # fmt: skip
-            except OutOfMemory:
-                if side <= smallest:
-                    raise
-            side = max(smallest, side // 2)
+        """``image`` drawn anew at its size."""
+        return redraw_whole(
+            loaded, image, self.prompt, self.negative, seed, strength, self.options, context,
+            clip_skip=self.clip_skip, steering=self.steering,
+        )  # fmt: skip
 
 
 def _upscaled(loaded: Any, image: Image, plan: SizePlan, context: Context) -> Image:

@@ -55,6 +55,16 @@ class GraphNotSaved(SaveFailed):
     remedy = "Save it somewhere else. It stays open, and the file is as it was before."
 
 
+class JournalNotKept(SaveFailed):
+    what = "Your latest changes could not be written to {path}."
+    remedy = "Save the document somewhere else: the next start would not know these changes."
+
+
+class BackupNotKept(SaveFailed):
+    what = "A backup of the document could not be written to {path}."
+    remedy = "Free some space, or make the folder writable. The document itself is not affected."
+
+
 class TextNotSaved(SaveFailed):
     what = "The text could not be saved to {path}."
     remedy = "Choose another folder. Nothing that was there has changed."

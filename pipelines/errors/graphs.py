@@ -20,6 +20,22 @@ class GraphFromTheFuture(DiptychError):
     remedy = "Update Diptych to run or change it. The file is not touched."
 
 
+class GraphDamaged(DiptychError):
+    """A warning: what could be read of a damaged file is shown as a new document."""
+
+    what = "{name} is damaged, and was opened as far as it can be read."
+    why = "{reason} {lost}"
+    remedy = "It is a new document, not saved yet; the file is as it was. Earlier versions may have the rest."
+
+
+class DocumentReadOnly(DiptychError):
+    """A document that can be looked at, not changed."""
+
+    what = "{name} can be looked at, but not changed or saved here."
+    why = "It was made by a newer version of Diptych (format {found}, this version knows {known})."
+    remedy = "Update Diptych to change it. The file is not touched."
+
+
 class UnknownNodeType(DiptychError):
     what = "The node type {type} is not known."
     why = "It comes from a newer version or from an extension that is not installed."
@@ -106,6 +122,18 @@ class SubgraphBroken(DiptychError):
     remedy = "Repair the subgraph, or remove the node that uses it."
 
 
+class GroupHasNodeBetween(DiptychError):
+    what = "These nodes can't become one."
+    why = "They feed {nodes}, which feeds them again: the new node would need its own result."
+    remedy = "Select these nodes, too."
+
+
+class SubgraphNotPlaced(DiptychError):
+    what = "The subgraph {name} can't be put here."
+    why = "It would be inside itself."
+    remedy = "Put it elsewhere, or make this one independent first."
+
+
 class ListLengthMismatch(DiptychError):
     what = "Two lists of different lengths meet: {first} has {first_length} items, {second} {second_length}."
     remedy = "Make them equally long, or give a single value."
@@ -134,6 +162,12 @@ class TooManyItems(DiptychError):
     what = "{count} items are too many at once."
     why = "The limit is {limit}, so that memory is never exhausted."
     remedy = "Use fewer, or work in parts."
+
+
+class SheetEmpty(DiptychError):
+    what = "There is no picture to put on the sheet."
+    why = "The list that arrives here is empty."
+    remedy = "Check what makes the list: a folder may be empty, or nothing in it may fit the pattern."
 
 
 class ItemMissing(DiptychError):

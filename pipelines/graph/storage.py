@@ -7,13 +7,15 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pipelines.errors import FileMissing, GraphUnreadable
+from pipelines.errors import FileMissing, GraphFromTheFuture, GraphUnreadable
 from pipelines.files import open_file
-from pipelines.graph.document import Graph
+from pipelines.graph import jsontext
+from pipelines.graph.document import FORMAT, Graph
 
 GRAPH_NAME: Final = "graph.json"
 MAX_GRAPH: Final = 256 * 2**20
@@ -21,6 +23,7 @@ MAX_GRAPH: Final = 256 * 2**20
 MAX_UNPACKED: Final = 4 * MAX_GRAPH
 """Most bytes an archive may unpack to."""
 ARCHIVE_SUFFIX: Final = ".diptych"
+ZIP_START: Final = b"PK\x03\x04"
 PICTURES: Final = (".png", ".webp", ".jpg", ".jpeg")
 BROKEN: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, NotImplementedError, OSError,
@@ -55,22 +58,51 @@ def read_document(path: Path) -> Graph:
 
 def read_file(path: Path) -> Stored:
     """A document and its assets from a JSON file or an archive. Raises as :func:`read_document`."""
+    return read_bytes(read_data(path), path.name)
+
+
+def read_data(path: Path) -> bytes:
+    """The bytes of a file that may be a document.
+
+    Raises:
+        FileMissing: there is no such file.
+        GraphUnreadable: it is larger than :data:`MAX_GRAPH`, or can't be read at all.
+    """
     try:
         if path.stat().st_size > MAX_GRAPH:
             raise GraphUnreadable(name=path.name, reason=f"It is larger than {MAX_GRAPH // 2**20} MB.")
         with open_file(path) as file:
-            data = file.read()
+            return file.read()
     except FileNotFoundError as error:
         raise FileMissing(path=str(path)) from error
     except OSError as error:
         raise GraphUnreadable(name=path.name, reason=f"{error.strerror or error}.") from error
-    return read_bytes(data, path.name)
 
 
-def read_bytes(data: bytes, name: str) -> Stored:
+def read_any(data: bytes, name: str) -> Stored:
+    """:func:`read_bytes` that reads newer formats too, as far as they are understood: to look at, never to
+    save. Their graph keeps its ``format``."""
+    try:
+        return read_bytes(data, name)
+    except GraphFromTheFuture as newer:
+        try:
+            return read_bytes(data, name, _newer)
+        except GraphUnreadable:
+            raise newer from None
+
+
+def _newer(data: bytes, name: str) -> Graph:
+    tree = jsontext.loads(data, name)
+    graph = Graph.from_json({**tree, "format": FORMAT}, name)
+    if not graph.nodes:
+        raise GraphUnreadable(name=name, reason="There is no node in it.")
+    return replace(graph, fields={**graph.fields, "format": tree["format"]})
+
+
+def read_bytes(data: bytes, name: str, loads: Callable[[bytes, str], Graph] = Graph.loads) -> Stored:
     """A document and its assets from the bytes of a JSON file or an archive."""
-    if not data.startswith(b"PK\x03\x04"):
-        return Stored(Graph.loads(data, name), {})
+    if not data.startswith(ZIP_START):
+        return Stored(loads(data, name), {})
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
@@ -78,7 +110,7 @@ def read_bytes(data: bytes, name: str) -> Stored:
             if archive.getinfo(GRAPH_NAME).file_size > MAX_GRAPH:
                 raise GraphUnreadable(name=name, reason=f"Its graph is larger than {MAX_GRAPH // 2**20} MB.")
             entries = {entry: archive.read(entry) for entry in archive.namelist() if not entry.endswith("/")}
-        return Stored(Graph.loads(entries.pop(GRAPH_NAME), name), entries)
+        return Stored(loads(entries.pop(GRAPH_NAME), name), entries)
     except BROKEN as error:
         raise GraphUnreadable(name=name, reason="It is damaged, or there is no graph in it.") from error
 
@@ -86,13 +118,14 @@ def read_bytes(data: bytes, name: str) -> Stored:
 def file_bytes(graph: Graph, assets: Mapping[str, bytes], suffix: str) -> bytes:
     """What to write: an archive where ``suffix`` is ``.diptych``, else JSON alone.
 
-    An archive has no time stamps, so that equal documents are equal files.
+    An archive has no time stamps, so that equal documents are equal files. The graph comes first: a file that
+    is cut off still has it.
     """
     if suffix.lower() != ARCHIVE_SUFFIX:
         return graph.dumps()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted({GRAPH_NAME: graph.dumps(), **assets}.items()):
+        for name, data in ((GRAPH_NAME, graph.dumps()), *sorted(assets.items())):
             packed = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, packed)
     return buffer.getvalue()

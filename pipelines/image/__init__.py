@@ -12,6 +12,7 @@ from pipelines.image.mask_files import NamedMask, read_mask, read_named_mask, wr
 from pipelines.image.open_raster import OraLayer, OraPicture, recalled, write_open_raster
 from pipelines.image.open_raster_reading import read_open_raster
 from pipelines.image.png import png_bytes
+from pipelines.image.sheet import SheetStyle, SheetWords, columns_of, sheet
 
 __all__ = [
     "BLEND_MODES",
@@ -20,9 +21,12 @@ __all__ = [
     "OraLayer",
     "OraPicture",
     "Resampling",
+    "SheetStyle",
+    "SheetWords",
     "adjust",
     "alpha_mask",
     "blend",
+    "columns_of",
     "crop",
     "decode_image",
     "load_image",
@@ -32,6 +36,7 @@ __all__ = [
     "read_open_raster",
     "recalled",
     "resize",
+    "sheet",
     "solid",
     "write_mask",
     "write_open_raster",

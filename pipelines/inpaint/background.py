@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from pipelines.graph.values import Array
+from pipelines.inpaint.box import Box
 from pipelines.inpaint.color_match import membrane
 from pipelines.inpaint.morphology import blurred, distance
 from pipelines.inpaint.patches import patch_fill
@@ -20,6 +21,8 @@ _RING: Final = (4.0, 24.0)
 """Least and greatest width in px of the ring that tells whether what is round a gap is smooth."""
 _SMOOTH: Final = 0.02
 """Root mean square of what a smooth surface misses, in 0..1, up to which it is one. Grain doesn't count."""
+_GRID: Final = 512
+"""Longest side in px at which that is tried."""
 _GRAIN: Final = 6
 """Width in px of the blur that tells grain from shapes."""
 _RARE: Final = 3.0
@@ -37,6 +40,7 @@ def is_thin(unknown: Array) -> bool:
 
 def is_smooth(values: Array, unknown: Array) -> bool:
     """Whether a smooth surface would do: it is tried on a ring round the gap, where the answer is known."""
+    values, unknown = _reduced(values, unknown)
     apart = distance(unknown)
     width = float(np.clip(distance(~unknown).max(initial=0), *_RING))
     ring = (apart > 0) & (apart <= width)
@@ -47,6 +51,20 @@ def is_smooth(values: Array, unknown: Array) -> bool:
     share = np.maximum(_blurred(ring[..., None].astype(np.float32)), 1e-6)
     missed = (_blurred(missed) / share)[ring]
     return float(np.sqrt(np.mean(np.square(missed)))) <= _SMOOTH
+
+
+def _reduced(values: Array, unknown: Array) -> tuple[Array, Array]:
+    """No larger than :data:`_GRID`; a pixel is known where all of it is."""
+    import cv2
+
+    height, width = unknown.shape
+    scale = _GRID / max(height, width)
+    if scale >= 1:
+        return values, unknown
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
+    gaps = np.asarray(cv2.resize(unknown.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+    return small.reshape(*size[::-1], -1), gaps > 0
 
 
 def surroundings(values: Array, unknown: Array) -> Array:
@@ -78,22 +96,31 @@ def _grain(values: Array, unknown: Array) -> Array:
     """H×W×C: in the gap, the grain of the pixels as far outside its edge as each is inside; 0 elsewhere."""
     from scipy.ndimage import distance_transform_edt
 
-    height, width, channels = values.shape
-    detail = values - _blurred(values)
-    usual = 1.4826 * np.median(np.abs(detail[~unknown]), axis=0)  # of normal noise, its standard deviation
-    usual = np.minimum(usual, _COARSEST)
-    detail = np.clip(detail, -_RARE * usual, _RARE * usual)
+    height, width, _ = values.shape
     y, x = np.nonzero(unknown)
-    rows, columns = distance_transform_edt(unknown, return_distances=False, return_indices=True)
-    from_y, from_x = 2 * rows[y, x] - y, 2 * columns[y, x] - x
-    inside = (from_y >= 0) & (from_y < height) & (from_x >= 0) & (from_x < width)
-    from_y, from_x = from_y.clip(0, height - 1), from_x.clip(0, width - 1)
-    found = inside & ~unknown[from_y, from_x]
-    grain = np.zeros((height, width, channels), np.float32)
-    grain[y[found], x[found]] = detail[from_y[found], from_x[found]]
+    box = Box(int(x.min()), int(y.min()), int(np.ptp(x)) + 1, int(np.ptp(y)) + 1)
+    box = box.grown(1).clipped(width, height)  # what is nearest to a gap lies round it
+    nearest = distance_transform_edt(unknown[box.slices], return_distances=False, return_indices=True)
+    rows, columns = nearest[:, y - box.y, x - box.x]
+    from_y, from_x = 2 * (rows + box.y) - y, 2 * (columns + box.x) - x
+    found = (from_y >= 0) & (from_y < height) & (from_x >= 0) & (from_x < width)
+    found[found] = ~unknown[from_y[found], from_x[found]]
+    grain = np.zeros_like(values)
+    if not found.any():
+        return grain
+    y, x, from_y, from_x = y[found], x[found], from_y[found], from_x[found]
+    top, left = int(from_y.min()), int(from_x.min())
+    part = values[top : int(from_y.max()) + 1, left : int(from_x.max()) + 1]
+    detail = (part - _blurred(part))[from_y - top, from_x - left]
+    usual = 1.4826 * np.median(np.abs(detail), axis=0)  # of normal noise, its standard deviation
+    usual = np.minimum(usual, _COARSEST)
+    grain[y, x] = np.clip(detail, -_RARE * usual, _RARE * usual)
     return grain
 
 
 def _blurred(values: Array) -> Array:
     """H×W×C, each channel by itself."""
-    return np.dstack([blurred(values[..., channel], _GRAIN) for channel in range(values.shape[2])])
+    result = np.empty_like(values)
+    for channel in range(values.shape[2]):
+        result[..., channel] = blurred(np.ascontiguousarray(values[..., channel]), _GRAIN)
+    return result

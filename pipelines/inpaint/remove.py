@@ -35,6 +35,7 @@ _FULL: Final = 512
 """Shortest side in px of a picture from which on the margins hold; below, they shrink with it."""
 _LARGEST_GROW: Final = 16.0
 _LARGEST_BLEND: Final = 16.0
+_LARGEST_CONTEXT: Final = 512.0
 _SEEN: Final = 1e-3
 """Less opaque than this has no colour of its own."""
 
@@ -130,15 +131,18 @@ def _margins(settings: MaskSettings, selection: Mask, found: Box) -> MaskSetting
     With T the mask's greatest thickness and u = 1 for pictures of 512 px and more a side, else side / 512::
 
         grow = min(16, 2·u + 0.03·T)     blend = min(16, 2·u + 0.05·T)
-        context = max(longest side of the picture / 8, 1.5 · average side of the bounds)
+        context = max(longest side of the picture / 8, min(512, 1.5·a), a / 2)
+
+    with a the average side of the bounds.
     """
+    longest, average = max(selection.width, selection.height), (found.width + found.height) / 2
     unit = min(1.0, min(selection.width, selection.height) / _FULL)
     inside = np.pad(selection.values[found.slices] > 0, 1)
     thickness = 2 * float(distance(~inside).max())
     chosen = {
         "grow": min(_LARGEST_GROW, 2 * unit + 0.03 * thickness),
         "blend": min(_LARGEST_BLEND, 2 * unit + 0.05 * thickness),
-        "context": max(max(selection.width, selection.height) / 8, 0.75 * (found.width + found.height)),
+        "context": max(longest / 8, min(1.5 * average, _LARGEST_CONTEXT), average / 2),
     }
     given = {name: getattr(settings, name) for name in chosen}
     lengths = {name: chosen[name] if value is None else value for name, value in given.items()}

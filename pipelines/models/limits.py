@@ -14,12 +14,17 @@ from pipelines.models.probe import Probe
 from pipelines.models.safety import read_json
 from pipelines.paths import RESOURCES
 
+FROM_PROMPT = "task:text_to_image"
+"""Drawing from a prompt alone."""
+
 
 def unavailable(probe: Probe) -> dict[str, str]:
-    """Param name, or ``sampler:NAME``, -> why it has no effect with this diffusion model."""
+    """Param name, ``sampler:NAME`` or :data:`FROM_PROMPT` -> why it has no effect with this model."""
     limits: dict[str, str] = {}
     if not str(probe.facts.get("text_encoder", "CLIPTextModel")).startswith("CLIP"):
         limits["clip_skip"] = "This model has no CLIP text encoder."
+    if probe.family.endswith("-inpaint") or probe.family == "flux-fill":
+        limits[FROM_PROMPT] = "It was made for repainting a part of a picture; use it on the canvas."
     for sampler, reason in availability(scheduler_config(probe)).items():
         limits[f"sampler:{sampler.value}"] = reason
     return limits

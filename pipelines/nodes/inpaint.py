@@ -134,7 +134,10 @@ def _inpainting(params: Any) -> InpaintOptions:
         for name in ("grow", "feather", "blend", "context")
     }
     settings = MaskSettings(**lengths, padding=params.padding)
-    return InpaintOptions(params.strength, params.fill, params.blending, settings, params.match_colours)
+    return InpaintOptions(
+        params.strength, params.fill, params.blending, settings, params.match_colours, params.sizes,
+        params.detail,
+    )  # fmt: skip
 
 
 class Inpaint(DrawingNode):
@@ -160,7 +163,7 @@ class Inpaint(DrawingNode):
             Fill.ORIGINAL, "Fill", "What is put under the mask before the noise.", primary=True
         )
 
-    class Params(StepParams, MaskParams, _Own):
+    class Params(StepParams, AnySizeParams, MaskParams, _Own):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
@@ -204,7 +207,7 @@ class Outpaint(DrawingNode):
         )  # fmt: skip
         fill: Fill = Param(Fill.BORDER, "Fill", "What is put into the new part before the noise.")
 
-    class Params(StepParams, MaskParams, _Own):
+    class Params(StepParams, AnySizeParams, MaskParams, _Own):
         steps: int = steps_param(primary=False)
         guidance_scale: float = guidance_param(primary=False)
         clip_skip: int = clip_skip_param()

@@ -20,12 +20,13 @@ from pipelines.graph.node import (
     Resources,
     file_fingerprint,
 )
-from pipelines.graph.types import Any, Number, Text, list_of
+from pipelines.graph.types import Any, Integer, Number, Text, list_of
 from pipelines.graph.values import ListValue
 from pipelines.nodes import tables
 from pipelines.nodes.text import unescaped
 
 MAX_ITEMS: Final = 100_000
+MAX_PORTS: Final = 32
 _TOLERANCE: Final = 1e-9
 """A part of a step: 1.1 is eleven steps of 0.1, though the quotient is 11.000000000000002."""
 
@@ -157,4 +158,32 @@ class ListItem(Node):
             raise ItemMissing(index=params.index, count=len(items), port="index") from error
 
 
-NODES = (TextList, NumberRange, Table, JoinList, ListItem)
+class CollectList(Node):
+    """Gather values and lists into one list, in order: what follows runs once for every item of it."""
+
+    id, title, category = "list.collect", "Collect", "List"
+    outputs = (Output("items", list_of(Any)), Output("count", Integer, description="How many there are."))
+    preview = "count"
+
+    class Params(NodeParams):
+        ports: int = Param(
+            2, "Inputs", "How many values or lists are gathered.", ge=1, le=MAX_PORTS, primary=True
+        )
+
+    @classmethod
+    def input_ports(cls, params: Mapping[str, AnyValue]) -> tuple[Input, ...]:
+        """A port for each; what isn't connected is left out."""
+        wanted = params.get("ports")
+        count = min(max(1, wanted), MAX_PORTS) if type(wanted) is int else 1
+        words = "A value, or a list of them."
+        return tuple(Input(f"item_{n}", list_of(Any), f"Item {n}", words, None) for n in range(1, count + 1))
+
+    def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        names = (f"item_{number}" for number in range(1, params.ports + 1))
+        items = ListValue(item for name in names for item in inputs.get(name) or ())
+        if len(items) > MAX_ITEMS:
+            raise TooManyItems(count=f"{len(items):,}", limit=f"{MAX_ITEMS:,}")
+        return {"items": items, "count": len(items)}
+
+
+NODES = (TextList, NumberRange, Table, JoinList, ListItem, CollectList)

@@ -8,12 +8,16 @@ from PySide6.QtCore import QObject, QPointF
 from PySide6.QtGui import QGuiApplication
 
 from pipelines.errors import DiptychError, ErrorInfo
+from studio.canvas.arranging import Arranging
+from studio.canvas.box_layer import Key
 from studio.canvas.layout import layered
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.canvas.view import GraphView
 from studio.document import GraphDocument
-from studio.graph_edits import upstream
+from studio.graph_edits import downstream, upstream
+from studio.graph_rewiring import healed, with_links
+from studio.subgraph_edits import INPUTS, OUTPUTS
 from studio.translate import tr
 
 
@@ -29,57 +33,96 @@ class CanvasActions(QObject):
     ) -> None:
         super().__init__(view)
         self._document, self._scene, self._view, self._notice = document, scene, view, notice
+        self.arranging = Arranging(document, scene)
 
     @property
     def chosen(self) -> list[str]:
         """The selected nodes."""
         return self._scene.selected_nodes()
 
+    @property
+    def held(self) -> list[Key]:
+        """The selected frames and notes."""
+        return self._scene.boxes.selected
+
     def delete(self) -> None:
-        """Delete the selected nodes, or the selected wire."""
+        """Delete the selected nodes, frames, notes and reroute dots, or the selected wire."""
         wire = self._scene.selected_wire()
-        if self.chosen:
-            self._document.remove_nodes(self.chosen)
+        dots = self._scene.dots.without(self._scene.dots.selected)
+        if self.chosen or self.held or dots:
+            with self._document.macro(tr("Delete")):
+                self._document.move_nodes({}, dots=dots)
+                self._document.remove_nodes(self.chosen, self.held)
         elif wire is not None:
             self._document.disconnect_port(wire.target, wire.input)
 
+    def delete_and_heal(self) -> None:
+        """Delete the selected nodes and lead the wires past them, as a bypass would."""
+        document = self._document
+        real = [node for node in self.chosen if node not in (INPUTS, OUTPUTS)]
+        with document.macro(tr("Delete and heal")):
+            links = healed(document.graph, document.registry, real)
+            document.replace(with_links(document.graph, links), tr("Delete and heal"))
+            document.remove_nodes(self.chosen, self.held)
+
     def copy(self) -> None:
-        """Put the selected nodes on the clipboard, as JSON text."""
-        if self.chosen:
-            QGuiApplication.clipboard().setText(self._document.copy(self.chosen))
+        """Put the selected nodes, frames and notes on the clipboard, as JSON text."""
+        if self.chosen or self.held:
+            QGuiApplication.clipboard().setText(self._document.copy(self.chosen, self.held))
 
     def cut(self) -> None:
         """Copy and delete."""
-        if self.chosen:
+        if self.chosen or self.held:
             self.copy()
-            self._document.remove_nodes(self.chosen)
+            self._document.remove_nodes(self.chosen, self.held)
 
-    def paste(self) -> bool:
+    def paste_linked(self) -> None:
+        """Paste, and let what fed the nodes where they were copied feed them here, where it is here."""
+        self.paste(linked=True)
+
+    def paste(self, *, linked: bool = False) -> bool:
         """Add the nodes on the clipboard at the pointer; whether there were any."""
         text = QGuiApplication.clipboard().text()
         if not text.lstrip().startswith("{"):
             return False
         try:
             at = self.snapped(self._view.pointer())
-            self._scene.select(self._document.paste(text, (at.x(), at.y())))
+            before = set(self._scene.boxes.items)
+            self._scene.select(self._document.paste(text, (at.x(), at.y()), linked=linked))
+            self._scene.boxes.select(set(self._scene.boxes.items) - before)
         except DiptychError as error:
             self._notice(error.info())
             return False
         return True
 
-    def duplicate(self) -> None:
-        """Copy the selected nodes beside themselves; what feeds them feeds the copies too."""
-        if self.chosen:
-            self._write_places()
-            self._scene.select(self._document.duplicate(self.chosen, (2.0 * GRID, 2.0 * GRID)))
+    def duplicate(self, *, linked: bool = False) -> None:
+        """Copy what is selected beside itself, with the links among the copies."""
+        nodes, held = self.chosen, self.held
+        if nodes or held:
+            by = (2.0 * GRID, 2.0 * GRID)
+            before = set(self._scene.boxes.items)
+            with self._document.macro(tr("Duplicate")):
+                self._write_places()
+                made = self._document.duplicate(nodes, by, linked=linked, held=held)
+            self._scene.select(made)
+            self._scene.boxes.select(set(self._scene.boxes.items) - before)
+
+    def duplicate_linked(self) -> None:
+        """Copy what is selected; what feeds it feeds the copies too."""
+        self.duplicate(linked=True)
 
     def select_all(self) -> None:
         self._scene.select(list(self._scene.nodes))
+        self._scene.boxes.select(list(self._scene.boxes.items))
 
     def select_upstream(self) -> None:
         """Select also all that the selected nodes need."""
         graph = self._document.graph
         self._scene.select({other for node in self.chosen for other in upstream(graph, node)}, add=True)
+
+    def select_downstream(self) -> None:
+        """Select also all that needs the selected nodes."""
+        self._scene.select(downstream(self._document.graph, self.chosen), add=True)
 
     def toggle_mode(self, mode: str) -> None:
         """Bypass or mute the selected nodes; if all of them are already, make them active again."""

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, Q
 
 from pipelines.errors import ErrorInfo
 from studio.canvas.command import CanvasCommand
-from studio.canvas.run_state import outer
 from studio.theme import current_theme
 from studio.translate import tr
 
@@ -86,5 +85,5 @@ class GraphBar(QFrame):
             what = problem.sentences(tr)[0]
             action = self.menu.addAction(f"{name}: {what}" if name else what)
             action.setData(problem.node or "")
-            node = outer(problem.node or "")
+            node = problem.node or ""
             action.triggered.connect(lambda _=False, node=node: self.problem_chosen.emit(node))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from studio.canvas.actions import CanvasActions
+from studio.canvas.arranging import arranging_commands
 from studio.canvas.command import CanvasCommand, always
 from studio.canvas.scene import GraphScene
 
@@ -34,14 +35,18 @@ def canvas_commands(workspace: Canvas) -> tuple[CanvasCommand, ...]:
     def nodes() -> bool:
         return bool(do.chosen)
 
+    def things() -> bool:
+        return bool(do.chosen or do.held)
+
     def anything() -> bool:
-        return bool(do.chosen) or workspace.scene.selected_wire() is not None
+        scene = workspace.scene
+        return things() or scene.selected_wire() is not None or bool(scene.dots.selected)
 
     def some() -> bool:
         return bool(workspace.scene.nodes)
 
     def one() -> bool:
-        return len(do.chosen) == 1
+        return len(do.chosen) + len(do.held) == 1
 
     def runnable() -> bool:
         return bool(do.chosen) and workspace.bridge is not None
@@ -57,23 +62,31 @@ def canvas_commands(workspace: Canvas) -> tuple[CanvasCommand, ...]:
         make(
             "run_to", "Run to selected node", "Ctrl+Alt+Return", workspace.run_to_selected, "play", runnable
         ),
-        make("cut", "Cut nodes", "Ctrl+X", do.cut, "", nodes),
-        make("copy", "Copy nodes", "Ctrl+C", do.copy, "copy", nodes),
+        make("cut", "Cut nodes", "Ctrl+X", do.cut, "", things),
+        make("copy", "Copy nodes", "Ctrl+C", do.copy, "copy", things),
         make("paste", "Paste nodes", "Ctrl+V", do.paste, "paste"),
-        make("duplicate", "Duplicate nodes", "Ctrl+D", do.duplicate, "", nodes),
-        make("delete", "Delete", "Delete Backspace", do.delete, "trash", anything),
+        make("paste_linked", "Paste nodes with their links", "Ctrl+Shift+V", do.paste_linked, "paste"),
+        make("duplicate", "Duplicate nodes", "Ctrl+D", do.duplicate, "", things),
+        make(
+            "duplicate_linked", "Duplicate nodes with their links", "Ctrl+Shift+D", do.duplicate_linked, "",
+            things,
+        ),
+        make("delete", "Delete", "Delete", do.delete, "trash", anything),
+        make("delete_heal", "Delete and heal the wires", "Ctrl+Delete", do.delete_and_heal, "trash", nodes),
         make("rename", "Rename node", "F2", workspace.rename, "pen", one),
         make("edit", "Edit the settings", "Return Enter", workspace.edit, "inspector", one),
         make("bypass", "Bypass", "M", do.bypass, "bypass", nodes),
         make("mute", "Mute", "Ctrl+M", do.mute, "mute", nodes),
         make("select_all", "Select all nodes", "Ctrl+A", do.select_all, "", some),
         make("select_upstream", "Select also what it needs", "U", do.select_upstream, "", nodes),
+        make("select_downstream", "Select also what needs it", "Shift+U", do.select_downstream, "", nodes),
         make("frame_selection", "Show the selected nodes", "F", do.frame_selection, "frame", some),
         make("frame_all", "Show the whole graph", "Home Ctrl+0", do.frame_all, "fit", some),
         make("zoom_in", "Zoom in on the graph", "Ctrl++ Ctrl+=", do.zoom_in, "zoom_in"),
         make("zoom_out", "Zoom out of the graph", "Ctrl+-", do.zoom_out, "zoom_out"),
         make("actual_size", "Graph at 100 %", "Ctrl+Alt+0", do.actual_size, "actual"),
         make("arrange", "Arrange nodes", "L", do.arrange, "align", some),
+        *arranging_commands(do.arranging, workspace.scene),
         *_directions(workspace),
     )
 

@@ -6,20 +6,22 @@ A :class:`NodeFace` is plain data: the item paints it, gestures ask it where por
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from PySide6.QtCore import QPointF, QRectF
 
-from pipelines.errors import DiptychError
 from pipelines.graph import types as port_types
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, ParamSchema, Registry
-from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definitions
+from pipelines.graph.subgraph_file import SUBGRAPH
 from pipelines.graph.types import PortType
 from studio.canvas.style import Metrics
 from studio.graph_edits import inputs_of, outputs_of
+from studio.graph_exposed import shown_ports
+from studio.graph_previews import preview_of
+from studio.subgraph_ports import group_name, group_ports, uses
 from studio.translate import tr
 from studio.widgets.param_editors import choice_title
 
@@ -81,6 +83,10 @@ class NodeFace:
     streams: bool = False
     """Its text comes bit by bit: the room is kept while it runs."""
     places: dict[tuple[bool, str], PortFace] = field(default_factory=dict)
+    shows_preview: bool = True
+    """Whether thumbnail or text are shown below the rows."""
+    picture_height: float = 0.0
+    """Height somebody gave the thumbnail; 0: what fits."""
 
     def port(self, name: str, is_output: bool) -> PortFace | None:
         return self.places.get((is_output, name))
@@ -123,6 +129,7 @@ class _Builder:
 
     def __init__(self, node: str, record: NodeRecord, metrics: Metrics) -> None:
         self.node, self.record, self.metrics = node, record, metrics
+        self.asked = shown_ports(record)
         self.rows: list[RowFace] = []
         self.ports: list[PortFace] = []
         self.y = metrics.title + metrics.pad
@@ -135,7 +142,7 @@ class _Builder:
         face = PortFace(
             self.node, port.name, tr(port.label), port.type, output, at, linked,
             tr(port.description) if port.description else "", required,
-            isinstance(port, Input) and port.takes_literal and not linked,
+            isinstance(port, Input) and port.takes_literal and not linked and port.name not in self.asked,
         )  # fmt: skip
         self.ports.append(face)
         return face
@@ -164,6 +171,11 @@ class _Builder:
         )
         self.y += rect.height()
 
+    def words(self, text: str) -> None:
+        """A row of words alone."""
+        self.rows.append(RowFace(self._rect(), value=text))
+        self.y += self.metrics.row
+
     def _rect(self) -> QRectF:
         return QRectF(0, self.y, self.metrics.width, self.metrics.row)
 
@@ -174,15 +186,23 @@ def build_face(
     """The face of a node. ``used`` are the names of its outputs that a link starts from."""
     record = graph.nodes[node]
     schema = registry.get(record.type)
+    preview = preview_of(graph, node)
+    metrics = replace(metrics, wide=preview.width)
     builder = _Builder(node, record, metrics)
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
     if schema is None:
         grouped = record.type == SUBGRAPH
-        names, made = _subgraph_ports(graph, record) if grouped else ((), ())
-        _unknown_rows(builder, record, dict.fromkeys([*names, *record.inputs]), sorted({*made, *used}))
-        name = str(record.params.get(NAME, "")) if grouped else record.type
-        hue, title, category = port_types.Any, record.title or name, "Logic" if grouped else ""
-        inputs: tuple[Input, ...] = ()
-        outputs: tuple[Output, ...] = ()
+        inputs, outputs = group_ports(graph, registry, record) if grouped else ((), ())
+        if inputs or outputs:
+            _group_rows(builder, inputs, outputs, used)
+        else:
+            _unknown_rows(builder, record, dict.fromkeys(record.inputs), sorted(used))
+        name = group_name(record) if grouped else record.type
+        hue = outputs[0].type if outputs else port_types.Any
+        title, category = record.title or name, "Group" if grouped else ""
+        if grouped:
+            builder.words(_linked_words(uses(graph, name)))
     else:
         inputs, outputs = inputs_of(schema, record), outputs_of(schema, record)
         _known_rows(builder, schema, inputs, outputs, used)
@@ -194,6 +214,7 @@ def build_face(
         tuple(builder.rows), tuple(builder.ports), schema is not None or record.type == SUBGRAPH,
         lines, lines > 2,
         {(port.is_output, port.name): port for port in builder.ports},
+        preview.shown, preview.height * metrics.scale,
     )  # fmt: skip
 
 
@@ -230,7 +251,8 @@ def _known_rows(
     declared = {port.name for port in inputs}
     params = [param for param in schema.params if param.name not in declared]
     shown = [param for param in params if param.primary][:MAX_PRIMARY]
-    shown += [param for param in params if param not in shown and param.name in record.inputs]
+    asked = record.inputs.keys() | shown_ports(record)
+    shown += [param for param in params if param not in shown and param.name in asked]
     for param in shown:
         _param_row(builder, param)
     known = declared | set(schema.params_by_name)
@@ -250,13 +272,35 @@ def _param_row(builder: _Builder, param: ParamSchema) -> None:
     builder.value(port, text, param.type.name in ("Number", "Integer", "Seed"), multiline=multiline)
 
 
-def _subgraph_ports(graph: Graph, record: NodeRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Inputs and outputs of the subgraph that a node stands for; none if it is broken."""
-    try:
-        found = Definitions(graph).of(record)
-    except DiptychError:
-        return (), ()
-    return tuple(found.inputs), tuple(found.outputs)
+def _group_rows(
+    builder: _Builder, inputs: tuple[Input, ...], outputs: tuple[Output, ...], used: frozenset[str]
+) -> None:
+    """The ports of a subgraph: what takes a wire beside what gives one, then the values."""
+    record = builder.record
+    wires = [port for port in inputs if not port.takes_literal]
+    for index in range(max(len(wires), len(outputs))):
+        builder.pair(
+            wires[index] if index < len(wires) else None,
+            outputs[index] if index < len(outputs) else None,
+            used,
+        )
+    for port in inputs:
+        if port.takes_literal:
+            value = record.params.get(port.name, None if port.required else port.default)
+            text = "" if value in (None, "") and port.type.name != "Seed" else value_text(port.type, value)
+            numeric = port.type.name in ("Number", "Integer", "Seed")
+            builder.value(port, text, numeric, multiline=port.multiline)
+    known = {port.name for port in inputs}
+    for name in record.inputs:
+        if name not in known:
+            builder.pair(Input(name, port_types.Any, name, default=None), None, used)
+    for name in sorted(used - {port.name for port in outputs}):
+        builder.pair(None, Output(name, port_types.Any, name), used)
+
+
+def _linked_words(count: int) -> str:
+    """Whether a change in this group is one elsewhere, too."""
+    return tr("Linked with {n} more", n=count - 1) if count > 1 else tr("Independent")
 
 
 def _unknown_rows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from PySide6.QtCore import (
     QEvent,
     QObject,
@@ -50,6 +52,9 @@ class SearchPalette(QFrame):
     def __init__(self, registry: Registry, parent: QWidget) -> None:
         super().__init__(parent)
         self._registry, self._owner = registry, parent
+        self.more: Callable[[], Iterable[NodeSchema]] = tuple
+        """What is listed beside the node types, asked each time the palette opens."""
+        self._more: dict[str, NodeSchema] = {}
         self._anchor: PortFace | None = None
         self.setProperty("role", "floating")
         self.setAccessibleName(tr("Add a node"))
@@ -106,6 +111,7 @@ class SearchPalette(QFrame):
     def open_at(self, at: QPoint, anchor: PortFace | None = None) -> None:
         """Open near a point of the parent; with ``anchor``, only what a wire from that port fits."""
         self._anchor = anchor
+        self._more = {schema.id: schema for schema in self.more()}
         self.hint.setVisible(anchor is not None)
         if anchor is not None:
             text = tr("What takes {type}") if anchor.is_output else tr("What gives {type}")
@@ -122,6 +128,10 @@ class SearchPalette(QFrame):
         self.raise_()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
+    def schema(self, type_id: str) -> NodeSchema | None:
+        """What is listed under an id."""
+        return self._registry.get(type_id) or self._more.get(type_id)
+
     def wanted_port(self, schema: NodeSchema) -> str | None:
         """The port of ``schema`` that the waiting wire would end in."""
         if self._anchor is None:
@@ -132,7 +142,7 @@ class SearchPalette(QFrame):
     def _search(self, text: str) -> None:
         schemas = [
             schema
-            for schema in self._registry
+            for schema in (*self._registry, *self._more.values())
             if self._anchor is None or self.wanted_port(schema) is not None
         ]
         if self._anchor is not None and self._anchor.type != AnyType:
@@ -164,7 +174,7 @@ class SearchPalette(QFrame):
     @Slot()
     def _describe(self) -> None:
         item = self.list.currentItem()
-        schema = self._registry.get(item.data(TYPE_ROLE)) if item is not None else None
+        schema = self.schema(item.data(TYPE_ROLE)) if item is not None else None
         if schema is None:
             self.heading.setText(tr("Nothing found"))
             self.words.setText(tr("Try fewer letters, or another word for it."))

@@ -10,14 +10,19 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph import types as port_types
+from pipelines.graph.document import Graph
+from pipelines.graph.subgraph_file import SUBGRAPH
 from pipelines.graph.types import connects, conversion
+from studio.canvas.box_layer import BoxLayer
+from studio.canvas.dot_layer import DotLayer
 from studio.canvas.face import PortFace, build_face
 from studio.canvas.items import NodeItem, WireItem
 from studio.canvas.layout import GAP_Y, layered
-from studio.canvas.run_state import RunState, outer
+from studio.canvas.run_state import RunState, local
 from studio.canvas.style import GRID, CanvasStyle
 from studio.document import GraphDocument
 from studio.graph_edits import input_port, output_port
+from studio.graph_previews import KEY as PREVIEWS
 from studio.translate import tr
 
 EXTENT = 60_000.0
@@ -40,13 +45,21 @@ class GraphScene(QGraphicsScene):
         self._problems: dict[str, list[ErrorInfo]] = {}
         self._flow = 0.0
         self._unplaced = self._selection_lost = False
+        self._previews: object = None
         self._laid_out: dict[str, tuple[float, float]] = {}
         self.setSceneRect(QRectF(-EXTENT, -EXTENT, 2 * EXTENT, 2 * EXTENT))
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self.boxes = BoxLayer(document, style, self)
+        """Frames and notes."""
+        self.dots = DotLayer(self)
+        """Reroute dots on wires."""
+        self._touching: dict[str, list[WireItem]] = {}
+        self._groups: object = None
         document.node_added.connect(self._add)
         document.node_removed.connect(self._remove)
         document.node_changed.connect(self._change)
         document.links_changed.connect(self._sync_wires)
+        document.view_changed.connect(self._sync_previews)
         document.view_changed.connect(self._sync_positions)
         document.replaced.connect(self.rebuild)
         document.changed.connect(self._finish)
@@ -76,11 +89,12 @@ class GraphScene(QGraphicsScene):
     def restyle(self, style: CanvasStyle) -> None:
         """Another theme: every item is painted anew."""
         self.style_ = style
+        self.boxes.restyle(style)
         for node in self.nodes:
             self._reface(node)
         for wire in self.wires.values():
             wire.set_style(style)
-            self._place_wire(wire)
+            self.place_wire(wire)
         self.update()
 
     def _outputs_used(self) -> dict[str, frozenset[str]]:
@@ -107,6 +121,23 @@ class GraphScene(QGraphicsScene):
         if face != item.face or item.style is not self.style_:
             item.set_face(face, self.style_)
 
+    def show_as(self, graph: Graph, node: str) -> None:
+        """Show a node as another graph has it, without writing that (a gesture that isn't done yet)."""
+        used = self._used.get(node, frozenset())
+        face = build_face(graph, node, self.document.registry, self.style_.metrics, used)
+        self.nodes[node].set_face(face, self.style_)
+        for wire in self._touching.get(node, ()):
+            self.place_wire(wire)
+
+    @Slot()
+    def _sync_previews(self) -> None:
+        """Thumbnails may have another size, or be off."""
+        previews = self.document.graph.view.get(PREVIEWS)
+        if previews is not self._previews:
+            self._previews = previews
+            for node in self.nodes:
+                self._reface(node)
+
     @Slot(str)
     def _add(self, node: str) -> None:
         self._make(node)
@@ -130,9 +161,24 @@ class GraphScene(QGraphicsScene):
         if self._unplaced:
             self._unplaced = False
             self._sync_positions()
+        self._sync_groups()
         if self._selection_lost:
             self._selection_lost = False
             self.selected_nodes_changed.emit()
+
+    def _sync_groups(self) -> None:
+        """Nodes that stand for a subgraph show its ports, and whether it is linked."""
+        graph = self.document.graph
+        groups = [node for node, record in graph.nodes.items() if record.type == SUBGRAPH]
+        state = (graph.fields.get("subgraphs"), groups) if groups else None
+        if state == self._groups:
+            return
+        self._groups = state
+        for node in groups:
+            self._reface(node)
+        for wire in self.wires.values():
+            if wire.target in groups or wire.source in groups:
+                self._sync_wire(wire)
 
     @Slot(str)
     def _change(self, node: str) -> None:
@@ -157,7 +203,7 @@ class GraphScene(QGraphicsScene):
             if item.has_extra:
                 item.set_room(self._room_below(item))
         for wire in self.wires.values():
-            self._place_wire(wire)
+            self.place_wire(wire)
 
     def _room_below(self, item: NodeItem) -> float:
         """How far the next node below is from an item's rows, less a gap."""
@@ -199,6 +245,14 @@ class GraphScene(QGraphicsScene):
                 wire = self.wires[key] = WireItem(*key, self.style_)
                 self.addItem(wire)
             self._sync_wire(wire)
+        self._touching = {}
+        for wire in self.wires.values():
+            for node in {wire.source, wire.target}:
+                self._touching.setdefault(node, []).append(wire)
+
+    def wires_of(self, node: str) -> list[WireItem]:
+        """The wires that end or start at a node."""
+        return list(self._touching.get(node, ()))
 
     def _sync_wire(self, wire: WireItem) -> None:
         graph, registry = self.document.graph, self.document.registry
@@ -215,12 +269,14 @@ class GraphScene(QGraphicsScene):
         wrong = bool(known and out and into and not connects(out.type, into.type))
         wire.set_look(wrong=wrong, **self._run_look(wire))
         wire.refresh()
-        self._place_wire(wire)
+        self.place_wire(wire)
 
-    def _place_wire(self, wire: WireItem) -> None:
+    def place_wire(self, wire: WireItem) -> None:
+        """Lead a wire from port to port, through its dots."""
         source, target = self.nodes.get(wire.source), self.nodes.get(wire.target)
         if source is not None and target is not None:
-            wire.set_ends(source.port_position(wire.output, True), target.port_position(wire.input, False))
+            start, end = source.port_position(wire.output, True), target.port_position(wire.input, False)
+            wire.set_route(start, end, self.dots.via(wire))
 
     # --- run state -------------------------------------------------------------------------------------
 
@@ -259,7 +315,7 @@ class GraphScene(QGraphicsScene):
         found: dict[str, list[ErrorInfo]] = {}
         for problem in problems:
             if problem.node is not None and problem.severity == "error":
-                found.setdefault(outer(problem.node), []).append(problem)
+                found.setdefault(local(problem.node, self.run.prefix), []).append(problem)
         self._problems = found
         for node, item in self.nodes.items():
             mine = found.get(node, [])
@@ -306,6 +362,9 @@ class GraphScene(QGraphicsScene):
     def select(self, nodes: Collection[str], *, add: bool = False) -> None:
         """Select nodes (and no wire)."""
         self.select_wire(None)
+        if not add:
+            self.boxes.select(())
+            self.dots.select(())
         self.blockSignals(True)
         for node, item in self.nodes.items():
             item.setSelected(node in nodes or (add and item.isSelected()))
@@ -325,6 +384,8 @@ class GraphScene(QGraphicsScene):
         for node, item in self.nodes.items():
             if nodes is None or node in nodes:
                 result = result.united(item.body().translated(item.pos()))
+        for box in self.boxes.items.values() if nodes is None else ():
+            result = result.united(box.area)
         return result
 
     # --- what gestures show before they are done -------------------------------------------------------
@@ -334,9 +395,8 @@ class GraphScene(QGraphicsScene):
         for node, at in positions.items():
             if node in self.nodes:
                 self.nodes[node].place(at.x(), at.y())
-        for wire in self.wires.values():
-            if wire.source in positions or wire.target in positions:
-                self._place_wire(wire)
+        for wire in {id(wire): wire for node in positions for wire in self._touching.get(node, ())}.values():
+            self.place_wire(wire)
 
     def show_document_positions(self) -> None:
         """Forget what :meth:`show_moved` showed."""

@@ -11,7 +11,9 @@ from collections import deque
 from blake3 import blake3
 
 from pipelines.graph import jsontext
-from pipelines.graph.document import Graph, NodeRecord
+from pipelines.graph.document import Graph, NodeRecord, drop
+from studio.fragments import needed_definitions
+from studio.subgraph_ports import group_name
 
 
 class Signatures:
@@ -19,10 +21,14 @@ class Signatures:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[NodeRecord, bytes]] = {}
+        self._groups: object = None
 
     def of(self, graph: Graph) -> dict[str, bytes]:
         """One digest per node; nodes in a circle get that of their own record alone."""
-        own = {node: self._own(node, record) for node, record in graph.nodes.items()}
+        if graph.fields.get("subgraphs") is not self._groups:
+            self._groups = graph.fields.get("subgraphs")
+            self._known = {node: known for node, known in self._known.items() if not group_name(known[0])}
+        own = {node: self._own(graph, node, record) for node, record in graph.nodes.items()}
         self._known = {node: (graph.nodes[node], digest) for node, digest in own.items()}
         waiting = dict.fromkeys(graph.nodes, 0)
         users: dict[str, list[str]] = {node: [] for node in graph.nodes}
@@ -44,10 +50,13 @@ class Signatures:
                     ready.append(user)
         return {**own, **result}
 
-    def _own(self, node: str, record: NodeRecord) -> bytes:
+    def _own(self, graph: Graph, node: str, record: NodeRecord) -> bytes:
         known = self._known.get(node)
         if known is not None and known[0] is record:
             return known[1]
         links = {port: list(link) for port, link in record.inputs.items()}
         text = jsontext.canonical([record.type, record.version, record.mode, dict(record.params), links])
+        if group_name(record):
+            inside = needed_definitions(graph, [record])
+            text += jsontext.canonical({name: drop(found, "view") for name, found in inside.items()})
         return blake3(text.encode()).digest()

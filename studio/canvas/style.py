@@ -43,10 +43,12 @@ class Metrics:
     """Lengths in scene pixels at a text scale of 1, times the scale."""
 
     scale: float = 1.0
+    wide: float = 0.0
+    """The width somebody gave a node, at a text scale of 1; never narrower than others."""
 
     @property
     def width(self) -> float:
-        return round(232 * self.scale)
+        return round(max(232.0, self.wide) * self.scale)
 
     @property
     def title(self) -> float:
@@ -165,6 +167,12 @@ class CanvasStyle:
         """The hue of a port type; dim where the look says so."""
         name = hue_name(kind)
         return self.mixed("bg1", name, 0.72) if kind.name in _DIM else self._colours[name]
+
+    def heat(self, share: float) -> QColor:
+        """From cold (0) over ``warn`` to hot (1, ``bad``)."""
+        step = round(min(1.0, max(0.0, share)) * 32) / 32
+        cold, hot, amount = ("bg3", "warn", step * 2) if step < 0.5 else ("warn", "bad", step * 2 - 1)
+        return QColor(self.mixed(cold, hot, amount))
 
     def hairline(self, colour: QColor, width: float = 1.0) -> QPen:
         """A pen that stays ``width`` device pixels wide at any zoom."""

@@ -22,8 +22,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QLabel, QToolTip, QWidget
 
+from studio.canvas.edge_pan import EdgePan
 from studio.canvas.interactions import GESTURES, Interaction, Press
 from studio.canvas.items import NodeItem, WireItem
+from studio.canvas.items.box import box_cursor
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.canvas.tips import tip_at
@@ -45,6 +47,8 @@ class GraphView(QGraphicsView):
     palette_requested = Signal(object, object)
     edit_requested = Signal(str, str)
     """A node and a param (or nothing, for its title) that the user wants to edit."""
+    box_edit_requested = Signal(object)
+    """A frame or note whose words the user wants to edit."""
     noticed = Signal(object)
     """An :class:`~pipelines.errors.ErrorInfo` that says why a gesture did nothing."""
     menu_requested = Signal(object)
@@ -55,6 +59,7 @@ class GraphView(QGraphicsView):
         self.graph_scene = scene
         self.interaction: Interaction | None = None
         self._space = self._space_used = False
+        self._edge_pan = EdgePan(self, self)
         self._hovered: NodeItem | WireItem | None = None
         self.last_at: QPointF | None = None
         """Where the pointer was last, in the scene."""
@@ -100,6 +105,10 @@ class GraphView(QGraphicsView):
     def pan_by(self, pixels: QPoint) -> None:
         """Move the scene under the view."""
         self.set_offset(self.offset() - pixels)
+
+    def shown_area(self) -> QRectF:
+        """What is in view, in the scene."""
+        return self.mapToScene(self.viewport().rect()).boundingRect()
 
     def set_zoom(self, zoom: float, anchor: QPoint | None = None) -> None:
         """Zoom so that the point of the scene under ``anchor`` (the middle by default) stays there."""
@@ -158,8 +167,12 @@ class GraphView(QGraphicsView):
         scene = self.graph_scene
         port = scene.port_at(at, scene.style_.metrics.reach / min(1.0, max(self.zoom, 0.4)))
         node = scene.node_at(at)
+        dot = scene.dots.at(at, 9.0 / self.zoom) if node is None and port is None else None
         wire = scene.wire_at(at, 7.0 / self.zoom) if node is None and port is None else None
-        return Press(at, view_at, button, modifiers, self._space, port, node, wire)
+        if dot is not None:
+            wire = scene.wires[dot[:2]]
+        box = scene.boxes.at(at, self.zoom) if node is None and port is None and wire is None else None
+        return Press(at, view_at, button, modifiers, self._space, port, node, wire, box, dot)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -181,6 +194,7 @@ class GraphView(QGraphicsView):
         at = self.last_at = self.mapToScene(view_at)
         if self.interaction is not None:
             self.interaction.moved(at, view_at, event.modifiers())
+            self._edge_pan.follow(view_at, event.modifiers())
         else:
             self._hover(view_at)
         event.accept()
@@ -196,6 +210,7 @@ class GraphView(QGraphicsView):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         press = self.press_at(event.position().toPoint(), event.button(), event.modifiers())
+        self.last_at = press.at
         if (
             press.button != Qt.MouseButton.LeftButton
             or press.port is not None
@@ -206,6 +221,8 @@ class GraphView(QGraphicsView):
         if press.node is not None:
             row = press.node.row_at(press.at)
             self.edit_requested.emit(press.node.node, row.param if row is not None else "")
+        elif press.box is not None:
+            self.box_edit_requested.emit(press.box)
         elif press.wire is None:
             self.palette_requested.emit(press.at, None)
         event.accept()
@@ -217,13 +234,20 @@ class GraphView(QGraphicsView):
         event.accept()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if self.interaction is not None or (control and event.reason() == QContextMenuEvent.Reason.Mouse):
+            event.accept()  # a stroke that cuts wires
+            return
         press = self.press_at(event.pos(), Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier)
         self.last_at = press.at
         if press.node is not None and not press.node.isSelected():
             self.graph_scene.select([press.node.node])
         elif press.wire is not None:
             self.graph_scene.select([])
-            self.graph_scene.select_wire(press.wire)
+            if press.dot is not None:
+                self.graph_scene.dots.select([press.dot])
+            else:
+                self.graph_scene.select_wire(press.wire)
         self.menu_requested.emit(event.globalPos())
         event.accept()
 
@@ -261,7 +285,9 @@ class GraphView(QGraphicsView):
             found.set_look(hovered=True)
         if not self._space:
             over = press.port is not None
-            self.viewport().setCursor(Qt.CursorShape.CrossCursor if over else Qt.CursorShape.ArrowCursor)
+            grip = not over and press.node is not None and press.node.grip_at(press.at)
+            arrow = Qt.CursorShape.SizeFDiagCursor if grip else box_cursor(press.box, press.at, self.zoom)
+            self.viewport().setCursor(Qt.CursorShape.CrossCursor if over else arrow)
 
     def _unhover(self) -> None:
         if isinstance(self._hovered, NodeItem):

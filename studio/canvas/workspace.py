@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from pipelines.errors import DiptychError, ErrorInfo
+from pipelines.graph.document import Graph
+from pipelines.graph.registry import NodeSchema
 from studio.canvas.actions import CanvasActions
 from studio.canvas.bar import GraphBar, keys_text
 from studio.canvas.command import MENU, CanvasCommand
 from studio.canvas.commands import canvas_commands
+from studio.canvas.digits import pressed
+from studio.canvas.display import CanvasDisplay
 from studio.canvas.face import PortFace
 from studio.canvas.palette import SearchPalette
 from studio.canvas.problems import ProblemList
 from studio.canvas.run_state import Bridge, RunState, outer
 from studio.canvas.scene import GraphScene
+from studio.canvas.structure import CanvasStructure
 from studio.canvas.style import CanvasStyle
 from studio.canvas.view import GraphView
 from studio.command import Command
 from studio.document import GraphDocument
 from studio.graph_edits import title_of
+from studio.group_schemas import KEPT, OWN, group_schemas, instance_of
+from studio.scoped_document import ScopedDocument
+from studio.subgraph_edits import INPUTS, OUTPUTS
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner
@@ -31,7 +39,9 @@ NOTICE_MS = 7000
 FLOW_MS = 40
 CONTEXT_MENU = (
     "graph.run_to", "", "graph.cut", "graph.copy", "graph.paste", "graph.duplicate", "graph.delete", "",
-    "graph.edit", "graph.rename", "graph.bypass", "graph.mute", "", "graph.add", "graph.arrange",
+    "graph.edit", "graph.rename", "graph.bypass", "graph.mute", "",
+    "graph.group", "graph.ungroup", "graph.independent", "graph.keep_group", "graph.frame", "graph.note",
+    "graph.box_colour", "", "graph.add", "graph.arrange",
 )  # fmt: skip
 
 
@@ -54,16 +64,24 @@ class GraphWorkspace(QWidget):
         """Asked before each run; the window puts its question here."""
         self.run_state = RunState(bridge, document.registry, self)
         self.run_state.set_graph(document.graph)
-        self.scene = GraphScene(document, self.run_state, CanvasStyle(current_theme()), self)
+        self.canvas = ScopedDocument(document, self)
+        """What is shown: the document, or the inside of one of its groups."""
+        self.scene = GraphScene(self.canvas, self.run_state, CanvasStyle(current_theme()), self)
         self.view = GraphView(self.scene)
         self.problems = ProblemList(document, self)
         self.palette_ = SearchPalette(document.registry, self)
+        self.palette_.more = self._groups
         self.notice = Banner(self)
-        self.actions_ = CanvasActions(document, self.scene, self.view, self.show_notice)
-        self._commands = canvas_commands(self)
+        self.actions_ = CanvasActions(self.canvas, self.scene, self.view, self.show_notice)
+        self.structure = CanvasStructure(self.canvas, self.scene, self.view, self.show_notice)
+        self.display = CanvasDisplay(self.canvas, self.scene, self.view, bridge)
+        self._commands = (
+            *canvas_commands(self), *self.display.commands(), *self.structure.commands(self.actions_),
+        )  # fmt: skip
         self.bar = GraphBar(self.command)
         self.empty = self._empty_state()
         self._drop: tuple[QPointF, PortFace | None] = (QPointF(), None)
+        self._told: Sequence[ErrorInfo] | None = None
         self._framed = False
         self._notice_timer = self._timer(NOTICE_MS, self.notice.hide, single=True)
         self._flow_timer = self._timer(FLOW_MS, self._advance_flow)
@@ -72,6 +90,7 @@ class GraphWorkspace(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.bar)
+        layout.addWidget(self.structure.breadcrumb)
         layout.addWidget(self.view, 1)
         self.setFocusProxy(self.view)
         self._connect()
@@ -104,9 +123,12 @@ class GraphWorkspace(QWidget):
         document, view = self.document, self.view
         document.changed.connect(self._document_changed)
         document.replaced.connect(self._document_replaced)
+        self.canvas.scope_changed.connect(self._scope_changed)
+        self.structure.groups.kept.connect(self._group_kept)
+        self.scene.boxes.selection_changed.connect(self._describe_view)
         self.scene.selected_nodes_changed.connect(self._selection_changed)
         view.palette_requested.connect(self.open_palette)
-        view.edit_requested.connect(self.edit_requested)
+        view.edit_requested.connect(self._edit_at)
         view.noticed.connect(self.show_notice)
         view.menu_requested.connect(self._open_menu)
         view.zoom_changed.connect(self._show_zoom)
@@ -115,7 +137,8 @@ class GraphWorkspace(QWidget):
         self.palette_.dismissed.connect(view.setFocus)
         self.notice.closed.connect(self.notice.hide)
         self.problems.changed.connect(self._show_problems)
-        self.bar.problem_chosen.connect(self.show_node)
+        self.bar.problem_chosen.connect(self.show_flat)
+        self.display.legend.node_chosen.connect(self.show_node)
         self.run_state.running_changed.connect(self._show_running)
         current_theme().changed.connect(self._restyle)
         self._show_zoom()
@@ -143,7 +166,7 @@ class GraphWorkspace(QWidget):
 
     def command_for(self, event: QKeyEvent) -> CanvasCommand | None:
         """The command whose shortcut was pressed."""
-        keys = QKeySequence(event.keyCombination())
+        keys = QKeySequence(pressed(event))
         if event.key() == Qt.Key.Key_Backtab:
             return None
         for command in self._commands:
@@ -156,20 +179,39 @@ class GraphWorkspace(QWidget):
         self.open_palette(self.view.pointer(), None)
 
     def rename(self) -> None:
-        """Ask the inspector to edit the selected node's title."""
-        if self.actions_.chosen:
+        """Edit the name of what is selected: a frame, a group, or a node (in the inspector)."""
+        if self.structure.boxes.one_chosen():
+            self.structure.boxes.edit_chosen()
+        elif self.structure.groups.one_group():
+            self.structure.groups.rename_chosen()
+        elif self.actions_.chosen:
             self.edit_requested.emit(self.actions_.chosen[0], "")
 
     def edit(self) -> None:
-        """Ask the inspector for the first value of the selected node."""
-        if self.actions_.chosen:
+        """Go into the selected group, or ask the inspector for the first value of the selected node."""
+        if self.structure.boxes.one_chosen():
+            self.structure.boxes.edit_chosen()
+        elif self.structure.groups.one_group():
+            self.structure.groups.enter_chosen()
+        elif self.actions_.chosen:
             face = self.scene.nodes[self.actions_.chosen[0]].face
             first = next((row.param for row in face.rows if row.param and row.box is not None), "")
             self.edit_requested.emit(face.node, first)
 
+    @Slot(str, str)
+    def _edit_at(self, node: str, param: str) -> None:
+        """A double-click: into a group, to a port's name, or to a value in the inspector."""
+        groups, item = self.structure.groups, self.scene.nodes.get(node)
+        row = item.row_at(self.view.last_at) if item is not None and self.view.last_at is not None else None
+        ends = [end.name for end in (row.input, row.output) if end is not None] if row is not None else []
+        if any(groups.rename_port(node, port) for port in ends) or (not param and groups.enter(node)):
+            return
+        self.edit_requested.emit(node, param)
+
     def run_to_selected(self) -> None:
         """Run what the selected nodes need, and them."""
-        self.run(tuple(self.actions_.chosen))
+        inside = self.canvas.prefix
+        self.run(tuple(inside + node for node in self.actions_.chosen if node not in (INPUTS, OUTPUTS)))
 
     def run(self, targets: tuple[str, ...] | None = None) -> str:
         """Run the graph (``targets`` None: every node nothing depends on); gives the job's id, or nothing."""
@@ -191,7 +233,9 @@ class GraphWorkspace(QWidget):
     @Slot(str)
     def _add_chosen(self, type_id: str) -> None:
         at, anchor = self._drop
-        schema = self.document.registry[type_id]
+        schema = self.palette_.schema(type_id)
+        if schema is None:
+            return
         metrics = self.scene.style_.metrics
         if anchor is not None:
             x = at.x() if anchor.is_output else at.x() - metrics.width
@@ -199,18 +243,35 @@ class GraphWorkspace(QWidget):
         at = self.actions_.snapped(at)
         text = tr("Add {name}", name=tr(schema.title))
         try:
-            with self.document.macro(text):
-                node = self.document.add_node(type_id, (at.x(), at.y()))
+            with self.canvas.macro(text):
+                node = self._add(type_id, at)
                 port = self.palette_.wanted_port(schema) if anchor is not None else None
                 if anchor is not None and port is not None:
                     ends = (anchor.node, anchor.name, node, port)
-                    self.document.connect_ports(*(ends if anchor.is_output else (node, port, *ends[:2])))
+                    self.canvas.connect_ports(*(ends if anchor.is_output else (node, port, *ends[:2])))
         except DiptychError as error:
             self.show_notice(error.info())
             return
         self.scene.select([node])
         self.view.setFocus()
         self.view.reveal(node)
+
+    def _groups(self) -> list[NodeSchema]:
+        """The groups of the document and of the library, for the palette."""
+        return group_schemas(self.document.graph, self.document.registry, self.structure.groups.library)
+
+    def _add(self, type_id: str, at: QPointF) -> str:
+        """A node of a type, or one that stands for a group."""
+        place = (at.x(), at.y())
+        if type_id.startswith(OWN):
+            name = type_id.removeprefix(OWN)
+            part = Graph({"group": instance_of(name)}, {"subgraphs": self.document.graph.fields["subgraphs"]})
+            return self.canvas.place(part, place, tr("Add {name}", name=name))[0]
+        if type_id.startswith(KEPT):
+            name = type_id.removeprefix(KEPT)
+            part = self.structure.groups.library.load(name)
+            return self.canvas.place(part, place, tr("Add {name}", name=name), foreign=True)[0]
+        return self.canvas.add_node(type_id, place)
 
     # --- notices and the menu --------------------------------------------------------------------------
 
@@ -265,6 +326,24 @@ class GraphWorkspace(QWidget):
         if self.isVisible():
             self._frame_first()
 
+    @Slot(str)
+    def _group_kept(self, name: str) -> None:
+        """Say where a group is now."""
+        words = tr("Find it by its name wherever you add a node.")
+        self.notice.show_text(tr("“{name}” is in your library.", name=name), words, "info")
+        self._place_floating()
+        self.notice.raise_()
+        self._notice_timer.start()
+
+    @Slot()
+    def _scope_changed(self) -> None:
+        """Another level is shown: gestures and states are of the one before."""
+        self.view.cancel_gesture()
+        self.view.forget_hover()
+        self.palette_.dismiss()
+        self.run_state.prefix = self.problems.prefix = self.canvas.prefix
+        QTimer.singleShot(0, self, self._show_problems)
+
     def _frame_first(self) -> None:
         if not self._framed:
             self._framed = True
@@ -276,12 +355,26 @@ class GraphWorkspace(QWidget):
 
     @Slot()
     def _show_problems(self) -> None:
-        problems = self.problems.problems
-        self.scene.show_problems(problems)
+        self.scene.show_problems(self.problems.problems)
+        self._list_problems()
+
+    def show_told(self, problems: Sequence[ErrorInfo]) -> None:
+        """List these in the bar: the window knows of failed runs, too."""
+        self._told = problems
+        self._list_problems()
+
+    def _list_problems(self) -> None:
+        problems = self._told if self._told is not None else self.problems.problems
         graph, registry = self.document.graph, self.document.registry
         self.bar.show_problems(
             [(title_of(graph, registry, outer(item.node)) if item.node else "", item) for item in problems]
         )
+
+    @Slot(str)
+    def show_flat(self, node: str) -> None:
+        """Show a node of the flattened document (``outer/inner``), on the level it is on."""
+        if node:
+            self.show_node(self.structure.show_node(node))
 
     @Slot(str)
     def show_node(self, node: str) -> None:
@@ -299,6 +392,7 @@ class GraphWorkspace(QWidget):
     def _describe_view(self) -> None:
         """What a screen reader says about the canvas: what is selected."""
         names = [self.scene.nodes[node].face.title for node in self.scene.selected_nodes()]
+        held = [self.scene.boxes.items[key].box for key in self.scene.boxes.selected]
         self.bar.show_count(len(self.scene.nodes), len(names))
         self.view.setAccessibleName(tr("Nodes and wires"))
         text = tr("{n} nodes.", n=len(self.scene.nodes))
@@ -321,6 +415,7 @@ class GraphWorkspace(QWidget):
     @Slot()
     def _restyle(self) -> None:
         self.scene.restyle(CanvasStyle(current_theme()))
+        self._show_running()
         self.view.resetCachedContent()
         self.view.viewport().update()
 

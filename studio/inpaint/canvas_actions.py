@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QObject, QRect, QSize, Slot
+from PySide6.QtCore import QObject, QRect, Slot
 from PySide6.QtGui import QImage
 
 from pipelines.errors import DiptychError
@@ -54,16 +54,10 @@ class CanvasActions(QObject):
         self.page.drawing.process("upscale.model", {}, self._upscaled)
 
     def _upscaled(self, image: QImage) -> None:
-        paint, stack = self.page.paint, self._parts.document.undo_stack
-        stack.beginMacro(tr("Enlarge the picture"))
         try:
-            paint.scale_canvas(QSize(image.width(), image.height()))
-            paint.paste_result(image, paint.rect, tr("Enlarged"), tr("Enlarge the picture"))
+            self.page.paint.enlarge_to(image, tr("Enlarged"), tr("Enlarge the picture"))
         except DiptychError as error:
             self.page.show_error(error.info())
-        finally:
-            stack.endMacro()
-        self.page.canvas.view.fit()
 
     @Slot()
     def crop_to_mask(self) -> None:

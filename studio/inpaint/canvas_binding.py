@@ -14,7 +14,7 @@ from studio.panels.binding import Binding
 DRAWN: Final = (
     "prompt", "negative", "batch", "seed", "strength", "steps", "fill", "context", "padding", "grow",
     "feather", "blend", "match_colours", "blending", "guidance_scale", "guidance_rescale", "sampler",
-    "schedule",
+    "schedule", "sizes", "detail",
 )  # fmt: skip
 """What the form shows of the node that draws."""
 REMOVED: Final = ("method", "context", "padding", "grow", "blend")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.paths import RESOURCES
-from studio import graph_edits
+from studio import fragments, graph_edits
 from studio.inpaint.tasks import task
 
 CANVAS, MASK = "image.canvas", "mask.paint"
@@ -82,7 +82,7 @@ def with_template(graph: Graph) -> Graph:
     model = next((node for node, record in graph.nodes.items() if record.type == MODEL), "")
     lowest = max((place[1] for node in graph.nodes if (place := graph.position(node))), default=0.0)
     first = min((place[0] for node in graph.nodes if (place := graph.position(node))), default=0.0)
-    result, ids = graph_edits.pasted(graph, template(), (first, lowest + 3 * _BELOW))
+    result, ids, _ = fragments.pasted(graph, template(), (first, lowest + 3 * _BELOW))
     if not model:
         return result
     mine = next(node for node in ids if result.nodes[node].type == MODEL)
@@ -149,6 +149,23 @@ def task_of(graph: Graph, parts: CanvasParts) -> str:
     if params.get("fill") == "noise" and params.get("context", 0) >= 1024:
         return "background"
     return "fill"
+
+
+def task_after(graph: Graph, parts: CanvasParts, shown: str) -> str:
+    """The task to show after an edit: the one that is shown, unless the graph is set for another now."""
+    found = task_of(graph, parts)
+    if found == shown:
+        return shown
+    record = graph.nodes[parts.canvas]
+    refines = record.type == CANVAS and (shown == "refine") != bool(record.params.get("whole"))
+    if found in ("remove", "expand") or shown == "remove" or refines:
+        return found
+    return found if _is_set_for(graph, parts, found) and not _is_set_for(graph, parts, shown) else shown
+
+
+def _is_set_for(graph: Graph, parts: CanvasParts, name: str) -> bool:
+    params: Mapping[str, Any] = graph.nodes[parts.draw].params if parts.draw else {}
+    return all(params.get(key, value) == value for key, value in task(name).values.items())
 
 
 def targets(graph: Graph, parts: CanvasParts) -> tuple[str, ...]:

@@ -48,6 +48,8 @@ class Drawing(QObject):
         super().__init__(parent)
         self._parts, self._binding, self._canvas = parts, binding, canvas
         self._keeper, self._runs, self._form = keeper, runs, form
+        self.may_run: Callable[[], bool] = lambda: True
+        """Whether the document may run; a draft asks it too."""
         self._live = False
         self._live_seed = secrets.randbelow(SEEDS)
         form.live_toggled.connect(self.set_live)
@@ -107,7 +109,13 @@ class Drawing(QObject):
     def generate(self, *, whole: bool = False) -> None:
         """Draw what the task says. What it lacks is said, and shown on the canvas."""
         parts = self._binding.parts
-        if parts is None or self._canvas.document.stack.size.isEmpty():
+        if self._canvas.document.stack.size.isEmpty():
+            return
+        if parts is None:
+            text = tr(
+                "The node that held what is painted here is gone. Undo that, or open the picture again."
+            )
+            self.refused.emit(tr("This graph can't do that."), text, ())
             return
         chosen = task(self._form.task)
         if chosen.id == "expand" and not any(self.sides()):
@@ -201,7 +209,10 @@ class Drawing(QObject):
 
     @Slot()
     def _draw_live(self) -> None:
-        if self._runs.is_active("generate"):
+        if self._runs.is_active("generate") or self._binding.parts is None:
+            return
+        if not self.may_run():
+            self._form.live.setChecked(False)
             return
         self._runs.cancel("live")
         self._keeper.keep(lambda: self._submit("live"))

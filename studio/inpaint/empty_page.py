@@ -13,7 +13,7 @@ WIDTH = 420
 
 
 class EmptyPage(QWidget):
-    """``open_requested``, ``last_requested`` (the picture last made) and ``blank_requested``, by its buttons."""
+    """``open_requested``, ``last_requested`` (the picture last made), ``blank_requested``: by its buttons."""
 
     open_requested = Signal()
     last_requested = Signal()

@@ -215,7 +215,7 @@ class LayerKeeper(QObject):
         return values
 
     def _note(self) -> None:
-        """Write what is painted into the node; the layers that were read are left as they are written there."""
+        """Write what is painted into the node; layers that are as they were read stay as written."""
         values = self._values(self._paint.stack)
         held, same = self._first
         if values == same:

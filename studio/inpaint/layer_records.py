@@ -1,5 +1,4 @@
-"""Layers as a document keeps them: a record each, and the pixels as assets. For worker threads; no widgets.
-"""
+"""Layers as a document keeps them: a record each, the pixels as assets. For worker threads; no widgets."""
 
 from __future__ import annotations
 
@@ -30,8 +29,8 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 KNOWN: Final = frozenset({"id", "kind", "asset", *FIELDS})
 """What a record has by this version."""
 PixelKey = tuple[object, int]
-"""What tells whether a layer's pixels are still the same. A surface is held, so that its place in memory isn't
-taken by another."""
+"""What tells whether a layer's pixels are still the same. A surface is held, so that no other takes its place
+in memory."""
 
 
 def pixel_key(layer: Layer) -> PixelKey:

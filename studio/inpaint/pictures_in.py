@@ -10,16 +10,16 @@ from PySide6.QtCore import QObject, QPoint, Slot
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QFileDialog
 
-from pipelines.errors import DiptychError
+from pipelines.errors import DiptychError, ErrorInfo
 from pipelines.graph.values import Mask
 from pipelines.image.mask_files import NamedMask, read_named_mask
-from pipelines.image.open_raster import OraPicture
+from pipelines.image.open_raster import OraPicture, merged
 from pipelines.image.open_raster_reading import read_open_raster
 from pipelines.inpaint.masks import fitted
 from studio.background import in_background
 from studio.inpaint.drop_dialog import DropDialog
 from studio.inpaint.layered import stack_of
-from studio.inpaint.reading import picture_from, read_picture
+from studio.inpaint.reading import picture_from, qimage_of
 from studio.inpaint.workspace import CanvasWorkspace
 from studio.mask.layers import LayerKind
 from studio.mask.resample import resampled_image
@@ -38,6 +38,12 @@ Opened = QImage | OraPicture
 def read_any(path: Path) -> Opened:
     """A picture, or the layers of an OpenRaster file. For worker threads."""
     return read_open_raster(path) if path.suffix.lower() == RASTER else picture_from(path)
+
+
+def flat_picture(path: Path) -> QImage:
+    """A picture; that which the layers of an OpenRaster file make. For worker threads."""
+    found = read_any(path)
+    return found if isinstance(found, QImage) else qimage_of(merged(found))
 
 
 class PicturesIn(QObject):
@@ -129,10 +135,7 @@ class PicturesIn(QObject):
         """Ask for a picture, and add it as a layer."""
         path = self._ask(tr("Add a picture as a layer"))
         if path is not None:
-            self._add_from(path)
-
-    def _read(self, source: Path | bytes, done: Callable[[QImage], object]) -> None:
-        read_picture(self, source, done, self.page.show_error)
+            self._add_files([path])
 
     def add_layer(self, image: QImage, name: str) -> None:
         """A picture as a layer of its own, in the middle of the canvas."""
@@ -156,12 +159,28 @@ class PicturesIn(QObject):
         if first.suffix.lower() == RASTER:
             self.open_path(first)
         else:
-            self._read(first, lambda image: self._place(image, first.stem, at))
-        for path in rest:
-            self._add_from(path)
+            self._read(first, lambda image: self._place(image, first.stem, at), rest)
+            return
+        self._add_files(rest)
 
-    def _add_from(self, path: Path) -> None:
-        self._read(path, lambda image: self.add_layer(image, path.stem))
+    def _add_files(self, paths: list[Path]) -> None:
+        """Pictures as layers, one after the other, so that they lie in their order."""
+        if paths:
+            first, *rest = paths
+            self._read(first, lambda image: self.add_layer(image, first.stem), rest)
+
+    def _read(self, path: Path, done: Callable[[QImage], object], rest: list[Path]) -> None:
+        """Read a picture, then add the rest, whether that one could be read or not."""
+
+        def read(image: QImage) -> None:
+            done(image)
+            self._add_files(rest)
+
+        def failed(error: ErrorInfo) -> None:
+            self.page.show_error(error)
+            self._add_files(rest)
+
+        in_background(self, lambda: flat_picture(path), read, failed)
 
     def _place(self, image: QImage, name: str, at: QPoint) -> None:
         if self.page.is_empty:
@@ -213,7 +232,6 @@ class PicturesIn(QObject):
 
     def paste(self, files: list[str], image: QImage) -> None:
         """Files or a picture from the clipboard: the picture of an empty canvas, else layers."""
-        for path in files:
-            self._add_from(Path(path))
+        self._add_files([Path(path) for path in files])
         if not files and not image.isNull():
             self.add_layer(image, tr("Pasted picture"))

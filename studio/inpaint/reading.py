@@ -3,19 +3,15 @@ document."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
-from pipelines.errors import ErrorInfo
 from pipelines.graph.values import Array, Image
 from pipelines.image import decode_image, load_image
 from pipelines.image.png import png_bytes
-from studio.background import in_background
 from studio.mask.surface import FULL
 
 _FORMATS: Final = {
@@ -25,26 +21,11 @@ _FORMATS: Final = {
 }
 
 
-def read_picture(
-    owner: QObject,
-    source: Path | bytes,
-    done: Callable[[QImage], object],
-    failed: Callable[[ErrorInfo], object],
-) -> None:
-    """Read a picture in a worker thread, upright and in sRGB; then ``done(image)`` in the main thread.
-
-    The picture has 8 bits a channel, as :func:`qimage_of` gives it. Call it in the main thread. An ``owner``
-    that is gone by then hears nothing.
+def picture_from(source: Path | bytes) -> QImage:
+    """A picture, upright and in sRGB, 8 bits a channel, as :func:`qimage_of` gives it. For worker threads.
 
     Args:
         source: a file, or the content of one (of the clipboard, of a drop).
-        failed: gets FileMissing, ImageUnreadable or ImageTooLarge as data.
-    """
-    in_background(owner, lambda: picture_from(source), done, failed)
-
-
-def picture_from(source: Path | bytes) -> QImage:
-    """What :func:`read_picture` reads; for worker threads.
 
     Raises:
         FileMissing, ImageUnreadable, ImageTooLarge: as their texts say.

@@ -6,11 +6,13 @@ from PySide6.QtCore import QObject, QRect, Signal, Slot
 from PySide6.QtGui import QImage
 
 from pipelines.errors import DiptychError
+from pipelines.graph.values import check_size
 from studio.inpaint.candidates import Candidate
 from studio.inpaint.canvas_binding import CanvasBinding
 from studio.inpaint.canvas_graph import SIDES
 from studio.inpaint.canvas_runs import CanvasRuns
 from studio.mask.mask_canvas import MaskCanvas
+from studio.mask.paint_document import MAX_PIXELS
 from studio.mask.preview import Preview
 from studio.translate import tr
 
@@ -94,6 +96,14 @@ class ResultsView(QObject):
 
     def _apply(self, items: tuple[Candidate, ...], text: str) -> None:
         paint, stack = self._canvas.document, self._canvas.document.undo_stack
+        grown = paint.rect
+        for item in items:
+            grown |= item.rect
+        try:
+            check_size(grown.width(), grown.height(), MAX_PIXELS)
+        except DiptychError as error:
+            self.noticed.emit(error.info())
+            return
         shift_x, shift_y = 0, 0
         stack.beginMacro(text)
         try:
@@ -108,8 +118,6 @@ class ResultsView(QObject):
                     paint.change_layer(layer, text, visible=False)
             if any(self._binding.value(side) for side in SIDES):
                 self._binding.set_many(dict.fromkeys(SIDES, 0), text)
-        except DiptychError as error:
-            self.noticed.emit(error.info())
         finally:
             stack.endMacro()
         self._candidates.clear()

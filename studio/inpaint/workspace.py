@@ -11,9 +11,10 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from pipelines.errors import ErrorInfo
+from pipelines.graph.values import check_size
 from studio.inpaint.canvas_binding import CanvasBinding
 from studio.inpaint.canvas_form import CanvasForm
-from studio.inpaint.canvas_graph import MASK, find_parts, task_of, with_task, with_template
+from studio.inpaint.canvas_graph import MASK, find_parts, task_after, task_of, with_task, with_template
 from studio.inpaint.canvas_runs import CanvasRuns
 from studio.inpaint.crop_watcher import CropWatcher
 from studio.inpaint.drawing import Drawing
@@ -23,6 +24,7 @@ from studio.inpaint.results_view import ResultsView
 from studio.inpaint.tasks import task
 from studio.mask.layers import LayerKind
 from studio.mask.mask_canvas import MaskCanvas
+from studio.mask.paint_document import MAX_PIXELS
 from studio.panels.model_choices import family_values
 from studio.parts import Parts
 from studio.translate import tr
@@ -96,7 +98,7 @@ class CanvasWorkspace(QWidget):
     def _connect(self) -> None:
         document, models = self._parts.document, self._parts.models
         document.replaced.connect(self.show_document)
-        document.changed.connect(self._show_wish)
+        document.changed.connect(self._show_changed)
         models.changed.connect(self._show_wish)
         models.changed.connect(self._show_unavailable)
         self.splitter.splitterMoved.connect(self._moved)
@@ -108,6 +110,8 @@ class CanvasWorkspace(QWidget):
         self.paint.resized.connect(self._resized)
         self.paint.replaced.connect(self._show_page)
         self.keeper.noticed.connect(self.show_error)
+        self.keeper.noticed.connect(self._show_loading)
+        self.keeper.loaded.connect(self._show_loading)
         self.canvas.noticed.connect(self.noticed)
         self.watcher.planned_changed.connect(self._show_crop)
         self.canvas.view.expansion_changed.connect(self.drawing.set_expansion)
@@ -121,6 +125,8 @@ class CanvasWorkspace(QWidget):
     @Slot()
     def show_document(self) -> None:
         """Show the canvas of the document, if it has one."""
+        self.runs.live_due.stop()
+        self.runs.cancel("live")
         self.runs.drop(*PURPOSES)
         self.runs.candidates.clear()
         self.binding.canvas = ""
@@ -129,8 +135,14 @@ class CanvasWorkspace(QWidget):
         graph = self._parts.document.graph
         self._set_task(task_of(graph, parts) if parts is not None else "fill")
         self.banner.hide()
+        self._show_loading()
         self._show_page()
         self._show_wish()
+
+    @Slot()
+    def _show_loading(self) -> None:
+        """Nothing can be drawn on layers that are about to be replaced by those of the document."""
+        self.canvas.setEnabled(not self.keeper.is_loading)
 
     def edit_node(self, node: str) -> None:
         """Edit the layers of another node than the first canvas."""
@@ -142,6 +154,7 @@ class CanvasWorkspace(QWidget):
             self.binding.canvas = node
             self.runs.candidates.clear()
             self.keeper.load(node)
+            self._show_loading()
         record = self._parts.document.graph.nodes[node]
         link = record.inputs.get("image")
         if record.type == MASK and link is not None:
@@ -158,6 +171,13 @@ class CanvasWorkspace(QWidget):
         Raises:
             ImageTooLarge: nothing was changed.
         """
+        check_size(image.width(), image.height(), MAX_PIXELS)
+        there = self.binding.parts
+        if there is not None and self.keeper.node != there.canvas:
+            self.keeper.load(there.canvas)
+        if self.keeper.is_loading:  # it comes on top of what is being read
+            self.keeper.keep(lambda: self.open_image(image, name))
+            return
         document = self._parts.document
         text = tr("Put a picture on the canvas")
         document.undo_stack.beginMacro(text)
@@ -218,9 +238,23 @@ class CanvasWorkspace(QWidget):
     @Slot()
     def _show_page(self) -> None:
         self.empty.set_has_last(bool(self._parts.results.results))
-        self.pages.setCurrentWidget(self.empty if self.is_empty else self.canvas)
+        page = self.empty if self.is_empty else self.canvas
+        self.pages.setCurrentWidget(page)
+        self.setFocusProxy(page)
         self.form.setEnabled(not self.is_empty)
         self.content_changed.emit()
+
+    @Slot()
+    def _show_changed(self) -> None:
+        """The document was edited; an undone step can lead back to another task."""
+        parts = self.binding.parts
+        wanted = self.form.task
+        if parts is not None:
+            wanted = task_after(self._parts.document.graph, parts, wanted)
+        if wanted != self.form.task:
+            self._set_task(wanted)
+        else:
+            self._show_wish()
 
     @Slot()
     def _show_wish(self) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from pipelines.graph import types
-from pipelines.graph.document import Exposed
+from pipelines.graph.document import Exposed, Graph
 from pipelines.graph.registry import ParamSchema
 from studio.document import GraphDocument
+from studio.graph_edits import input_port
+from studio.graph_exposed import Argument, arguments
+from studio.translate import tr
 from studio.widgets.param_editors import param_of
 
 
@@ -22,13 +25,45 @@ class Binding(QObject):
     def __init__(self, document: GraphDocument, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._document = document
+        self._read: tuple[Graph, list[Argument]] | None = None
         document.changed.connect(self.changed)
 
     @property
     def names(self) -> dict[str, Exposed]:
-        """Every argument whose node is there."""
+        """Every argument whose node is there, in the order of the form."""
+        nodes = self._document.graph.nodes
+        return {
+            found.name: Exposed(found.node, found.param)
+            for found in self._arguments()
+            if found.node in nodes
+        }
+
+    def _arguments(self) -> list[Argument]:
+        """Those of the document, read once for each graph."""
         graph = self._document.graph
-        return {name: place for name, place in graph.exposed.items() if place.node in graph.nodes}
+        if self._read is None or self._read[0] is not graph:
+            self._read = graph, arguments(graph)
+        return self._read[1]
+
+    def _argument(self, name: str) -> Argument | None:
+        place = self.names.get(name)
+        known = (found for found in self._arguments() if found.name == name)
+        return next((found for found in known if place == (found.node, found.param)), None)
+
+    @property
+    def is_arranged(self) -> bool:
+        """Whether somebody arranged the form; else it is laid out as always."""
+        return any(found.order is not None for found in self._arguments())
+
+    def is_more(self, name: str) -> bool | None:
+        """Whether an argument stands behind “More”; ``None`` if nobody said."""
+        found = self._argument(name)
+        return found.more if found is not None else None
+
+    def given_title(self, name: str) -> str:
+        """The label somebody gave an argument."""
+        found = self._argument(name)
+        return found.title if found is not None else ""
 
     def has(self, name: str) -> bool:
         """Whether the graph has this argument, as a value (not fed by a link)."""
@@ -47,11 +82,9 @@ class Binding(QObject):
             return None
         record = self._document.graph.nodes[place.node]
         kind = self._document.registry.get(record.type)
-        if kind is None:
-            return None
-        if place.param in kind.params_by_name:
+        if kind is not None and place.param in kind.params_by_name:
             return kind.params_by_name[place.param]
-        port = kind.port(place.param, record.params)
+        port = input_port(self._document.graph, self._document.registry, place.node, place.param)
         return param_of(port) if port is not None and port.takes_literal else None
 
     def value(self, name: str) -> Any:
@@ -120,11 +153,9 @@ class Binding(QObject):
 
     def title(self, name: str) -> str:
         """What to call an argument: its title in the document, else its param's."""
-        entry = self._document.graph.fields.get("exposed", {}).get(name)
-        given = entry.get("title") if isinstance(entry, Mapping) else None
         schema = self.schema(name)
         plain = name.replace("_", " ").capitalize()
-        return given if isinstance(given, str) and given else schema.title if schema is not None else plain
+        return self.given_title(name) or (tr(schema.title) if schema is not None else plain)
 
     @Slot()
     def touch(self) -> None:

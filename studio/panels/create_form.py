@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QVBoxLayout, QWi
 
 from studio.panels.binding import Binding
 from studio.panels.create_fields import MAIN
+from studio.panels.form_arranged import add_arranged
 from studio.panels.form_edits import FormEdits
 from studio.panels.form_groups import add_count_and_seed, add_model, add_quality, add_shape, add_texts
-from studio.panels.form_more import add_more
+from studio.panels.form_more import add_chosen, add_more
 from studio.panels.form_page import FormPage
 from studio.panels.model_card import ModelCard
 from studio.panels.model_choices import ModelChoices
@@ -108,7 +109,12 @@ class CreateForm(QWidget):
     def refresh(self) -> None:
         """Show the document as it is; the fields are made again only if there are others."""
         names = self._binding.names
-        made_of = tuple((name, place, self._binding.is_linked(name)) for name, place in names.items())
+        binding = self._binding
+        made_of = tuple(
+            (name, place, binding.is_linked(name), binding.given_title(name), binding.is_more(name))
+            for name, place in names.items()
+        )
+        made_of = (binding.is_arranged, *made_of)
         if made_of != self._made_of or self._page is None:
             self._made_of = made_of
             self._page = self._build()
@@ -117,12 +123,10 @@ class CreateForm(QWidget):
 
     def _build(self) -> FormPage:
         page = FormPage(self._binding, self._values, self.edits, self._settings)
-        self.card = add_texts(page, self._models)
-        add_model(page, self._models, self.card, self.choose_own_model)
-        add_shape(page)
-        add_quality(page)
-        add_count_and_seed(page, lambda: self._drawn)
-        add_more(page)
+        if self._binding.is_arranged:
+            self.card = add_arranged(page, self._models, self.choose_own_model, lambda: self._drawn)
+        else:
+            self._add_usual(page)
         self.note = QLabel(self._missing())
         self.note.setProperty("role", "hint")
         self.note.setWordWrap(True)
@@ -130,6 +134,16 @@ class CreateForm(QWidget):
         page.put(self.note)
         page.end()
         return page
+
+    def _add_usual(self, page: FormPage) -> None:
+        """The form as it is while nobody arranged it."""
+        self.card = add_texts(page, self._models)
+        add_model(page, self._models, self.card, self.choose_own_model)
+        add_shape(page)
+        add_quality(page)
+        add_count_and_seed(page, lambda: self._drawn)
+        add_chosen(page)
+        add_more(page)
 
     def _missing(self) -> str:
         texts = bool(self._binding.texts())

@@ -22,6 +22,8 @@ from studio.widgets.seed_field import SeedField
 from studio.widgets.segmented import Segmented
 from studio.widgets.shape_picker import ShapePicker
 
+FROM_PROMPT = "task:text_to_image"
+"""What a model can be unfit for (see :mod:`pipelines.models.limits`)."""
 _ORDER = ("prompt", "idea")
 """Texts that come first."""
 
@@ -34,14 +36,18 @@ def add_texts(page: FormPage, models: ModelChoices) -> ModelCard | None:
     for name in names:
         editor = page.text(name, 4 if len(names) == 1 else 3)
         page.put(page.row(name, editor))
-    card = None
-    if binding.has("prompt"):
-        card = ModelCard(models, binding)
-        page.put(card.chips)
-        card.example_chosen.connect(page.edits.take_example)
+    card = add_examples(page, models) if binding.has("prompt") else None
     if binding.has("negative"):
         row = page.row("negative", page.text("negative", 2), labelled=False)
         page.put_section("negative", tr("Negative prompt"), [row])
+    return card
+
+
+def add_examples(page: FormPage, models: ModelChoices) -> ModelCard:
+    """The model's examples below the prompt; the card itself is put where the model is chosen."""
+    card = ModelCard(models, page.binding)
+    page.put(card.chips)
+    card.example_chosen.connect(page.edits.take_example)
     return card
 
 
@@ -74,9 +80,10 @@ def add_model(
         choices = models.choices("diffusion", value)
         if choices != field.choices():
             field.set_choices(choices)
-        field.set_unavailable(models.problems())
+        task = FROM_PROMPT if binding.has("width") else ""
+        field.set_unavailable(models.problems(task=task))
         field.set_value(models.listed_value(value))
-        _show_problem(row, models.problem_of(value))
+        _show_problem(row, models.problem_of(value, task=task))
 
     field.value_changed.connect(page.edits.choose_model)
     page.on_update(show)

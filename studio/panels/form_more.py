@@ -16,6 +16,17 @@ from studio.widgets.shapes import nearest
 _LOCKABLE = ("guidance_scale", "guidance_rescale", "sampler", "schedule")
 
 
+def add_chosen(page: FormPage) -> None:
+    """What somebody put into the form, in front."""
+    binding = page.binding
+    shown = {*page.rows, *FRONT, *MORE, "system"}
+    for name in binding.names:
+        chosen = name not in shown and binding.is_more(name) is False and binding.has(name)
+        row = param_row(page, name) if chosen else None
+        if row is not None:
+            page.put(row)
+
+
 def add_more(page: FormPage, without: Collection[str] = ()) -> None:
     """The section, if the graph has anything for it; ``without`` stands elsewhere."""
     binding = page.binding

@@ -61,7 +61,8 @@ class FormPage(QWidget):
         """A labelled field; it isn't put anywhere yet."""
         words = TEXTS.get(name)
         schema = self.binding.schema(name)
-        label = tr(words.label) if words else self.binding.title(name)
+        own = tr(words.label) if words else self.binding.title(name)
+        label = self.binding.given_title(name) or own
         sentence = tr(words.sentence) if words else tr(schema.description) if schema is not None else ""
         row = FieldRow(label, field, sentence, lockable=lockable, show_label=labelled)
         names = LOCKS.get(name, (name,))

@@ -29,8 +29,10 @@ from studio.canvas.problems import ProblemList
 from studio.canvas.run_state import RunState
 from studio.diagnostics import diagnostics
 from studio.document import GraphDocument
-from studio.graph_edits import inputs_of
+from studio.graph_edits import inputs_of, node_ports
 from studio.panels.inspector_fields import ConnectField, LinkField, ValueRow
+from studio.panels.row_toggles import RowToggles
+from studio.subgraph_ports import group_name, group_params, group_ports, uses
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner
@@ -58,6 +60,7 @@ class Inspector(QScrollArea):
         self._nodes: list[str] = []
         self._shape: object = None
         self._rows: dict[str, FieldRow] = {}
+        self._toggles: dict[str, RowToggles] = {}
         self._choices: dict[str, Choices] = {}
         self._more_open = False
         self._more: Section | None = None
@@ -73,6 +76,7 @@ class Inspector(QScrollArea):
         document.node_changed.connect(self._node_changed)
         document.node_removed.connect(self._node_removed)
         document.replaced.connect(self._replaced)
+        document.exposed_changed.connect(self._show_toggles)
         if problems is not None:
             problems.changed.connect(self._show_problems)
         if run_state is not None:
@@ -141,7 +145,13 @@ class Inspector(QScrollArea):
         for row in self._rows.values():
             if isinstance(row, ValueRow):
                 row.show_value()
+        self._show_toggles()
         self._show_title()
+
+    @Slot()
+    def _show_toggles(self) -> None:
+        for toggles in self._toggles.values():
+            toggles.show_state()
 
     @Slot(str)
     def _node_removed(self, node: str) -> None:
@@ -165,9 +175,11 @@ class Inspector(QScrollArea):
         schema = self._document.registry.get(record.type) if record is not None else None
         if record is None:
             return None
-        ports = (
-            tuple((port.name, port.type) for port in inputs_of(schema, record)) if schema is not None else ()
-        )
+        group = record.type == SUBGRAPH
+        declared = node_ports(self._document.graph, self._document.registry, node)[0]
+        ports: tuple[object, ...] = tuple((port.name, port.type) for port in declared)
+        if group:
+            ports = (*ports, group_name(record), uses(self._document.graph, group_name(record)))
         titles = tuple(
             self._document.graph.nodes[link.node].title if link.node in self._document.graph.nodes else None
             for link in record.inputs.values()
@@ -179,7 +191,7 @@ class Inspector(QScrollArea):
             ports,
             tuple(record.inputs.items()),
             titles,
-            schema is None and record,
+            schema is None and not group and record,
         )
 
     # --- building --------------------------------------------------------------------------------------
@@ -188,7 +200,7 @@ class Inspector(QScrollArea):
     def _rebuild(self) -> None:
         self._rebuilding.stop()
         self._nodes = [node for node in self._nodes if node in self._document.graph.nodes]
-        self._rows, self.banner, self._more = {}, None, None
+        self._rows, self._toggles, self.banner, self._more = {}, {}, None, None
         content = QFrame()
         content.setProperty("role", "panel")
         column = QVBoxLayout(content)
@@ -228,6 +240,9 @@ class Inspector(QScrollArea):
         self.banner.close_button.hide()
         self.banner.diagnostics_requested.connect(self._copy_diagnostics)
         column.addWidget(self.banner)
+        if record.type == SUBGRAPH:
+            self._build_group(column, node, record)
+            return
         if schema is None:
             self._build_unknown(column, record)
             return
@@ -276,9 +291,26 @@ class Inspector(QScrollArea):
         box.setSpacing(4)
         box.addLayout(row)
         kind = f"{tr(schema.category)} · {record.type}" if schema else record.type
+        if record.type == SUBGRAPH:
+            kind = tr("Group · {name}", name=group_name(record))
         box.addWidget(_label(kind, "hint"))
         self._show_title()
         return box
+
+    def _build_group(self, column: QVBoxLayout, node: str, record: NodeRecord) -> None:
+        """A node that stands for a subgraph: whether it is linked, and a field for each of its inputs."""
+        graph, registry = self._document.graph, self._document.registry
+        count = uses(graph, group_name(record))
+        linked = tr("Linked: a change in it is one in all {n} places.", n=count)
+        alone = tr("Independent: nothing else changes with it.")
+        column.addWidget(_label(linked if count > 1 else alone, "body2"))
+        params = group_params(graph, registry, record)
+        for port in group_ports(graph, registry, record)[0]:
+            if port.name in params and port.name not in record.inputs:
+                row: FieldRow = self._param_row(node, record, params[port.name])
+            else:
+                row = self._input_row(node, record, port)
+            self._add_row(column, row, port.name)
 
     def _build_unknown(self, column: QVBoxLayout, record: NodeRecord) -> None:
         """A node this program doesn't know: the reason, and its data to read."""
@@ -316,6 +348,21 @@ class Inspector(QScrollArea):
     def _add_row(self, column: QVBoxLayout, row: FieldRow, name: str) -> None:
         self._rows[name] = row
         column.addWidget(row)
+        if isinstance(row.field, ConnectField):
+            return
+        record = self._document.graph.nodes[self._nodes[0]]
+        schema = self._document.registry.get(record.type)
+        if schema is None:
+            return
+        declared = {port.name: port for port in inputs_of(schema, record)}
+        port = declared.get(name) or schema.param_port(name)
+        if port is not None and port.takes_literal:
+            own = name not in declared
+            self._toggles[name] = RowToggles(self._document, self._nodes[0], name, row, port=own)
+
+    def toggles(self, name: str) -> RowToggles | None:
+        """The switches at the row of an input or param, if it has any."""
+        return self._toggles.get(name)
 
     # --- edits -----------------------------------------------------------------------------------------
 
@@ -338,7 +385,7 @@ class Inspector(QScrollArea):
     def _show_title(self) -> None:
         record = self._document.graph.nodes[self._nodes[0]]
         schema = self._document.registry.get(record.type)
-        self.title.setPlaceholderText(tr(schema.title) if schema else record.type)
+        self.title.setPlaceholderText(tr(schema.title) if schema else group_name(record) or record.type)
         if self.title.text().strip() != record.title:
             self.title.setText(record.title)
 

@@ -13,7 +13,7 @@ from pipelines.graph.node import Input
 from pipelines.graph.registry import ParamSchema
 from studio.canvas.face import value_text
 from studio.document import GraphDocument
-from studio.graph_edits import output_port, outputs_of, refusal, title_of
+from studio.graph_edits import node_ports, output_port, refusal, title_of
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.field_row import FieldRow
@@ -138,9 +138,8 @@ class ConnectField(QWidget):
         """Offer every output that may be connected."""
         self._menu.clear()
         graph, registry = self._document.graph, self._document.registry
-        for source, record in graph.nodes.items():
-            schema = registry.get(record.type)
-            for output in outputs_of(schema, record) if schema is not None else ():
+        for source in graph.nodes:
+            for output in node_ports(graph, registry, source)[1]:
                 if refusal(graph, registry, source, output.name, self._node, self._port.name) is None:
                     text = tr(
                         "{node} · {output}", node=title_of(graph, registry, source), output=tr(output.label)

@@ -75,14 +75,14 @@ class ModelChoices(QObject):
         names = {value, str(Path(value).expanduser())}
         return next((model for model in models if names & {model.id, model.path}), None)
 
-    def problem_of(self, value: str, kind: str = "diffusion") -> str:
+    def problem_of(self, value: str, kind: str = "diffusion", task: str = "") -> str:
         """Why the model an argument names can't be used; empty if it can, or if nothing is known of it."""
         model = self.find(value, kind) or self._known(value)
         if model is None:
             return ""
         if model.kind != kind:
             return tr(DOES[model.kind])
-        return tr(model.problem)
+        return tr(model.problem or model.unavailable.get(task, ""))
 
     def choices(self, kind: str = "diffusion", value: str = "") -> list[tuple[str, str]]:
         """``(value, title)`` for a field; the default first, and ``value`` even if it isn't in the list."""
@@ -104,9 +104,11 @@ class ModelChoices(QObject):
             return value
         return "" if model is default else model.id
 
-    def problems(self, kind: str = "diffusion") -> dict[str, str]:
-        """Models that can't be chosen, with the reason."""
-        return {model.id: model.problem for model in self.of_kind(kind) if model.problem}
+    def problems(self, kind: str = "diffusion", task: str = "") -> dict[str, str]:
+        """Models that can't be chosen, with the reason; ``task`` is what they are to do, as
+        ``ModelInfo.unavailable`` names it."""
+        found = {model.id: model.problem or model.unavailable.get(task, "") for model in self.of_kind(kind)}
+        return {id: reason for id, reason in found.items() if reason}
 
 
 def family_values(model: ModelInfo, locked: Collection[str]) -> dict[str, Any]:

@@ -186,6 +186,8 @@ QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
 QTabWidget::pane { border: none; }
 QTabBar { background: $bg1; qproperty-drawBase: 0; }
 QTabBar::tab { color: $text2; padding: 0 12px; min-height: ${row}px; border-bottom: 2px solid transparent; }
+QTabBar[role="icons"]::tab { padding: 0 2px; }
+QTabBar[role="icons"]::tab:selected { padding: 0 6px; }
 QTabBar::tab:hover { color: $text; }
 QTabBar::tab:selected { color: $text; border-bottom-color: $brass; }
 QTabBar::tab:focus { color: $text; background: $bg2; border-bottom-color: $brass; }

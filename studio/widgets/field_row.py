@@ -73,7 +73,7 @@ class FieldRow(QWidget):
         return button
 
     def _lay_out(self, show_label: bool) -> None:
-        top = QHBoxLayout()
+        top = self._head = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(4)
         top.addWidget(self.label, 1)
@@ -100,6 +100,12 @@ class FieldRow(QWidget):
                 widget.hide()
         layout.addWidget(self.field)
         layout.addLayout(bottom)
+
+    def head_button(self, icon: str, tip: str) -> QToolButton:
+        """One more small button at the end of the label's line."""
+        button = self._button(icon, tip)
+        self._head.addWidget(button)
+        return button
 
     # --- state -----------------------------------------------------------------------------------------
 

@@ -64,11 +64,12 @@ class FakeBridge(QObject):
 
     def finish(
         self, job: str, node: str, status: Any = "executed", seconds: float = 1.0, *,
-        outputs: dict[str, ValueRef] | None = None, error: ErrorData | None = None,
+        outputs: dict[str, ValueRef] | None = None, error: ErrorData | None = None, stored: int = 0,
     ) -> None:  # fmt: skip
         self.node_finished.emit(
             NodeFinished(
-                job=job, node=node, status=status, seconds=seconds, outputs=outputs or {}, error=error
+                job=job, node=node, status=status, seconds=seconds, outputs=outputs or {}, error=error,
+                stored_bytes=stored,
             )
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from studio.canvas.workspace import GraphWorkspace
 
@@ -36,6 +38,19 @@ class Hand:
         del modifiers
         for step in range(1, 6):
             QTest.mouseMove(self.view.viewport(), self.at(start + (end - start) * (step / 5)))
+
+    def glide(self, start: QPointF, end: QPointF, modifiers: Qt.KeyboardModifier, steps: int = 5) -> None:
+        """Move with the left button and these keys down."""
+        viewport = self.view.viewport()
+        for step in range(1, steps + 1):
+            at = QPointF(self.at(start + (end - start) * (step / steps)))
+            QApplication.sendEvent(
+                viewport,
+                QMouseEvent(
+                    QEvent.Type.MouseMove, at, QPointF(viewport.mapToGlobal(at)),
+                    Qt.MouseButton.NoButton, LEFT, modifiers,
+                ),
+            )  # fmt: skip
 
     def release(
         self, place: QPointF, modifiers: Qt.KeyboardModifier = NO, button: Qt.MouseButton = LEFT

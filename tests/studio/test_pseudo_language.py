@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWid
 from pipelines.errors import PromptTooLong
 from studio.app import StudioApp
 from studio.translate import CONTEXT
-from tests.helpers.studio_fakes import FakeBridge, template
+from tests.helpers.studio_fakes import FakeBridge, picture, template
 
 MARK = "⟦"
 NAMES = ("Diptych", "Diptych starter", "3 : 2 ▾")
@@ -76,6 +76,25 @@ def test_the_window_is_translated_and_drawn(
     assert not image.isNull()
     left = [text for text in untranslated(window) if text not in (" px", "a red apple", *bridge_texts())]
     assert left == []
+    assert window.width() <= 1280
+
+
+def test_the_canvas_is_translated_and_drawn(
+    pseudo: None, open_studio: Callable[..., tuple[StudioApp, FakeBridge]]
+) -> None:
+    studio, bridge = open_studio(template("inpaint"), open_sections=("more", "negative", "mask"))
+    window = studio.window
+    bridge.tell_ready()
+    window.show_workspace("canvas")
+    window.grab()
+    assert [text for text in untranslated(window.canvas_page) if text not in bridge_texts()] == []
+    window.canvas_page.open_image(picture(), f"{MARK}name⟧")
+    for task in ("fill", "remove", "expand"):
+        window.canvas_page.choose_task(task)
+        window.canvas_page.drawing.generate()
+        window.grab()
+        left = [text for text in untranslated(window.canvas_page) if text not in (" px", *bridge_texts())]
+        assert left == []
     assert window.width() <= 1280
 
 

@@ -58,6 +58,11 @@ def test_phases_are_named() -> None:
     assert progress_text(reading) == "reading model 3.2 of 6.6 GB"
     assert progress_text(_progress(phase="encoding")) == "encoding the prompt"
     assert progress_text(_progress(phase="decoding")) == "decoding"
+    composing = progress_text(_progress(phase="composing 72 × 48", step=3, total=16))
+    assert composing == "composing at 72 × 48, step 3 of 16"
+    assert progress_text(_progress(phase="enlarging", step=1, total=1)) == "enlarging"
+    detail = progress_text(_progress(phase="drawing detail", step=3, total=6))
+    assert detail == "drawing detail, step 3 of 6"
     writing = _progress(phase="writing", unit="token", step=23, total=32, rate=15.04)
     assert progress_text(writing) == "writing, 23 tokens · 15.0 tokens/s"
     assert progress_text(_progress(item=1, items=4)).startswith("picture 2 of 4 · ")

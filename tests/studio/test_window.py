@@ -56,7 +56,7 @@ def test_first_start_is_two_clicks_from_a_picture(open_studio: Open, qtbot: QtBo
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Space])
 def test_templates_open_from_the_keyboard(open_studio: Open, qtbot: QtBot, key: Qt.Key) -> None:
     studio, _ = open_studio()
-    qtbot.keyClick(studio.window.start_page.cards[2], key)
+    qtbot.keyClick(studio.window.start_page.cards[3], key)
     assert studio.parts.document.title == "Variations"
     assert studio.parts.binding.value("batch") == 4
 
@@ -256,7 +256,8 @@ def test_problems_are_counted(open_studio: Open, qtbot: QtBot) -> None:
     problem = MissingInput(port_title="Image", type="Image", node="save")
     bridge.tell_problems("older", problem, problem)
     assert not studio.window.status.problems.isVisible()
-    bridge.tell_problems(asked[-1], problem, problem)
+    other = MissingInput(port_title="Mask", type="Mask", node="save")
+    bridge.tell_problems(asked[-1], problem, other, problem)
     assert studio.window.status.problems.isVisible()
     assert studio.window.status.problems.text() == "2 problems"
 

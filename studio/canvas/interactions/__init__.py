@@ -4,11 +4,49 @@
 """
 
 from studio.canvas.interactions.base import Interaction, Press
+from studio.canvas.interactions.boxes import MoveBox, ResizeBox
 from studio.canvas.interactions.connect import Connect, GrabWire, Rewire
+from studio.canvas.interactions.cut import CutWires
 from studio.canvas.interactions.move import Move
+from studio.canvas.interactions.move_wires import MoveWires
 from studio.canvas.interactions.pan import Pan
-from studio.canvas.interactions.select import BoxSelect
+from studio.canvas.interactions.reroute import AddDot, MoveDots
+from studio.canvas.interactions.resize import ResizePreview
+from studio.canvas.interactions.select import BoxSelect, LassoSelect
 
-GESTURES: tuple[type[Interaction], ...] = (Pan, Rewire, Connect, Move, GrabWire, BoxSelect)
+GESTURES: tuple[type[Interaction], ...] = (
+    Pan,
+    CutWires,
+    MoveWires,
+    Rewire,
+    Connect,
+    ResizePreview,
+    Move,
+    MoveDots,
+    AddDot,
+    GrabWire,
+    ResizeBox,
+    MoveBox,
+    LassoSelect,
+    BoxSelect,
+)
 
-__all__ = ["GESTURES", "BoxSelect", "Connect", "GrabWire", "Interaction", "Move", "Pan", "Press", "Rewire"]
+__all__ = [
+    "GESTURES",
+    "AddDot",
+    "BoxSelect",
+    "Connect",
+    "CutWires",
+    "GrabWire",
+    "Interaction",
+    "LassoSelect",
+    "Move",
+    "MoveBox",
+    "MoveDots",
+    "MoveWires",
+    "Pan",
+    "Press",
+    "ResizeBox",
+    "ResizePreview",
+    "Rewire",
+]

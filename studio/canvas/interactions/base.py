@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtWidgets import QApplication
 
+from studio.canvas.dot_layer import Dot
 from studio.canvas.face import PortFace
-from studio.canvas.items import NodeItem, WireItem
+from studio.canvas.items import BoxItem, NodeItem, WireItem
 from studio.canvas.scene import GraphScene
 from studio.document import GraphDocument
 
@@ -28,6 +29,7 @@ class Canvas(Protocol):
     def offset(self) -> QPoint: ...
     def set_offset(self, offset: QPoint) -> None: ...
     def pan_by(self, pixels: QPoint) -> None: ...
+    def shown_area(self) -> QRectF: ...
     def show_hint(self, at: QPoint, text: str) -> None: ...
 
 
@@ -45,6 +47,10 @@ class Press:
     port: PortFace | None = None
     node: NodeItem | None = None
     wire: WireItem | None = None
+    box: BoxItem | None = None
+    """A frame or note that is held there."""
+    dot: Dot | None = None
+    """A reroute dot; ``wire`` is its wire then."""
 
     @property
     def shift(self) -> bool:
@@ -54,11 +60,17 @@ class Press:
     def control(self) -> bool:
         return bool(self.modifiers & Qt.KeyboardModifier.ControlModifier)
 
+    @property
+    def alt(self) -> bool:
+        return bool(self.modifiers & Qt.KeyboardModifier.AltModifier)
+
 
 class Interaction:
     """One gesture. ``cancel`` leaves everything as it was before the press."""
 
     cursor: ClassVar[Qt.CursorShape | None] = None
+    pans_at_edge: ClassVar[bool] = True
+    """Whether the view goes along when the pointer is dragged to its edge."""
 
     def __init__(self, view: Canvas, press: Press) -> None:
         self.view, self.press = view, press

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
-from pipelines.graph.types import PortType, connects
+from pipelines.graph.types import connects
 from studio.canvas.face import PortFace
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.items import DraftWire, WireItem
@@ -36,6 +36,7 @@ class Connect(Interaction):
         self._goal: PortFace | None = None
         self._draft: DraftWire | None = None
         self._refused: set[tuple[str, bool, str]] = set()
+        self.loose_end = QPointF()
 
     def graph(self) -> Graph:
         """The graph that the new wire is checked against."""
@@ -55,8 +56,9 @@ class Connect(Interaction):
         if port is not None and allowed:
             end = self.scene.nodes[port.node].port_position(port.name, port.is_output)
         fixed = self.scene.nodes[self.anchor.node].port_position(self.anchor.name, self.anchor.is_output)
+        self.loose_end = end
         self._draft.set_ends(*((fixed, end) if self.anchor.is_output else (end, fixed)))
-        self.view.show_hint(view_at, self._reason(port) if port is not None and not allowed else "")
+        self.view.show_hint(view_at, self.reason(port) if port is not None and not allowed else "")
 
     def _port_near(self, at: QPointF) -> PortFace | None:
         """The port to end in: one within reach, else the first that fits on the node under the pointer."""
@@ -88,32 +90,37 @@ class Connect(Interaction):
 
     def _refuse(self) -> None:
         """Dim the ports that can't take this wire."""
-        graph, anchor = self.graph(), self.anchor
-        circle = upstream(graph, anchor.node) if anchor.is_output else downstream(graph, (anchor.node,))
-        circle.add(anchor.node)
+        anchor, circle = self.anchor, self.circle()
         for node, item in self.scene.nodes.items():
             refused = set()
             for port in item.face.ports:
                 if port.is_output == anchor.is_output:
                     fits = port == anchor
                 else:
-                    fits = node not in circle and self._fits(port.type)
+                    fits = node not in circle and self.fits(port)
                 if not fits:
                     refused.add((port.is_output, port.name))
                     self._refused.add(self._key(port))
             item.set_marks(refused=frozenset(refused), drawing=True)
 
-    def _fits(self, kind: PortType) -> bool:
+    def circle(self) -> set[str]:
+        """The nodes that a wire to would close a circle."""
+        graph, anchor = self.graph(), self.anchor
+        found = upstream(graph, anchor.node) if anchor.is_output else downstream(graph, (anchor.node,))
+        return found | {anchor.node}
+
+    def fits(self, port: PortFace) -> bool:
+        """Whether the types of the wire's ends would fit."""
         if self.anchor.is_output:
-            return connects(self.anchor.type, kind)
-        return connects(kind, self.anchor.type)
+            return connects(self.anchor.type, port.type)
+        return connects(port.type, self.anchor.type)
 
     def _ends(self, port: PortFace) -> tuple[str, str, str, str]:
         """Source node, output, target node, input, if the wire ended in ``port``."""
         out, into = (self.anchor, port) if self.anchor.is_output else (port, self.anchor)
         return out.node, out.name, into.node, into.name
 
-    def _reason(self, port: PortFace) -> str:
+    def reason(self, port: PortFace) -> str:
         why = refusal(self.graph(), self.document.registry, *self._ends(port))
         return why.info().text(tr) if why is not None else ""
 

@@ -1,15 +1,28 @@
-"""Move: press a node to select it, drag to move what is selected, on the grid. One undo step."""
+"""Move: press a node to select it, drag to move what is selected. One undo step.
+
+Nodes jump to guides, else to the grid; Ctrl suspends both. A loose node dropped on a wire goes into it,
+unless Alt is pressed meanwhile. Alt held at the press, or a shake, takes the nodes out of their chain.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 
+from studio.canvas.dot_layer import Dot
+from studio.canvas.guides import REACH, Guide, GuideItem, Guides
 from studio.canvas.interactions.base import Canvas, Interaction, Press
+from studio.canvas.interactions.extract import Extraction, Shake
+from studio.canvas.interactions.insert import InsertionHint
 from studio.canvas.style import GRID
+from studio.graph_rewiring import with_inserted
+from studio.graph_waypoints import End, Points
+from studio.translate import tr
+
+ALT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
 
 
 class Move(Interaction):
-    """Select and move nodes. Alt leaves the grid."""
+    """Select and move nodes, and the dots selected with them."""
 
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
@@ -20,6 +33,13 @@ class Move(Interaction):
         self._before = self.scene.selected_nodes()
         self._narrow = False
         self._start: dict[str, QPointF] = {}
+        self._dots: list[Dot] = []
+        self._shown_dots: dict[End, Points] = {}
+        self._guides: Guides | None = None
+        self._lines: GuideItem | None = None
+        self._hint: InsertionHint | None = None
+        self._out: Extraction | None = None
+        self._shake = Shake()
         if node is None:
             return
         self._node = node.node
@@ -31,31 +51,128 @@ class Move(Interaction):
             self._narrow = len(self._before) > 1
         else:
             self.scene.select([self._node])
-        if self._node in self.scene.selected_nodes():
-            self._start = {key: self.scene.nodes[key].pos() for key in self.scene.selected_nodes()}
+
+    # --- dragging --------------------------------------------------------------------------------------
+
+    def _begin_drag(self) -> None:
+        if self._node not in self.scene.selected_nodes():  # Ctrl took it out of what is selected: drag it all
+            self.scene.select(self._before)
+        self._dots = self.scene.dots.selected
+        self._start = {key: self.scene.nodes[key].pos() for key in self.scene.selected_nodes()}
+        self._guides = Guides(self._still(), self._straight())
+        self._lines = GuideItem(self.scene.style_)
+        self.scene.addItem(self._lines)
+        if self.press.alt:
+            self._take_out()
+        self._look_for_wires()
+
+    def _still(self) -> list[tuple[float, float, float, float]]:
+        """The nodes in view that don't move."""
+        shown = self.view.shown_area()
+        return [
+            item.area
+            for node, item in self.scene.nodes.items()
+            if node not in self._start
+            and item.area[0] < shown.right()
+            and item.area[2] > shown.left()
+            and item.area[1] < shown.bottom()
+            and item.area[3] > shown.top()
+        ]
+
+    def _straight(self) -> list[Guide]:
+        """Where the wires of the dragged node to those that stay would be straight."""
+        guides = []
+        top = self._start[self._node].y()
+        for wire in self.scene.wires_of(self._node):
+            stops = wire.stops()
+            if wire.dots or not stops or (wire.source in self._start and wire.target in self._start):
+                continue
+            own, other = (stops[0], stops[1]) if wire.source == self._node else (stops[1], stops[0])
+            guides.append(Guide(other.y() - (own.y() - top), other.y(), other.x(), other.x()))
+        return guides
+
+    def _take_out(self) -> None:
+        out = Extraction(self.scene, list(self._start))
+        self._out = out if out else None
+
+    def _look_for_wires(self) -> None:
+        if self._hint is not None:
+            self._hint.clear()
+        graph = self.document.graph
+        if self._out is not None:
+            graph = self._out.applied(graph)
+        self._hint = InsertionHint(self.scene, graph, self._node) if len(self._start) == 1 else None
 
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         if not self._start:
-            return
-        by = at - self.press.at
-        if not modifiers & Qt.KeyboardModifier.AltModifier:
-            lead = self._start[self._node]
-            goal = lead + by
-            by = QPointF(round(goal.x() / GRID) * GRID, round(goal.y() / GRID) * GRID) - lead
+            self._begin_drag()
+        by = self._snapped(at - self.press.at, free=bool(modifiers & CONTROL))
         self.scene.show_moved({node: start + by for node, start in self._start.items()})
+        if self._dots:
+            self._shown_dots = self.scene.dots.moved(self._dots, by)
+            self.scene.dots.show(self._shown_dots)
+        if self._shake.add(view_at) and self._out is None:
+            self._take_out()
+            self._look_for_wires()
+        if self._hint is not None:
+            if modifiers & ALT:
+                self._hint.clear()
+            else:
+                self._hint.look(self.scene.nodes[self._node])
+
+    def _snapped(self, by: QPointF, *, free: bool) -> QPointF:
+        """How far to move: to guides that are near, else on the grid."""
+        if free or self._guides is None or self._lines is None:
+            if self._lines is not None:
+                self._lines.show_lines(())
+            return by
+        start, (width, height) = self._start[self._node], self.scene.nodes[self._node].size
+        goal = start + by
+        rect = (goal.x(), goal.y(), goal.x() + width, goal.y() + height)
+        snap = self._guides.snap(rect, REACH / self.view.zoom)
+        self._lines.show_lines(snap.lines)
+        x = goal.x() + snap.dx if snap.dx is not None else round(goal.x() / GRID) * GRID
+        y = goal.y() + snap.dy if snap.dy is not None else round(goal.y() / GRID) * GRID
+        return QPointF(x, y) - start
+
+    # --- the end ---------------------------------------------------------------------------------------
 
     def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         if not self.dragging:
             if self._narrow:
                 self.scene.select([self._node])
             return
+        into = self._hint.found if self._hint is not None and not modifiers & ALT else None
+        out = self._out
         places = self.scene.unwritten_positions()
         for node in self._start:
             if node in self.scene.nodes:
-                at = self.scene.nodes[node].pos()
-                places[node] = (at.x(), at.y())
-        self.document.move_nodes(places)
+                place = self.scene.nodes[node].pos()
+                places[node] = (place.x(), place.y())
+        self._clean()
+        document = self.document
+        if into is None and out is None:
+            document.move_nodes(places, dots=self._shown_dots)
+            return
+        with document.macro(tr("Insert on a wire") if into is not None else tr("Take out of its chain")):
+            if out is not None:
+                document.replace(out.applied(document.graph), "")
+            document.move_nodes(places, dots=self._shown_dots)
+            if into is not None:
+                document.replace(with_inserted(document.graph, self._node, *into), "")
 
     def cancel(self) -> None:
+        self._clean()
         self.scene.show_document_positions()
         self.scene.select(self._before)
+
+    def _clean(self) -> None:
+        if self._hint is not None:
+            self._hint.clear()
+        if self._out is not None:
+            self._out.remove()
+        if self._lines is not None:
+            self.scene.removeItem(self._lines)
+            self._lines = None
+        if self._dots:
+            self.scene.dots.show_document()

@@ -11,6 +11,7 @@ class Pan(Interaction):
     """Move the view; the document has no part in it."""
 
     cursor = Qt.CursorShape.ClosedHandCursor
+    pans_at_edge = False
 
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:

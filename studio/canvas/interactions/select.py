@@ -1,61 +1,121 @@
-"""Select: click on nothing to select nothing, drag a box. Shift adds, Ctrl toggles."""
+"""Select: click on nothing to select nothing, drag a box or draw a lasso. Shift adds, Ctrl toggles."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
-from PySide6.QtWidgets import QGraphicsRectItem
+from collections.abc import Collection
 
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainterPath, QPolygonF
+from PySide6.QtWidgets import QGraphicsPathItem
+
+from studio.canvas.dot_layer import Dot
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 
 
-class BoxSelect(Interaction):
-    """A box over blank canvas: every node it touches."""
+class AreaSelect(Interaction):
+    """Selects the nodes and dots in an area that is drawn on blank canvas."""
+
+    def begin(self) -> None:
+        self._before = self.scene.selected_nodes()
+        self._before_dots = self.scene.dots.selected
+        self._area: QGraphicsPathItem | None = None
+        self.scene.select_wire(None)
+
+    def show_area(self, path: QPainterPath) -> None:
+        """Draw the area."""
+        if self._area is None:
+            style = self.scene.style_
+            self._area = QGraphicsPathItem()
+            self._area.setPen(style.hairline(style.colour("brass")))
+            self._area.setBrush(style.colour("brass", 0.12))
+            self._area.setZValue(5)
+            self.scene.addItem(self._area)
+        self._area.setPath(path)
+
+    @property
+    def adds(self) -> bool:
+        return self.press.shift
+
+    @property
+    def toggles(self) -> bool:
+        return self.press.control
+
+    def choose(self, nodes: Collection[str], dots: Collection[Dot]) -> None:
+        """Select what is in the area, by the keys held at the press."""
+        chosen, points = set(nodes), set(dots)
+        if self.toggles:
+            chosen, points = set(self._before) ^ chosen, set(self._before_dots) ^ points
+        elif self.adds:
+            chosen, points = set(self._before) | chosen, set(self._before_dots) | points
+        self.scene.select(chosen)
+        self.scene.dots.select(points)
+
+    def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
+        self._remove_area()
+        if not self.dragging:
+            self.choose([], [])
+
+    def cancel(self) -> None:
+        self._remove_area()
+        self.scene.select(self._before)
+        self.scene.dots.select(self._before_dots)
+
+    def _remove_area(self) -> None:
+        if self._area is not None:
+            self.scene.removeItem(self._area)
+            self._area = None
+
+
+class BoxSelect(AreaSelect):
+    """A box over blank canvas: every node and dot it touches."""
 
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
         return press.button == Qt.MouseButton.LeftButton and press.node is None
 
-    def begin(self) -> None:
-        self._before = self.scene.selected_nodes()
-        self._box: QGraphicsRectItem | None = None
-        self.scene.select_wire(None)
-
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         area = QRectF(self.press.at, at).normalized()
-        if self._box is None:
-            style = self.scene.style_
-            self._box = QGraphicsRectItem()
-            self._box.setPen(style.hairline(style.colour("brass")))
-            self._box.setBrush(style.colour("brass", 0.12))
-            self._box.setZValue(5)
-            self.scene.addItem(self._box)
-        self._box.setRect(area)
-        touched = [
+        path = QPainterPath()
+        path.addRect(area)
+        self.show_area(path)
+        nodes = [
             node
             for node, item in self.scene.nodes.items()
             if item.body().translated(item.pos()).intersects(area)
         ]
-        self._select(touched)
+        self.choose(nodes, [dot for dot, place in self.scene.dots.places().items() if area.contains(place)])
 
-    def _select(self, nodes: list[str]) -> None:
-        before = set(self._before)
-        if self.press.control:
-            self.scene.select(before ^ set(nodes))
-        elif self.press.shift:
-            self.scene.select(before | set(nodes))
-        else:
-            self.scene.select(nodes)
 
-    def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
-        self._remove_box()
-        if not self.dragging:
-            self._select([])
+class LassoSelect(AreaSelect):
+    """A line drawn freely, with Alt or with Ctrl+Shift, round the middles of nodes and round dots.
 
-    def cancel(self) -> None:
-        self._remove_box()
-        self.scene.select(self._before)
+    With Alt, Shift adds and Ctrl toggles; Ctrl+Shift alone adds.
+    """
 
-    def _remove_box(self) -> None:
-        if self._box is not None:
-            self.scene.removeItem(self._box)
-            self._box = None
+    cursor = Qt.CursorShape.CrossCursor
+
+    @classmethod
+    def takes(cls, view: Canvas, press: Press) -> bool:
+        wanted = press.alt or (press.control and press.shift)
+        return press.button == Qt.MouseButton.LeftButton and press.node is None and wanted
+
+    def begin(self) -> None:
+        super().begin()
+        self._points = QPolygonF([self.press.at])
+
+    @property
+    def toggles(self) -> bool:
+        return self.press.control and not self.press.shift
+
+    def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
+        self._points.append(at)
+        path = QPainterPath()
+        path.addPolygon(self._points)
+        path.closeSubpath()
+        self.show_area(path)
+        fill = Qt.FillRule.OddEvenFill
+        nodes = [
+            node for node, item in self.scene.nodes.items() if self._points.containsPoint(item.centre, fill)
+        ]
+        places = self.scene.dots.places()
+        self.choose(nodes, [dot for dot, place in places.items() if self._points.containsPoint(place, fill)])

@@ -17,6 +17,8 @@ from studio.canvas.style import CanvasStyle
 
 MARGIN = 14.0
 """Room round the body for ports, selection and badge."""
+GRIP = 14.0
+"""Side of the corner that resizes a thumbnail."""
 
 
 class NodeItem(QGraphicsRectItem):
@@ -133,6 +135,13 @@ class NodeItem(QGraphicsRectItem):
             return self.pos() + port.at
         x = self.face.width if is_output else 0.0
         return self.pos() + QPointF(x, self.style.metrics.title / 2)
+
+    def grip_at(self, at: QPointF) -> bool:
+        """Whether a point of the scene is in the corner that resizes the thumbnail."""
+        if not (self.state.pictures and self.face.shows_preview):
+            return False
+        away = self.pos() + QPointF(self.face.width, self._height) - at
+        return 0 <= away.x() <= GRIP and 0 <= away.y() <= GRIP
 
     def row_at(self, at: QPointF) -> RowFace | None:
         """The row under a point of the scene."""

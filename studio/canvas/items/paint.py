@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen
 
 from studio.canvas.face import NodeFace, PortFace, RowFace
-from studio.canvas.items.texts import status_text, wrapped
+from studio.canvas.items.texts import status_texts, wrapped
 from studio.canvas.run_state import NodeState
 from studio.canvas.style import BLOCK_DETAIL, FULL_DETAIL, CanvasStyle, hue_name
 from studio.translate import tr
@@ -17,13 +17,19 @@ from studio.translate import tr
 CATEGORY_ICONS = {
     "Text": "text", "Image": "image", "Mask": "mask", "Diffusion": "diffusion", "Language": "language",
     "Upscale": "upscale", "Control": "control", "Numbers": "number", "Number": "number", "Logic": "logic",
-    "Lists": "list", "List": "list", "Models": "model", "Model": "model", "Files": "file",
+    "Group": "layers", "Lists": "list", "List": "list", "Models": "model", "Model": "model", "Files": "file",
     "Input and output": "file",
 }  # fmt: skip
 
 GAP = 4.0
 """Between thumbnails."""
 LEAST_PICTURE = 48.0
+COLD = 0.15
+"""Up to this share of the heat a node keeps its own border."""
+HEAT_TINT = 0.34
+"""Opacity of the heat over a title: names stay readable."""
+NAME_SHARE = 0.34
+"""The part of a title that its name keeps when there is much to say about a run."""
 
 
 @dataclass(slots=True)
@@ -40,6 +46,10 @@ class Marks:
     problems: dict[str, str] = field(default_factory=dict)
     """Port or param name (empty: the node itself) -> text."""
     problem_count: int = 0
+    heat: tuple[float, str] | None = None
+    """Share of the hottest node's and the number, while the graph shows where its time or memory goes."""
+    viewer: str = ""
+    """Letters of the places in the viewer that it is sent to."""
 
 
 def extra_height(face: NodeFace, state: NodeState, style: CanvasStyle, room: float = math.inf) -> float:
@@ -50,6 +60,10 @@ def extra_height(face: NodeFace, state: NodeState, style: CanvasStyle, room: flo
     """
     m = style.metrics
     frame = m.inset - m.pad + 2
+    if not face.shows_preview:
+        return 0.0
+    if state.pictures and face.picture_height:
+        return face.picture_height + frame
     if state.pictures:
         size = state.pictures[0].size()
         count = len(state.pictures)
@@ -65,7 +79,7 @@ def extra_height(face: NodeFace, state: NodeState, style: CanvasStyle, room: flo
 
 def shown_lines(face: NodeFace, state: NodeState, style: CanvasStyle) -> int:
     """How many lines of text the node would like to show now."""
-    if not face.text_lines:
+    if not face.text_lines or not face.shows_preview:
         return 0
     if face.streams:
         return face.text_lines if state.text or state.status == "running" else 0
@@ -109,7 +123,7 @@ def paint_node(
             _row(painter, row, marks, style)
         else:
             _row_hint(painter, row, style)
-    _extra(painter, face, state, style, height, full)
+    _extra(painter, face, state, marks, style, height, full)
     if face.mode == "bypassed":
         _stripes(painter, outline, style)
     _border(painter, body, face, state, marks, style)
@@ -117,7 +131,22 @@ def paint_node(
     for port in face.ports:
         _port(painter, port, marks, style, full)
     painter.setOpacity(1.0)
+    if marks.viewer:
+        _viewer_plate(painter, marks.viewer, style)
     _badge(painter, face, state, marks, style)
+
+
+def _viewer_plate(painter: QPainter, letters: str, style: CanvasStyle) -> None:
+    """The letters under which the viewer shows it, on the corner of the node."""
+    height = 15 * style.metrics.scale
+    width = max(height, style.label_metrics.horizontalAdvance(letters) + 8)
+    box = QRectF(-7, -height * 0.6, width, height)
+    painter.setPen(QPen(style.colour("brass"), 1.2))
+    painter.setBrush(style.colour("bg1"))
+    painter.drawRoundedRect(box, 4, 4)
+    painter.setFont(style.label)
+    painter.setPen(style.colour("text"))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letters)
 
 
 def _stripes(painter: QPainter, outline: QPainterPath, style: CanvasStyle) -> None:
@@ -142,12 +171,30 @@ def _block(
     painter.fillRect(body, style.colour("bg1"))
     strip = QRectF(0, 0, body.width(), style.metrics.title * 1.4)
     painter.fillRect(strip, style.mixed("bg2", hue_name(face.hue), 0.45))
-    if state.pictures:
+    if state.pictures and face.shows_preview:
         _pictures(painter, face, state, style, body.height())
+    if marks.heat is not None:
+        _block_heat(painter, body, marks.heat, style)
     colour, width = _border_colour(face, state, marks, style)
     painter.setPen(style.hairline(colour, width))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(body)
+
+
+def _block_heat(painter: QPainter, body: QRectF, heat: tuple[float, str], style: CanvasStyle) -> None:
+    """Colour and number that can be read from far away."""
+    share, text = heat
+    tint = style.heat(share)
+    tint.setAlphaF(0.5)
+    painter.fillRect(body, tint)
+    if not text:
+        return
+    font = QFont(style.number)
+    side = min(body.height() * 0.42, body.width() * 1.5 / len(text))
+    font.setPixelSize(max(8, round(side)))
+    painter.setFont(font)
+    painter.setPen(style.colour("text"))
+    painter.drawText(body, Qt.AlignmentFlag.AlignCenter, text)
 
 
 def _title(
@@ -159,6 +206,10 @@ def _title(
     painter.setClipPath(outline, Qt.ClipOperation.IntersectClip)
     ground = style.mixed("bg2", "bg3", 0.6) if marks.hovered else style.colour("bg2")
     painter.fillRect(QRectF(0, 0, face.width, m.title), ground)
+    if marks.heat is not None:
+        tint = style.heat(marks.heat[0])
+        tint.setAlphaF(HEAT_TINT)
+        painter.fillRect(QRectF(0, 0, face.width, m.title), tint)
     painter.fillRect(QRectF(0, m.title - 1, face.width, 1), style.colour("line", 0.5))
     if state.status == "running":
         track = QRectF(0, m.title - 2, face.width, 2)
@@ -199,11 +250,15 @@ def _title_right(
             QRectF(right - side, (m.title - side) / 2, side, side), pixmap, QRectF(pixmap.rect())
         )
         right -= side + 4
-    text = status_text(state)
+    wanted = style.title_metrics.horizontalAdvance(face.title)
+    room = right - 36 * m.scale - min(wanted, face.width * NAME_SHARE)
+    texts = status_texts(state) if marks.heat is None else [marks.heat[1]]
+    text = next((text for text in texts if style.number_metrics.horizontalAdvance(text) < room), texts[-1])
     if text:
         width = style.number_metrics.horizontalAdvance(text) + 2
         painter.setFont(style.number)
-        painter.setPen(style.colour("bad" if state.status == "failed" else "text2"))
+        quiet = "text2" if marks.heat is None else "text"
+        painter.setPen(style.colour("bad" if state.status == "failed" else quiet))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         painter.drawText(QRectF(right - width, 0, width, m.title), flags, text)
         right -= width + 4
@@ -272,10 +327,13 @@ def _row_hint(painter: QPainter, row: RowFace, style: CanvasStyle) -> None:
 
 
 def _extra(
-    painter: QPainter, face: NodeFace, state: NodeState, style: CanvasStyle, height: float, full: bool
-) -> None:
-    if state.pictures:
+    painter: QPainter, face: NodeFace, state: NodeState, marks: Marks, style: CanvasStyle, height: float,
+    full: bool,
+) -> None:  # fmt: skip
+    if state.pictures and face.shows_preview:
         _pictures(painter, face, state, style, height)
+        if marks.hovered and full:
+            _grip(painter, QPointF(face.width, height), style)
     elif shown_lines(face, state, style):
         box = extra_area(face, style, height)
         lines = max(1, round((box.height() - 8) / style.metrics.line))
@@ -304,6 +362,13 @@ def _pictures(painter: QPainter, face: NodeFace, state: NodeState, style: Canvas
         painter.drawText(area.adjusted(0, 0, -4, -2), flags, f"+{state.count - count}")
 
 
+def _grip(painter: QPainter, corner: QPointF, style: CanvasStyle) -> None:
+    """Two slanting lines in the corner that can be dragged."""
+    painter.setPen(QPen(style.colour("text2"), 1.5))
+    for size in (5.0, 9.0):
+        painter.drawLine(corner - QPointF(3 + size, 3), corner - QPointF(3, 3 + size))
+
+
 def _fitted(painter: QPainter, cell: QRectF, picture: QImage) -> None:
     size = picture.size().scaled(
         QSize(round(cell.width()), round(cell.height())), Qt.AspectRatioMode.KeepAspectRatio
@@ -317,6 +382,8 @@ def _border_colour(
 ) -> tuple[QColor, float]:
     if marks.selected:
         return style.colour("brass"), 2.0
+    if marks.heat is not None and marks.heat[0] > COLD:
+        return style.heat(marks.heat[0]), 2.0
     if state.status == "failed" or marks.problem_count:
         return style.colour("bad"), 1.5
     if state.status == "running":

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsEllipseItem, QGraphicsPathItem
 
 from pipelines.graph.types import PortType
+from studio.canvas.items.dot import DotItem
 from studio.canvas.style import CanvasStyle
 
 WIDTH = 1.5
 WIDE = 2.5
+LIT = 4.0
+"""A wire that something is about to happen to."""
 
 
 def curve(start: QPointF, end: QPointF) -> list[QPointF]:
@@ -22,27 +27,79 @@ def curve(start: QPointF, end: QPointF) -> list[QPointF]:
         reach = min(max(reach, abs(end.y() - start.y()) * 0.35), 220.0)
     length = math.hypot(end.x() - start.x(), end.y() - start.y())
     count = int(min(max(length / 14, 10), 28))
+    return _bezier(start, QPointF(reach, 0), QPointF(reach, 0), end, count)
+
+
+def _bezier(start: QPointF, leave: QPointF, arrive: QPointF, end: QPointF, count: int) -> list[QPointF]:
+    """A cubic from ``start``, leaving along one vector, to ``end``, arriving along the other."""
     x0, y0, x3, y3 = start.x(), start.y(), end.x(), end.y()
-    x1, x2 = x0 + reach, x3 - reach
+    x1, y1, x2, y2 = x0 + leave.x(), y0 + leave.y(), x3 - arrive.x(), y3 - arrive.y()
     points = []
     for index in range(count + 1):
         t = index / count
         a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
-        points.append(QPointF(a * x0 + b * x1 + c * x2 + d * x3, (a + b) * y0 + (c + d) * y3))
+        points.append(QPointF(a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3))
     return points
+
+
+def curve_through(start: QPointF, via: Sequence[QPointF], end: QPointF) -> list[QPointF]:
+    """A curve like :func:`curve` through dots; at each it is parallel to the line between its neighbours."""
+    if not via:
+        return curve(start, end)
+    stops = [start, *via, end]
+    points = [start]
+    for index in range(len(stops) - 1):
+        a, b = stops[index], stops[index + 1]
+        length = math.hypot(b.x() - a.x(), b.y() - a.y())
+        tangents = [
+            QPointF(1, 0) if at in (0, len(stops) - 1) else _tangent(stops, at) for at in (index, index + 1)
+        ]
+        leave, arrive = (tangent * (length * 0.38) for tangent in tangents)
+        points += _bezier(a, leave, arrive, b, int(min(max(length / 14, 4), 20)))[1:]
+    return points
+
+
+def _tangent(stops: Sequence[QPointF], index: int) -> QPointF:
+    along = stops[index + 1] - stops[index - 1]
+    length = math.hypot(along.x(), along.y())
+    return along / length if length else QPointF(1, 0)
 
 
 def distance(points: list[QPointF], at: QPointF) -> float:
     """How far a point is from a polyline."""
-    best = math.inf
-    for index in range(len(points) - 1):
-        a, b = points[index], points[index + 1]
-        dx, dy = b.x() - a.x(), b.y() - a.y()
-        square = dx * dx + dy * dy
-        t = 0.0 if square == 0 else ((at.x() - a.x()) * dx + (at.y() - a.y()) * dy) / square
-        t = min(1.0, max(0.0, t))
-        best = min(best, math.hypot(a.x() + t * dx - at.x(), a.y() + t * dy - at.y()))
-    return best
+    return min((_apart(_foot(a, b, at), at) for a, b in pairwise(points)), default=math.inf)
+
+
+def _foot(a: QPointF, b: QPointF, at: QPointF) -> QPointF:
+    """The point of a segment that is nearest to ``at``."""
+    dx, dy = b.x() - a.x(), b.y() - a.y()
+    square = dx * dx + dy * dy
+    t = 0.0 if square == 0 else ((at.x() - a.x()) * dx + (at.y() - a.y()) * dy) / square
+    t = min(1.0, max(0.0, t))
+    return QPointF(a.x() + t * dx, a.y() + t * dy)
+
+
+def _apart(a: QPointF, b: QPointF) -> float:
+    return math.hypot(a.x() - b.x(), a.y() - b.y())
+
+
+def segment_meets(area: QRectF, a: QPointF, b: QPointF) -> bool:
+    """Whether a segment has a point in a rectangle (Liang and Barsky, "A new concept and method for line
+    clipping", 1984)."""
+    enter, leave = 0.0, 1.0
+    dx, dy = b.x() - a.x(), b.y() - a.y()
+    for way, room in (
+        (-dx, a.x() - area.left()), (dx, area.right() - a.x()),
+        (-dy, a.y() - area.top()), (dy, area.bottom() - a.y()),
+    ):  # fmt: skip
+        if way == 0:
+            if room < 0:
+                return False
+        elif way < 0:
+            enter = max(enter, room / way)
+        else:
+            leave = min(leave, room / way)
+    return enter <= leave
 
 
 class WireItem(QGraphicsPathItem):
@@ -58,8 +115,10 @@ class WireItem(QGraphicsPathItem):
         """The curve, from output to input, in its own coordinates."""
         self.area = (0.0, 0.0, 0.0, 0.0)
         """Left, top, right and bottom in the scene."""
-        self._ends: tuple[float, float, float, float] | None = None
+        self.dots: list[DotItem] = []
+        self._route: tuple[float, ...] = ()
         self.hovered = self.selected = self.stale = self.flowing = self.wrong = False
+        self.lit = self.cut = False
         self._style = style
         self._mark: QGraphicsEllipseItem | None = None
         self.setZValue(0)
@@ -72,25 +131,27 @@ class WireItem(QGraphicsPathItem):
         self._style = style
         self.refresh()
 
-    def set_ends(self, start: QPointF, end: QPointF) -> None:
-        """Move the wire."""
-        ends = (start.x(), start.y(), end.x(), end.y())
-        if ends == self._ends:
+    def set_route(self, start: QPointF, end: QPointF, via: Sequence[QPointF] = ()) -> None:
+        """Lead the wire from an output through dots to an input."""
+        route = tuple(value for stop in (start, end, *via) for value in (stop.x(), stop.y()))
+        if route == self._route:
             return
-        before, self._ends = self._ends, ends
-        if (
-            before is not None
-            and ends[2] - ends[0] == before[2] - before[0]
-            and ends[3] - ends[1] == before[3] - before[1]
-        ):
-            # both ends moved alike: the same curve elsewhere
-            dx, dy = ends[0] - before[0], ends[1] - before[1]
+        before, self._route = self._route, route
+        if len(before) == len(route):
+            dx, dy = route[0] - before[0], route[1] - before[1]
+            alike = all(
+                now - was == (dy if index % 2 else dx)
+                for index, (was, now) in enumerate(zip(before, route, strict=True))
+            )
+        else:
+            alike = False
+        if alike:  # every stop moved alike: the same curve elsewhere
             self.moveBy(dx, dy)
             left, top, right, bottom = self.area
             self.area = (left + dx, top + dy, right + dx, bottom + dy)
             return
         self.setPos(0, 0)
-        points = self.points = curve(start, end)
+        points = self.points = curve_through(start, via, end)
         polygon = QPolygonF(points)
         box = polygon.boundingRect()
         self.area = (box.left(), box.top(), box.right(), box.bottom())
@@ -99,13 +160,31 @@ class WireItem(QGraphicsPathItem):
         self.setPath(path)
         if self._mark is not None:
             self._mark.setPos(points[len(points) // 2])
+        self._show_dots(via)
+
+    def _show_dots(self, via: Sequence[QPointF]) -> None:
+        while len(self.dots) > len(via):
+            self.scene().removeItem(self.dots.pop())
+        new = len(via) - len(self.dots)
+        self.dots += [DotItem(self) for _ in range(new)]
+        for dot, at in zip(self.dots, via, strict=True):
+            dot.setPos(at)
+        if new > 0:
+            self.refresh()
+
+    def stops(self) -> list[QPointF]:
+        """Start, dots and end, in the scene."""
+        xs, ys = self._route[::2], self._route[1::2]
+        points = [QPointF(x, y) for x, y in zip(xs, ys, strict=True)]
+        return [points[0], *points[2:], points[1]] if points else []
 
     def set_look(self, **changes: bool) -> None:
-        """Change hovered, selected, stale, flowing or wrong."""
-        before = (self.hovered, self.selected, self.stale, self.flowing, self.wrong)
+        """Change hovered, selected, stale, flowing, wrong, lit (to take a node) or cut (about to go)."""
+        changed = False
         for name, value in changes.items():
+            changed |= getattr(self, name) is not value
             setattr(self, name, value)
-        if before != (self.hovered, self.selected, self.stale, self.flowing, self.wrong):
+        if changed:
             self.refresh()
 
     def set_conversion(self, words: str | None) -> None:
@@ -123,12 +202,13 @@ class WireItem(QGraphicsPathItem):
     def refresh(self) -> None:
         """Pens from the present looks."""
         style = self._style
-        colour = style.colour("bad") if self.wrong else style.hue(self.kind)
-        strong = self.hovered or self.selected
-        pen = QPen(style.colour("brass") if self.selected else colour, WIDE if strong else WIDTH)
+        colour = style.colour("bad") if self.wrong or self.cut else style.hue(self.kind)
+        strong = self.hovered or self.selected or self.cut or self.lit
+        brass = style.colour("brass") if self.selected or self.lit else colour
+        pen = QPen(brass, LIT if self.lit else WIDE if strong else WIDTH)
         pen.setJoinStyle(Qt.PenJoinStyle.BevelJoin)
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
-        if self.stale or self.wrong:
+        if self.stale or self.wrong or self.cut:
             pen.setDashPattern([4, 3])
         elif self.flowing:
             pen.setDashPattern([8, 4])
@@ -137,6 +217,8 @@ class WireItem(QGraphicsPathItem):
         if self._mark is not None:
             self._mark.setPen(QPen(colour, WIDTH))
             self._mark.setBrush(style.colour("bg0"))
+        for dot in self.dots:
+            dot.refresh(colour, style)
 
     def advance_flow(self, offset: float) -> None:
         """Move the dash along the wire while data flows."""
@@ -148,10 +230,35 @@ class WireItem(QGraphicsPathItem):
         return distance(self.points, at - self.pos()) if self.points else math.inf
 
     def nearer_end_is_source(self, at: QPointF) -> bool:
-        """Whether a point is nearer to the output than to the input."""
+        """Whether a point is nearer to the output than to the input, along the wire."""
+        at, points = at - self.pos(), self.points
+        lengths = [math.hypot(b.x() - a.x(), b.y() - a.y()) for a, b in pairwise(points)]
+        nearest = min(range(len(lengths)), key=lambda index: distance(points[index : index + 2], at))
+        return sum(lengths[:nearest]) + lengths[nearest] / 2 < sum(lengths) / 2
+
+    def nearest(self, at: QPointF) -> QPointF:
+        """The point of the wire that is nearest to a point of the scene."""
         at = at - self.pos()
-        first, last = self.points[0], self.points[-1]
-        return (first - at).manhattanLength() < (last - at).manhattanLength()
+        return (
+            min((_foot(a, b, at) for a, b in pairwise(self.points)), key=lambda p: _apart(p, at)) + self.pos()
+        )
+
+    def crosses_line(self, start: QPointF, end: QPointF) -> bool:
+        """Whether a segment, in the scene, crosses it."""
+        start, end = start - self.pos(), end - self.pos()
+
+        def side(a: QPointF, b: QPointF, c: QPointF) -> float:
+            return (b.x() - a.x()) * (c.y() - a.y()) - (b.y() - a.y()) * (c.x() - a.x())
+
+        return any(
+            side(start, end, a) * side(start, end, b) <= 0 and side(a, b, start) * side(a, b, end) <= 0
+            for a, b in pairwise(self.points)
+        )
+
+    def crosses(self, area: QRectF) -> bool:
+        """Whether it runs through a rectangle of the scene."""
+        area = area.translated(-self.pos())
+        return any(segment_meets(area, a, b) for a, b in pairwise(self.points))
 
 
 class DraftWire(QGraphicsPathItem):

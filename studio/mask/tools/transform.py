@@ -50,7 +50,6 @@ class Transform(Arrangement):
         self._placement = Placement(QRectF(bounds))
         self._before: list[Placement] = []
         self._dragging = False
-        self.view.hinted.emit(tr("Enter applies, Esc cancels, H and V mirror, Backspace goes a step back."))
         self.pressed(self.press)
 
     # --- the pointer -----------------------------------------------------------------------------------
@@ -81,8 +80,13 @@ class Transform(Arrangement):
 
     def released(self, sample: Sample) -> None:
         if self._dragging and self._placement != self._start:
+            if not self._before:
+                hint = tr("Enter applies, Esc cancels, H and V mirror, Backspace goes a step back.")
+                self.view.hinted.emit(hint)
             self._before.append(self._start)
         self._dragging = False
+        # a click changes nothing, and keeps no keys
+        self.finished = not self._before
 
     # --- keys ------------------------------------------------------------------------------------------
 

@@ -82,9 +82,10 @@ def test_remove_takes_away_what_the_mask_covers(diptych, files):
 def test_outpaint_grows_the_picture(diptych, files):
     result = diptych(
         "outpaint", "in.png", "a ball", "--left", "16", "--bottom", "8", "--steps", "2", "--count", "2",
-        "-o", "wide.webp",
+        "--strength", "0.5", "-o", "wide.webp",
     )  # fmt: skip
     assert result.code == 0, result.err
+    assert "draw: denoising (1 of 2 steps run)" in result.err
     assert result.out.split() == [str(files / "wide.webp"), str(files / "wide-2.webp")]
     assert pixels(files / "wide.webp").shape == (72, 112, 3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.diffusion.any_size import in_range, plan_size, window
@@ -22,6 +22,7 @@ LIMITS = st.sampled_from(
 SIDES = st.one_of(st.integers(1, 200), st.integers(1, 3000), st.integers(1, 70_000))
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, LIMITS)
 def test_what_is_drawn_first_is_in_range_and_fits(width: int, height: int, limits: SizeLimits) -> None:
     plan = plan_size(width, height, limits)
@@ -38,6 +39,7 @@ def test_what_is_drawn_first_is_in_range_and_fits(width: int, height: int, limit
         assert not plan.plain
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, LIMITS)
 def test_proportions_are_kept_as_far_as_multiples_allow(width: int, height: int, limits: SizeLimits) -> None:
     plan = plan_size(width, height, limits)
@@ -52,6 +54,7 @@ def test_proportions_are_kept_as_far_as_multiples_allow(width: int, height: int,
     assert abs(kept_width / kept_height / (width / height) - 1) <= 1 / min(kept_width, kept_height)
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, LIMITS)
 def test_a_range_has_two_ends(width: int, height: int, limits: SizeLimits) -> None:
     mode = plan_size(width, height, limits).mode

@@ -13,6 +13,7 @@ from pipelines.diffusion.differential import Blending, Keeper
 from pipelines.diffusion.encode_image import encode_image
 from pipelines.diffusion.latents import layout
 from pipelines.diffusion.levels import Level
+from pipelines.diffusion.passes import DRAWING_DETAIL
 from pipelines.diffusion.samplers import Sampler, availability
 from pipelines.diffusion.scheduling import scheduler_config
 from pipelines.errors import Cancelled, MaskEmpty, ModelUnsuitable
@@ -87,6 +88,24 @@ def test_pixels_outside_the_reach_of_a_small_mask_in_a_large_picture(starter):
     assert crop[0] >= 0
     assert crop[0] + crop[2] <= 400
     assert crop[2] < 400
+
+
+def test_a_region_larger_than_the_model_is_drawn_again_at_its_own_size(starter):
+    image, mask = picture(200, 200), square(200, 200)
+    once = repaint(starter, image, mask, sizes="exact")["image"]
+    phases = {report.phase for report in starter.reports}
+    assert DRAWING_DETAIL not in phases
+    twice = repaint(starter, image, mask, detail=0.5)["image"]
+    assert DRAWING_DETAIL in {report.phase for report in starter.reports}
+    assert "detail" not in once.info["inpaint"]
+    assert twice.info["inpaint"]["detail"] == 0.5
+    assert changed(once, twice)[mask.values > 0].mean() > 0.5
+    composite = np.zeros((200, 200), bool)
+    plan = plan_crop(mask, 1.0, SizeLimits((64, 64), 64, 64 * 64))
+    composite[plan.box.slices] = plan.composite.values > 0
+    assert not changed(twice, image)[~composite].any()
+    gentle = repaint(starter, image, mask, strength=0.2, detail=0.5)["image"]
+    assert gentle.info["inpaint"]["detail"] == 0.2  # never more than the strength that was asked for
 
 
 @pytest.mark.parametrize("name", ["sd1", "sdxl", "sd3", "flux"])

@@ -50,7 +50,7 @@ class SteeredContext(DiffusionContext):
 
     def with_net(self, name="lines", network=None, family="sd1"):
         """The handle of a control model that is now there."""
-        handle = ModelHandle("control", name, f"/home/someone/{name}", family)
+        handle = ModelHandle("control", name, f"/nowhere/{name}", family)
         network = network or control_net(self.loaded.pipeline.unet)
         self.nets[name] = LoadedControl(handle, network, torch.device("cpu"), torch.float32)
         return handle
@@ -350,7 +350,7 @@ def test_a_model_made_for_inpainting_shows_its_control_network_the_latents_only(
 def test_a_picture_remembers_its_regions_and_controls(context):
     layers = {
         "regions": ListValue([region(weight=0.5)]), "controls": ListValue([control(0.8, 0.1, 0.9)]),
-        "control": ListValue([context.with_net("/home/someone/lines.safetensors")]),
+        "control": ListValue([context.with_net("/nowhere/lines.safetensors")]),
     }  # fmt: skip
     info = draw(context, inputs=layers)["image"].info
     assert info["regions"] == [{"name": "a big red dog", "prompt": "a big red dog", "weight": 0.5}]

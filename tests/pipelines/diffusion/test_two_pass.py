@@ -8,14 +8,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.diffusion import two_pass
+from pipelines.diffusion.pieces import grid
+from pipelines.diffusion.pieces import redraw as redrawn
+from pipelines.diffusion.sampling import SamplingOptions
 from pipelines.diffusion.text_to_image import decode_latent
 from pipelines.errors import Cancelled, ImageTooLarge, OutOfMemory, SizeUnsuitable
-from pipelines.graph.values import Image, ListValue, ModelHandle
+from pipelines.graph.values import Image, Layer, ListValue, Mask, ModelHandle
 from pipelines.image import crop, resize
+from pipelines.inpaint import Box
 from pipelines.nodes.diffusion import TextToImage
 from pipelines.nodes.inpaint import ImageToImage
+from pipelines.upscale.tiles import weight
 from tests.helpers.diffusion_context import DiffusionContext
 from tests.helpers.disc import picture
 
@@ -23,8 +30,9 @@ PROMPT = "a red apple on a blue background, flat style"
 SMALL = {"steps": 4, "guidance_scale": 4.0, "guidance_rescale": 0.7}
 
 
-def draw(context, width, height, seed=7, upscaler=None, **params):
+def draw(context, width, height, seed=7, upscaler=None, regions=None, **params):
     inputs = {"model": context.loaded.handle, "prompt": PROMPT, "seed": seed, "upscaler": upscaler}
+    inputs["regions"] = regions
     chosen = TextToImage.Params(**{**SMALL, "width": width, "height": height, **params})
     return TextToImage().run(inputs, chosen, context)
 
@@ -180,6 +188,58 @@ def test_a_second_pass_that_does_not_fit_is_drawn_in_pieces(starter, monkeypatch
     room = 1
     with pytest.raises(OutOfMemory):
         draw(starter, 96, 96)
+
+
+# --- in pieces ----------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.sampled_from([8, 16]))
+def test_the_pieces_of_a_grid_add_up_to_the_whole(width, height, side, multiple):
+    cut = grid(width * multiple, height * multiple, side * multiple, multiple)
+    pixels, latents = np.zeros((height * multiple, width * multiple)), np.zeros((height, width))
+    pieces = list(cut)
+    for piece in pieces:
+        box = cut.box(piece)
+        assert max(box.width, box.height) <= side * multiple
+        pixels[box.slices] += weight(piece, multiple)[..., 0]
+        latents[Box(*(side // multiple for side in box)).slices] += weight(piece, 1)[..., 0]
+    assert len(pieces) == len(cut)
+    assert np.abs(pixels - 1).max() < 1e-5
+    assert np.abs(latents - 1).max() < 1e-5
+
+
+def test_pieces_start_from_parts_of_one_noise(starter):
+    image = picture(96, 64)
+    options = SamplingOptions(steps=10)
+    whole, cut = (
+        redrawn(starter.loaded, image, PROMPT, "", 3, 0.01, options, starter, side=side).latent.tensor()
+        for side in (96, 64)
+    )
+    other = redrawn(starter.loaded, image, PROMPT, "", 4, 0.01, options, starter, side=96).latent.tensor()
+    assert (whole - cut).abs().mean() < 0.7 * (whole - other).abs().mean()
+
+
+def test_pieces_keep_the_broad_colours(starter):
+    image = picture(128, 128)
+    options = SamplingOptions(steps=4, guidance_scale=4.0)
+    drawn = redrawn(starter.loaded, image, "a green frog", "", 3, 0.6, options, starter, side=64).image
+    for corner in (np.s_[:64, :64], np.s_[64:, 64:]):
+        shift = drawn.pixels[corner].mean((0, 1)) - image.pixels[corner].mean((0, 1))
+        assert np.abs(shift).max() < 6
+    assert difference(drawn, image) > 3
+
+
+def test_a_region_steers_both_passes(starter):
+    values = np.zeros((96, 128), np.float32)
+    values[:, 64:] = 1
+    layer = Layer("region", "frog", mask=Mask(values), info={"prompt": "a green frog", "weight": 1.0})
+    plain = draw(starter, 128, 96)["image"]
+    steered = draw(starter, 128, 96, regions=(layer,))["image"]
+    change = np.abs(steered.pixels.astype(float) - plain.pixels)
+    left, right = change[:, :56].mean(), change[:, 72:].mean()
+    assert right > left + 1
+    assert steered.info["regions"][0]["prompt"] == "a green frog"
 
 
 # --- from a picture -----------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from pipelines.errors import (
 )
 from pipelines.models import catalogue as module
 from pipelines.models.catalogue import Catalogue, Root, default_roots, fingerprint
+from pipelines.models.limits import FROM_PROMPT, unavailable
+from pipelines.models.probe import Probe
 from pipelines.paths import RESOURCES
 from tests.helpers.model_files import REFINER, SD1, SDXL, U, sparse
 
@@ -291,3 +293,9 @@ def test_listing_imports_no_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["2", "False"]
+
+
+@pytest.mark.parametrize(("family", "can"), [("sd1-inpaint", False), ("flux-fill", False), ("sdxl", True)])
+def test_models_made_for_repainting_say_that_they_need_a_picture(family: str, can: bool) -> None:
+    found = unavailable(Probe("diffusion", family, facts={"scheduler": {"_class_name": "DDIMScheduler"}}))
+    assert (FROM_PROMPT not in found) is can

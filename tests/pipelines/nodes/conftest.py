@@ -32,8 +32,8 @@ class NodeContext:
         self.story: dict[str, Any] = {"graph": {"format": 1, "nodes": {}}}
 
     def progress(
-        self, step: int, total: int, *, phase: str = "", preview: Image | None = None, text: str | None = None,
-        asked: int | None = None,
+        self, step: int, total: int, *, phase: str = "", preview: Image | None = None,
+        text: str | None = None, asked: int | None = None,
     ) -> None:  # fmt: skip
         self.reports.append((step, total, phase))
         if preview is not None:

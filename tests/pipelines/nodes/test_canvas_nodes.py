@@ -1,4 +1,4 @@
-"""What is painted on the canvas, as values: the picture, the mask, layers that steer, and the sides that grow."""
+"""What is painted on the canvas, as values: picture, mask, layers that steer, and sides that grow."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from pipelines.graph.registry import NodeSchema, builtin
 CONTRACT = {
     "text.constant": ("", "text"), "text.join": ("a b", "text"), "number.constant": ("", "value"),
     "number.math": ("a b", "value"), "logic.switch": ("on off", "value"), "list.text": ("", "items"),
-    "list.range": ("", "items"), "list.table": ("", ""), "text.load": ("", "text"),
+    "list.range": ("", "items"), "list.table": ("", ""), "list.collect": ("item_1 item_2", "items count"),
+    "list.grid": ("columns rows blocks", "column row block seed column_labels row_labels count"),
+    "image.grid": ("images column_labels row_labels captions", "image"), "text.load": ("", "text"),
     "text.save": ("text", "path"),
     "image.folder": ("", "images"), "image.load": ("", "image mask"), "image.save": ("image", "path"),
     "image.preview": ("image", ""), "image.solid": ("", "image"), "image.resize": ("image", "image"),

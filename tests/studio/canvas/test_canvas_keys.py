@@ -32,7 +32,7 @@ def test_delete_and_undo(hand: Hand, document: GraphDocument) -> None:
 
 def test_duplicate_copy_cut_and_paste(hand: Hand, document: GraphDocument) -> None:
     hand.scene.select(["paint"])
-    hand.key(Key.Key_D, CONTROL)
+    hand.key(Key.Key_D, CONTROL | SHIFT)
     assert hand.scene.selected_nodes() == ["paint_2"]
     assert document.graph.nodes["paint_2"].inputs == document.graph.nodes["paint"].inputs
     hand.scene.select(["words", "paint"])

@@ -18,7 +18,10 @@ from hypothesis.stateful import (
 
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
+from pipelines.graph.subgraph_file import SUBGRAPH
+from studio.annotations import Box, Kind, boxes, free_box_id
 from studio.document import GraphDocument
+from studio.graph_previews import Preview
 from tests.helpers.canvas_fakes import small_graph, stub_registry
 
 TYPES = ("test.words", "test.paint", "test.blur", "test.model", "test.join", "test.number")
@@ -101,6 +104,65 @@ class Editing(RuleBasedStateMachine):
             self.document.paste(self.document.copy(nodes), (10, 10))
         else:
             self.document.duplicate(nodes, (40, 40))
+
+    @precondition(lambda self: self.has_nodes)
+    @rule(at=st.integers(0, 99), name=st.sampled_from(PORTS))
+    def clear(self, at: int, name: str) -> None:
+        self.document.clear_param(self.node(at), name)
+
+    @precondition(lambda self: self.has_nodes)
+    @rule(ats=st.lists(st.integers(0, 99), max_size=3), steps=st.integers(1, 9), whole=st.booleans())
+    def set_several(self, ats: list[int], steps: int, whole: bool) -> None:
+        values = {(self.node(at), "steps"): steps for at in ats}
+        if whole:
+            graph = self.document.graph
+            for (node, name), value in values.items():
+                graph = graph.with_param(node, name, value)
+            self.document.replace(graph, "Replace")
+        else:
+            self.document.set_params(values, "Several")
+
+    @precondition(lambda self: self.has_nodes)
+    @rule(at=st.integers(0, 99), wide=st.integers(0, 900), high=st.integers(0, 900), shown=st.booleans())
+    def resize_a_thumbnail(self, at: int, wide: int, high: int, shown: bool) -> None:
+        self.document.set_previews({self.node(at): Preview(wide, high, shown)})
+
+    @precondition(lambda self: self.has_nodes)
+    @rule(
+        at=st.integers(0, 99), name=st.sampled_from(PORTS), on=st.booleans(), title=st.sampled_from(["", "T"])
+    )
+    def expose(self, at: int, name: str, on: bool, title: str) -> None:
+        self.document.set_exposed(self.node(at), name, on, title)
+        self.document.show_port(self.node(at), name, on)
+
+    @rule(kind=st.sampled_from(["frames", "notes"]), x=st.integers(-99, 99), words=st.sampled_from(["", "A"]))
+    def put_a_box(self, kind: Kind, x: int, words: str) -> None:
+        id = free_box_id(self.document.graph, kind)
+        self.document.set_boxes([Box(kind, id, (x, 0, 200, 120), words)], "Box")
+
+    @precondition(lambda self: bool(boxes(self.document.graph)))
+    @rule(x=st.integers(-99, 99), merge=st.sampled_from(["", "m"]), away=st.booleans())
+    def move_or_delete_a_box(self, x: int, merge: str, away: bool) -> None:
+        key, box = next(iter(boxes(self.document.graph).items()))
+        if away:
+            self.document.remove_nodes([], [key])
+        else:
+            self.document.move_nodes({}, merge, [box.at(x, x)])
+
+    @precondition(lambda self: self.has_nodes)
+    @rule(ats=st.lists(st.integers(0, 99), min_size=1, max_size=3), name=st.sampled_from(["G", "H"]))
+    def group(self, ats: list[int], name: str) -> None:
+        with contextlib.suppress(DiptychError):
+            self.document.group_nodes({self.node(at) for at in ats}, name)
+
+    @rule(own=st.booleans())
+    def dissolve_or_part_groups(self, own: bool) -> None:
+        groups = [node for node, record in self.document.graph.nodes.items() if record.type == SUBGRAPH]
+        with contextlib.suppress(DiptychError):
+            if own:
+                self.document.make_independent(groups)
+            else:
+                self.document.dissolve(groups)
 
     @rule(times=st.integers(1, 4))
     def undo(self, times: int) -> None:

@@ -28,6 +28,7 @@ SIDE = 64
 def noise(side: int = SIDE, seed: int = 1) -> QImage:
     """A picture in which every pixel is its own."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 4), np.uint8)
+    pixels[..., 3] = 255
     return QImage(pixels.data, side, side, side * 4, QImage.Format.Format_RGB32).copy()
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
-from pytestqt.qtbot import QtBot
 
-from pipelines.errors import ErrorInfo
+from pipelines.errors import FileMissing, ImageUnreadable
 from pipelines.graph.values import Array, Image
 from pipelines.image import decode_image
-from studio.inpaint.reading import encode_mask_png, encode_png, picture_from, qimage_of, read_picture
+from studio.inpaint.reading import encode_mask_png, encode_png, picture_from, qimage_of
 from studio.mask.conversion import image_value
 
 
@@ -86,18 +84,14 @@ def test_masks_keep_all_their_steps() -> None:
     assert decode_image(encode_mask_png(odd)).pixels.ravel() == pytest.approx([0, 0, 1, 0.5], abs=1e-5)
 
 
-def test_a_picture_is_read_in_the_background(qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_picture_is_read_from_a_file_and_from_its_content(tmp_path: Path) -> None:
     pixels = noise(5, 6, 3)
     path = tmp_path / "a.png"
     path.write_bytes(encode_png(qimage_of(Image(pixels))))
-    owner = QObject()
-    read: list[QImage] = []
-    wrong: list[ErrorInfo] = []
-    read_picture(owner, path, read.append, wrong.append)
-    read_picture(owner, path.read_bytes(), read.append, wrong.append)
-    qtbot.waitUntil(lambda: len(read) == 2)
-    assert all(np.array_equal(image_value(image).pixels, pixels) for image in read)
-    read_picture(owner, tmp_path / "none.png", read.append, wrong.append)
-    read_picture(owner, b"no picture", read.append, wrong.append)
-    qtbot.waitUntil(lambda: len(wrong) == 2)
-    assert sorted(error.code for error in wrong) == ["FileMissing", "ImageUnreadable"]
+    for source in (path, path.read_bytes()):
+        assert np.array_equal(image_value(picture_from(source)).pixels, pixels)
+    with pytest.raises(FileMissing):
+        picture_from(tmp_path / "none.png")
+    with pytest.raises(ImageUnreadable):
+        picture_from(b"no picture")
+

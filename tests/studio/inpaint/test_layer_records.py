@@ -46,7 +46,8 @@ def layers(draw: Any) -> list[Layer]:
     for index in range(draw(st.integers(1, 4))):
         kind = draw(st.sampled_from(list(LayerKind)))
         layer = Layer(
-            f"layer{index}", kind, draw(st.text(max_size=5)), draw(PART), draw(st.booleans()), draw(st.booleans()),
+            f"layer{index}", kind, draw(st.text(max_size=5)), draw(PART),
+            draw(st.booleans()), draw(st.booleans()),
             draw(st.sampled_from([*OVERLAYS, "#12abEF"])), draw(st.text(max_size=5)),
             draw(st.sampled_from(CONTROLS)), 2 * draw(PART), draw(PART), draw(PART),
         )  # fmt: skip
@@ -143,9 +144,7 @@ class Desk:
     def read(self) -> Stack:
         """The layers as somebody else would read them from the document."""
         params = self.document.graph.nodes["canvas"].params
-        return load_layers(
-            params["layers"], self.document.assets, params["width"], params["height"]
-        ).stack
+        return load_layers(params["layers"], self.document.assets, params["width"], params["height"]).stack
 
 
 @pytest.fixture

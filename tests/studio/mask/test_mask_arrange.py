@@ -216,6 +216,15 @@ def test_esc_leaves_a_transform_and_another_tool_applies_it(canvas: MaskCanvas, 
     assert canvas.view.gesture is None
 
 
+def test_a_click_with_the_transform_tool_holds_nothing_up(canvas: MaskCanvas, boxed: MaskHand) -> None:
+    boxed.key("t")
+    boxed.click((60, 50))
+    assert canvas.view.gesture is None
+    boxed.key("b")
+    assert canvas.settings.tool == "brush"
+    assert canvas.document.undo_stack.count() == 0
+
+
 def test_undo_in_the_middle_of_a_transform_ends_it(canvas: MaskCanvas, boxed: MaskHand) -> None:
     canvas.settings.change(tool="move")
     boxed.key(Qt.Key.Key_Right)

@@ -1,0 +1,73 @@
+"""Putting a dragged node into the wire it is over: which wire that is, and showing it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF
+
+from pipelines.graph.document import Graph
+from studio.canvas.items import NodeItem, WireItem
+from studio.canvas.scene import GraphScene
+from studio.canvas.wire_index import WireIndex
+from studio.graph_rewiring import Insertion, insertion, is_loose
+from studio.graph_waypoints import End
+
+
+class InsertionHint:
+    """The wire that would take a node in lights up.
+
+    Args:
+        scene: where the node is dragged.
+        graph: what it is dragged in (a node that is taken out of its chain is loose there).
+        node: the one that is dragged. One that something depends on goes into no wire, so that moving a node
+            of a finished graph changes nothing.
+    """
+
+    def __init__(self, scene: GraphScene, graph: Graph, node: str) -> None:
+        self._scene, self._graph, self._node = scene, graph, node
+        self._index: WireIndex | None = None
+        if is_loose(graph, node):
+            own = set(scene.wires_of(node))
+            self._index = WireIndex(
+                wire for wire in scene.wires.values() if wire not in own and wire.isVisible()
+            )
+        self._ports: dict[End, Insertion | None] = {}
+        self.wire: WireItem | None = None
+
+    def look(self, item: NodeItem) -> None:
+        """The node was moved: light the wire it is over, if it fits."""
+        found = self._under(item)
+        if found is not self.wire:
+            self.clear()
+            self.wire = found
+            if found is not None:
+                found.set_look(lit=True)
+
+    def _under(self, item: NodeItem) -> WireItem | None:
+        if self._index is None:
+            return None
+        body = item.body().translated(item.pos())
+        middle: QPointF = body.center()
+        over = [
+            (wire.distance_to(middle), wire)
+            for wire in self._index.near(body)
+            if self._fits(wire) and wire.crosses(body)
+        ]
+        return min(over, key=lambda entry: entry[0])[1] if over else None
+
+    def _fits(self, wire: WireItem) -> bool:
+        if wire.key not in self._ports:
+            registry = self._scene.document.registry
+            self._ports[wire.key] = insertion(self._graph, registry, self._node, wire.key)
+        return self._ports[wire.key] is not None
+
+    @property
+    def found(self) -> tuple[End, Insertion] | None:
+        """The wire that is lit, and the ports by which the node goes into it."""
+        ports = self._ports.get(self.wire.key) if self.wire is not None else None
+        return (self.wire.key, ports) if self.wire is not None and ports is not None else None
+
+    def clear(self) -> None:
+        """No wire is lit."""
+        if self.wire is not None:
+            self.wire.set_look(lit=False)
+        self.wire = None

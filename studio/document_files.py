@@ -1,0 +1,241 @@
+"""Opening and saving documents so that no version is lost: neither one's own nor another program's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Slot
+
+from pipelines.errors import BackupNotKept, DiptychError, DiskFull, ErrorInfo, GraphDamaged, GraphUnreadable
+from pipelines.files import is_there
+from pipelines.graph.assets import AssetStore
+from pipelines.graph.delta import Counts, counted
+from pipelines.graph.document import Graph
+from pipelines.graph.salvage import Salvaged
+from pipelines.graph.storage import read_any, read_data
+from studio import file_watch, recovery
+from studio.background import in_background
+from studio.backups import Backups, key_of
+from studio.file_watch import Elsewhere, FileWatch
+from studio.panels.file_changed import FileChangedDialog
+from studio.parts import Parts
+from studio.session import SessionKeeper
+from studio.shell import Shell
+from studio.translate import tr
+
+Then = Callable[[], object]
+
+
+class DocumentFiles(QObject):
+    """``replace`` shows another document by what it is given, ``opened`` turns to its workspace; ``remember``
+    notes a file among the recent ones; ``save_as`` asks where to save."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        shell: Shell,
+        replace: Callable[[Then], None],
+        remember: Callable[[Path], None],
+        save_as: Then,
+        opened: Then,
+    ) -> None:
+        super().__init__(shell.window())
+        self._document, self._shell = parts.document, shell
+        self._replace, self._remember, self._save_as, self._opened = replace, remember, save_as, opened
+        self.backups = Backups()
+        self._keeper: SessionKeeper | None = None
+        self._dialog: FileChangedDialog | None = None
+        self._watch = FileWatch(parts.document, self)
+        self._watch.changed_elsewhere.connect(self._changed_elsewhere)
+        parts.document.refused.connect(self._say_read_only)
+
+    def use(self, keeper: SessionKeeper) -> None:
+        """Put versions where the session's keeper puts them."""
+        self._keeper, self.backups = keeper, keeper.backups
+
+    @property
+    def key(self) -> str:
+        """The document's name among the backups; empty where it has none."""
+        path = self._document.path
+        if self._keeper is not None:
+            return self._keeper.key
+        return key_of(path) if path is not None else ""
+
+    # --- earlier versions ------------------------------------------------------------------------------
+
+    def show_versions(self) -> None:
+        """The backups of this document and of others."""
+        from studio.panels.versions import VersionsDialog, sources
+
+        document, keeper = self._document, self._keeper
+        folder = keeper.folder if keeper is not None else None
+        found = sources(self.backups, self.key, document.title or tr("Untitled"), folder)
+        dialog = VersionsDialog(document.graph, found, document.read_only is None, self._shell.window())
+        dialog.restore_requested.connect(self._restore)
+        dialog.open_requested.connect(self._open_version)
+        dialog.open()
+
+    @Slot(object, str)
+    def _restore(self, graph: Graph, when: str) -> None:
+        """One step that undo takes back; the canvas shows the layers of then."""
+        page = self._shell.canvas_page
+        if page is not None:
+            page.keeper.keep_now()
+        self._document.replace(graph, tr("Restore the version of {time}", time=when))
+        if page is not None and page.keeper.node:
+            node = page.keeper.node
+            page.keeper.load(node if node in graph.nodes else "")
+        self._shell.status.note(tr("Restored the version of {time}", time=when))
+
+    @Slot(object, str)
+    def _open_version(self, graph: Graph, name: str) -> None:
+        elsewhere = self._document.from_elsewhere
+        self._replace(lambda: self._document.resume(graph, name, {}))
+        self._document.from_elsewhere = elsewhere or self._document.from_elsewhere
+        self._opened()
+
+    # --- opening ---------------------------------------------------------------------------------------
+
+    def open(self, path: Path) -> None:
+        """Open a file; a damaged one as a new document, as far as it can be read."""
+        try:
+            self._replace(lambda: self._document.load(path))
+        except GraphUnreadable as error:
+            self._shell.show_error(error.info())
+            in_background(self, lambda: recovery.rescue(path), lambda found: self._rescued(path, *found))
+            return
+        except DiptychError as error:
+            self._shell.show_error(error.info())
+            return
+        self._remember(path)
+        self._opened()
+        self._say_read_only()
+
+    def _rescued(self, path: Path, found: Salvaged, damage: GraphDamaged) -> None:
+        document, name = self._document, tr("{name} (recovered)", name=path.stem)
+        self._replace(lambda: document.resume(found.graph, name, found.assets))
+        document.from_elsewhere = True
+        self._opened()
+        self._warn(damage.info())
+
+    @Slot()
+    def _say_read_only(self) -> None:
+        why = self._document.read_only
+        if why is not None:
+            self._warn(why.info())
+
+    def _warn(self, error: ErrorInfo) -> None:
+        self._shell.show_error(replace(error, severity="warning"))
+
+    # --- saving ----------------------------------------------------------------------------------------
+
+    def save(self, path: Path | None) -> None:
+        """Save to ``path``, or to the document's own file; ask if another program changed that."""
+        document = self._document
+        goal = path or document.path
+        if goal is None or document.read_only is not None:
+            self._say_read_only()
+            return
+        if goal != document.path and is_there(goal):
+            keep = _keep_what_is_there(self.backups, document.assets, goal)
+            in_background(self, keep, self._then_write(goal), self._shell.show_error)
+        elif goal == document.path and document.is_changed_on_disk():
+            known = document.in_file.dumps() if document.in_file is not None else None
+            in_background(
+                self,
+                lambda: file_watch.look(goal, known),
+                lambda found: self._looked(goal, found),
+                self._shell.show_error,
+            )
+        else:
+            self._write(goal)
+
+    def _looked(self, goal: Path, found: Elsewhere | None) -> None:
+        if found is None:
+            self._write(goal)
+            return
+        mine = self._document.graph
+        counts = counted(mine, found.stored.graph) if found.stored is not None else None
+        self._ask(goal, counts)
+
+    def _ask(self, goal: Path, counts: Counts | None) -> None:
+        if self._dialog is not None:
+            return
+        self._dialog = FileChangedDialog(goal.name, counts, self._shell.window())
+        self._dialog.finished.connect(lambda _: self._answered(goal))
+        self._dialog.open()
+
+    def _answered(self, goal: Path) -> None:
+        dialog, self._dialog = self._dialog, None
+        choice = dialog.choice if dialog is not None else ""
+        if choice == "save":
+            keep = _keep_what_is_there(self.backups, self._document.assets, goal)
+            in_background(self, keep, self._then_write(goal), self._shell.show_error)
+        elif choice == "save_as":
+            self._save_as()
+        elif choice == "reload":
+            self.open(goal)
+
+    def _then_write(self, goal: Path) -> Callable[[ErrorInfo | None], object]:
+        def then(problem: ErrorInfo | None) -> None:
+            self._write(goal)
+            if problem is not None:
+                self._warn(problem)
+
+        return then
+
+    def _write(self, goal: Path) -> None:
+        document = self._document
+        before = document.in_file if goal == document.path else None
+        try:
+            document.save(goal)
+        except DiptychError as error:
+            self._shell.show_error(error.info(), ((tr("Save elsewhere…"), self._save_as),))
+            return
+        self._remember(goal)
+        self._shell.status.note(tr("Saved {name}", name=goal.name))
+        if before is not None and before is not document.graph:
+            self._keep_before(goal, before)
+
+    def _keep_before(self, goal: Path, graph: Graph) -> None:
+        """What the save replaced is an earlier version."""
+        backups, now = self.backups, self._document.graph
+
+        def keep() -> None:
+            if graph.dumps() != now.dumps():
+                backups.put(key_of(goal), graph, "before", path=str(goal), name=goal.stem)
+
+        in_background(self, keep, lambda _: None, self._warn)
+
+    # --- watching --------------------------------------------------------------------------------------
+
+    @Slot(Path)
+    def _changed_elsewhere(self, path: Path) -> None:
+        self._shell.status.note(tr("{name} was changed by another program", name=path.name))
+
+
+def _keep_what_is_there(backups: Backups, store: AssetStore, goal: Path) -> Callable[[], ErrorInfo | None]:
+    """Work that puts the file that a save will replace among the backups; gives what stood in the way, which
+    is no reason not to save."""
+
+    def keep() -> ErrorInfo | None:
+        try:
+            if not goal.is_file():
+                return None
+            key = key_of(goal)
+            try:
+                stored = read_any(read_data(goal), goal.name)
+            except DiptychError:
+                backups.put_file(key, goal)
+                return None
+            store.take_in(stored.assets)
+            backups.put(key, stored.graph, "other", path=str(goal), name=goal.stem)
+        except (BackupNotKept, DiskFull) as error:
+            return error.info()
+        except OSError as error:
+            return BackupNotKept(path=str(backups.folder), reason=f"{error.strerror or error}.").info()
+        return None
+
+    return keep
