@@ -20,6 +20,7 @@ from studio.document_files import DocumentFiles
 from studio.panels.start_page import TEMPLATES
 from studio.parts import Parts
 from studio.picture_actions import PictureActions
+from studio.run_modes import RunModes
 from studio.shell import Shell
 from studio.translate import tr
 
@@ -37,6 +38,7 @@ class Actions(QObject):
         self._parts, self._shell = parts, shell
         self._before: tuple[Graph, Path | None, str, bool] | None = None
         self.pictures = PictureActions(parts, shell, self.open_path)
+        self.runs = RunModes(parts, shell, self.may_run, self._when_kept, self)
         self.files = DocumentFiles(
             parts, shell, self._replace, self._remember, self.save_as, self._show_document
         )
@@ -311,6 +313,15 @@ class Actions(QObject):
         self._shell.window().setWindowState(
             self._shell.window().windowState() ^ self._shell.window().windowState().WindowFullScreen
         )
+
+    def can_arrange_form(self) -> bool:
+        return bool(self._parts.binding.names) and self._parts.document.read_only is None
+
+    def arrange_form(self) -> None:
+        """Order, labels and names of the fields of Create."""
+        from studio.panels.form_editor import FormEditor
+
+        FormEditor(self._parts.document, self._parts.binding, self._shell.window()).open()
 
     def preferences(self) -> None:
         from studio.panels.preferences import Preferences

@@ -16,8 +16,9 @@ import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -111,7 +112,9 @@ def kept(times: Collection[float]) -> set[float]:
     """
     newest_first = sorted(times, reverse=True)
     found: set[float] = set()
-    slots = [(lambda moment, length=length: int(moment // length), count) for length, count in SLOTS]
+    slots: list[tuple[Callable[[float], int], int]] = [
+        (partial(_period, seconds), count) for seconds, count in SLOTS
+    ]
     slots.append((_day, DAYS))
     for slot, count in slots:
         seen: set[int] = set()
@@ -122,6 +125,10 @@ def kept(times: Collection[float]) -> set[float]:
                 seen.add(period)
                 found.add(moment)
     return found
+
+
+def _period(seconds: int, moment: float) -> int:
+    return int(moment // seconds)
 
 
 def _day(moment: float) -> int:

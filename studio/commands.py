@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from studio.canvas_commands import CANVAS_COMMANDS
 from studio.command import Command, Studio
+from studio.run_commands import RUN_COMMANDS
 from studio.theme import current_theme
 from studio.translate import tr
 
@@ -47,6 +48,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
             icon="paste", break_before=True),
     Command("edit.focus_prompt", "Go to the prompt", "Ctrl+L", "Edit", lambda s: s.focus_prompt(),
             icon="text"),
+    Command("edit.form", "Form of Create…", "Ctrl+Shift+F", "Edit", lambda s: s.arrange_form(),
+            lambda s: s.can_arrange_form(), "create"),
     Command("picture.copy", "Copy the picture", "Ctrl+Shift+C", "Picture", lambda s: s.pictures.copy(),
             lambda s: s.has_result(), "copy"),
     Command("picture.save_as", "Save the picture as…", "Ctrl+E", "Picture", lambda s: s.pictures.save_as(),
@@ -66,17 +69,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("picture.delete", "Move to the bin…", "Ctrl+Delete", "Picture", lambda s: s.pictures.delete(),
             lambda s: s.has_result(), "trash", break_before=True),
     *CANVAS_COMMANDS,
-    Command("run.generate", "Generate", "Ctrl+Return", "Run", lambda s: s.generate(), lambda s: s.can_run(),
-            "play", ("Ctrl+Enter",)),
-    Command("run.new_seed", "Generate with a new seed", "Ctrl+Shift+Return", "Run",
-            lambda s: s.generate_new_seed(), lambda s: s.can_run(), "dice", ("Ctrl+Shift+Enter",)),
-    Command("run.cancel", "Cancel the run", "Ctrl+.", "Run", lambda s: s.cancel(),
-            lambda s: s.is_running(), "stop"),
-    Command("run.own_model", "Use a model of my own…", "Ctrl+Shift+M", "Run", lambda s: s.own_model(),
-            icon="model",
-            break_before=True),
-    Command("run.rescan_models", "Look for models again", "F5", "Run", lambda s: s.rescan_models(),
-            icon="reset"),
+    *RUN_COMMANDS,
     Command("view.create", "Create", "Ctrl+1", "View", lambda s: s.show_workspace("create"), icon="create"),
     Command("view.graph", "Graph", "Ctrl+2", "View", lambda s: s.show_workspace("graph"), icon="graph"),
     Command("view.canvas", "Canvas", "Ctrl+3", "View", lambda s: s.show_workspace("canvas"), icon="canvas"),
@@ -159,6 +152,7 @@ class CommandTable(QObject):
         else:
             action.setShortcuts([QKeySequence(key) for key in (command.shortcut, *command.also) if key])
         action.setAutoRepeat(False)
+        action.setCheckable(command.checked is not None)
         if command.icon:
             action.setIcon(current_theme().icon(command.icon))
         keys = native(command.shortcut)
@@ -189,9 +183,12 @@ class CommandTable(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Grey out what can't be used now."""
+        """Grey out what can't be used now, tick what is on."""
         for name, action in self._actions.items():
-            action.setEnabled(self._commands[name].when(self._studio))
+            command = self._commands[name]
+            action.setEnabled(command.when(self._studio))
+            if command.checked is not None:
+                action.setChecked(command.checked(self._studio))
 
     def fill(self, bar: QMenuBar) -> dict[str, QMenu]:
         """The menus, in the order of :data:`MENUS`."""

@@ -17,7 +17,7 @@ from pipelines.graph.salvage import Salvaged
 from pipelines.graph.storage import read_any, read_data
 from studio import file_watch, recovery
 from studio.background import in_background
-from studio.backups import Backups, key_of
+from studio.backups import Backups, Why, key_of
 from studio.file_watch import Elsewhere, FileWatch
 from studio.panels.file_changed import FileChangedDialog
 from studio.parts import Parts
@@ -36,7 +36,7 @@ class DocumentFiles(QObject):
         self,
         parts: Parts,
         shell: Shell,
-        replace: Callable[[Then], None],
+        replace: Callable[[Callable[[], None]], None],
         remember: Callable[[Path], None],
         save_as: Then,
         opened: Then,
@@ -176,6 +176,8 @@ class DocumentFiles(QObject):
         elif choice == "save_as":
             self._save_as()
         elif choice == "reload":
+            if self._keeper is None:  # else the keeper does it
+                self._keep(goal, self._document.graph, "closed")
             self.open(goal)
 
     def _then_write(self, goal: Path) -> Callable[[ErrorInfo | None], object]:
@@ -197,15 +199,14 @@ class DocumentFiles(QObject):
         self._remember(goal)
         self._shell.status.note(tr("Saved {name}", name=goal.name))
         if before is not None and before is not document.graph:
-            self._keep_before(goal, before)
+            self._keep(goal, before, "before")
 
-    def _keep_before(self, goal: Path, graph: Graph) -> None:
-        """What the save replaced is an earlier version."""
-        backups, now = self.backups, self._document.graph
+    def _keep(self, goal: Path, graph: Graph, why: Why) -> None:
+        """Put a version among the backups of a file."""
+        backups = self.backups
 
         def keep() -> None:
-            if graph.dumps() != now.dumps():
-                backups.put(key_of(goal), graph, "before", path=str(goal), name=goal.stem)
+            backups.put(key_of(goal), graph, why, path=str(goal), name=goal.stem)
 
         in_background(self, keep, lambda _: None, self._warn)
 

@@ -1,9 +1,9 @@
-"""Arguments of a graph, and ports of params: what the form of Create and the command line offer, and what a node
-shows as a port.
+"""Arguments of a graph, and ports of params: what the form of Create and the command line offer, and what a
+node shows as a port.
 
-Plain functions on immutable graphs. An argument's entry may have, beside ``node`` and ``param``: ``title`` (its
-label), ``order`` (its place in the form) and ``more`` (whether it stands behind "More"); whatever else a file has
-is kept. A node's record lists in ``ports`` the params that show a port without being linked.
+Plain functions on immutable graphs. An argument's entry may have, beside ``node`` and ``param``: ``title``
+(its label), ``order`` (its place in the form) and ``more`` (whether it stands behind "More"); whatever else a
+file has is kept. A node's record lists in ``ports`` the params that show a port without being linked.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipelines.graph.document import Graph, NodeRecord, drop, put
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 """A name that can be written on a command line as ``name=value``."""
 KEY, PORTS, FREE = "exposed", "ports", 1e9
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ def with_arguments(graph: Graph, wanted: Iterable[tuple[str, Argument]]) -> Grap
     """The arguments as somebody arranged them, in this order; what isn't among them is no argument any more.
 
     Args:
-        wanted: (name until now, argument), so that what else an entry has goes with it under a new name. Entries
-            that make no sense are kept as they are.
+        wanted: (name until now, argument), so that what else an entry has goes with it under a new name.
+            Entries that make no sense are kept as they are.
     """
     known = graph.fields.get(KEY)
     before: Mapping[str, Any] = known if isinstance(known, Mapping) else {}
@@ -134,7 +135,7 @@ def fault_of(name: str, others: Collection[str]) -> str:
 def shown_ports(record: NodeRecord) -> frozenset[str]:
     """The params of a node that show a port, linked or not."""
     found = record.fields.get(PORTS)
-    return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+    return frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else _NONE
 
 
 def with_port(record: NodeRecord, param: str, on: bool) -> NodeRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
@@ -27,6 +28,7 @@ from studio.panels.start_page import StartPage
 from studio.parts import Parts
 from studio.problem_actions import ProblemActions
 from studio.problem_book import ProblemBook
+from studio.recent_menu import RecentMenu
 from studio.shell import Button
 from studio.side_panel import SidePanel
 from studio.status_bar import StatusBar
@@ -65,6 +67,8 @@ class MainWindow(QMainWindow):
         self.commands = CommandTable(self.actions_, self)
         self.palette_ = CommandPalette(self)
         self.head = Head(self.commands, parts)
+        opening = self.commands.action("file.open")
+        self.recent = RecentMenu(self.head.menus["File"], opening, parts.settings, self.actions_.open_path)
         self.news = EngineNews(parts, self.head, self.status, self.messages, self)
         self.maker = GraphMaker(parts, self.commands, self.head.menus, self._show_inspector, self)
         self._lay_out()
@@ -134,6 +138,7 @@ class MainWindow(QMainWindow):
         parts.document.history_changed.connect(self._show_title)
         parts.document.history_changed.connect(self.commands.refresh)
         parts.tracker.changed.connect(self.commands.refresh)
+        actions.runs.changed.connect(self.commands.refresh)
         parts.tracker.run_failed.connect(self.messages.note_failure)
         parts.settings.changed.connect(self._settings_changed)
         self.start_page.set_recent(parts.settings.values.recent)
@@ -144,6 +149,11 @@ class MainWindow(QMainWindow):
     def graph(self) -> Any:
         """The Graph workspace; ``None`` before it is made."""
         return self.maker.graph
+
+    def run_state(self) -> Callable[[str], Any]:
+        """What is known of each node's last run, by the node's id."""
+        self.prepare_graph()
+        return lambda node: self.graph.run_state.state_at(node)
 
     @Slot(object)
     def _put_graph(self, graph: Any) -> None:

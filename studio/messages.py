@@ -1,12 +1,11 @@
-"""What the window says in words: the banner above the workspaces, the log, questions, the list of
-problems."""
+"""What the window says in words: the banner above the workspaces, the log, questions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QPoint, QTimer, Slot
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtWidgets import QWidget
 
 from pipelines.errors import ErrorInfo
 from studio.panels.dialog import ask
@@ -16,8 +15,6 @@ from studio.translate import tr
 from studio.widgets.banner import Banner
 
 INFO_MS = 12_000
-LONGEST = 160
-"""Letters of a problem in the menu."""
 
 
 class Messages(QObject):
@@ -67,16 +64,3 @@ class Messages(QObject):
         text = tr("{name} is moved to the bin of your system; it can be restored from there.", name=name)
         title = tr("Move the picture to the bin?")
         return ask(self._window, title, text, tr("Move to the bin"), tr("Keep it"))
-
-    def show_problems(
-        self, problems: tuple[ErrorInfo, ...], above: QWidget, go_to: Callable[[str | None], object]
-    ) -> None:
-        """A menu of the graph's problems, each leading to its node."""
-        menu = QMenu(self._window)
-        if not problems:
-            menu.addAction(tr("The graph has no problems")).setEnabled(False)
-        for problem in problems:
-            action = menu.addAction(problem.text(tr)[:LONGEST])
-            action.triggered.connect(lambda _=False, node=problem.node: go_to(node))
-        at = above.mapToGlobal(QPoint(0, 0))
-        menu.popup(at - QPoint(0, menu.sizeHint().height() + 4))

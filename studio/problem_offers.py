@@ -59,10 +59,11 @@ def offers(problem: ErrorInfo, graph: Graph, registry: Registry) -> list[Offer]:
         return [Offer("open_nodes", node), Offer("remove", node)]
     if problem.code == "NodeFromTheFuture":
         return [Offer("remove", node)]
-    if problem.code in _LINKS and problem.port in record.inputs:
-        return [Offer("disconnect", node, problem.port)]
-    if problem.code in _VALUES and problem.port in record.params:
-        return [Offer("reset", node, problem.port)]
+    port = problem.port or ""
+    if problem.code in _LINKS and port in record.inputs:
+        return [Offer("disconnect", node, port)]
+    if problem.code in _VALUES and port in record.params:
+        return [Offer("reset", node, port)]
     return []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from pipelines import paths
@@ -68,7 +68,9 @@ def rescue(path: Path) -> tuple[Salvaged, GraphDamaged]:
     return found, GraphDamaged(name=path.name, reason=why(data, path.name), lost=lost)
 
 
-def tidy(folder: Path, store: AssetStore, backups: Backups, used: set[str], others: Iterable[Path]) -> None:
+def tidy(
+    folder: Path, store: AssetStore, backups: Backups, used: Collection[str], others: Iterable[Path]
+) -> None:
     """Remove what killed programs left, backups beyond the limits, and pixels that nothing names any more.
     For worker threads.
 
@@ -83,4 +85,4 @@ def tidy(folder: Path, store: AssetStore, backups: Backups, used: set[str], othe
         for inner in place.iterdir() if is_folder(place) else ():
             sweep_temporary(inner)
     backups.sweep()
-    store.sweep(used | session.named_assets(folder) | backups.assets())
+    store.sweep(set(used) | session.named_assets(folder) | backups.assets())

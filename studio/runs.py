@@ -122,6 +122,8 @@ class RunTracker(QObject):
         super().__init__(parent)
         self._document, self._bridge, self.results = document, bridge, results
         self._runs: dict[str, RunRecord] = {}
+        self._sent: Graph | None = None
+        """What is being submitted, if that isn't the document as it is."""
         bridge.run_submitted.connect(self._submitted)
         bridge.run_started.connect(self._started)
         bridge.run_waiting.connect(self._waiting)
@@ -150,11 +152,15 @@ class RunTracker(QObject):
         """How many runs wait behind the current one."""
         return max(0, sum(run.active for run in self._runs.values()) - 1)
 
-    def submit(self, targets: tuple[str, ...] | None = None) -> str:
-        """Run the document as it is now; the engine may still be starting."""
+    def submit(self, targets: tuple[str, ...] | None = None, graph: Graph | None = None) -> str:
+        """Run the document as it is now (or ``graph``, made from it); the engine may still be starting."""
         path = self._document.path
         base = str(path.parent) if path is not None else ""
-        return self._bridge.submit(self._document.graph, targets, self._document.title, base)
+        self._sent = graph
+        try:
+            return self._bridge.submit(graph or self._document.graph, targets, self._document.title, base)
+        finally:
+            self._sent = None
 
     def cancel(self, job: str = "") -> None:
         """Cancel a run (the current one)."""
@@ -179,7 +185,7 @@ class RunTracker(QObject):
 
     @Slot(str)
     def _submitted(self, job: str) -> None:
-        graph = self._document.graph
+        graph = self._sent or self._document.graph
         self._runs[job] = RunRecord(job, self._document.title, graph, exposed_values(graph))
         ended = [key for key, run in self._runs.items() if not run.active]
         for key in ended[: max(0, len(self._runs) - KEPT)]:

@@ -27,7 +27,7 @@ from studio.document import GraphDocument
 from studio.journal import JournalWriter, State
 from studio.results import Result, ResultList
 
-DELAY_MS: Final = 900
+DELAY_MS: Final = 600
 RETRY_MS: Final = 10_000
 """After something couldn't be written."""
 END_MS: Final = 1_500

@@ -37,6 +37,10 @@ class Shell(Protocol):
 
     @property
     def device(self) -> Device | None: ...
+    def run_state(self) -> Callable[[str], Any]:
+        """What is known of each node's last run, by the node's id."""
+        ...
+
     def window(self) -> QWidget:
         """The window itself, for dialogs to stand over."""
         ...

@@ -14,13 +14,15 @@ from pipelines.errors import GroupHasNodeBetween
 from pipelines.graph.document import Graph, Link, NodeRecord, drop, put
 from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definition, Definitions
 from studio.annotations import Box, Kind, boxes, free_box_id, with_boxes, without_boxes
-from studio.graph_edits import downstream, upstream, with_positions
+from studio.graph_edits import downstream, with_positions
 from studio.subgraph_ports import definitions_of, group_name, uses
 
 Point = tuple[float, float]
 GRID = 20
 PORT_GAP = 320.0
 """From the nodes inside to the nodes that stand for the ports."""
+PER_NODE = ("positions", "previews", "waypoints")
+"""What the view of a document has for each node."""
 INPUTS, OUTPUTS = ":inputs", ":outputs"
 """Ids, inside, of the nodes that stand for the ports. No document has nodes of these names."""
 
@@ -101,17 +103,30 @@ def group(
     view, place = _inner_view(graph, chosen, boxed)
     if view:
         definition["view"] = view
-    result = without_boxes(_without_places(result, chosen), [box.key for box in boxed])
+    result = without_boxes(_without_entries(result, chosen), [box.key for box in boxed])
     result = result.with_field("subgraphs", put(definitions_of(graph), name, definition))
     return (with_positions(result, {node: place}) if place is not None else result), node
 
 
 def _check_between(graph: Graph, chosen: Collection[str]) -> None:
-    needed = set().union(*(upstream(graph, node) for node in chosen))
+    needed = _needed(graph, chosen)
     between = (downstream(graph, chosen) & needed) - set(chosen)
     if between:
         titles = [graph.nodes[node].title or node for node in graph.nodes if node in between]
         raise GroupHasNodeBetween(nodes=", ".join(titles))
+
+
+def _needed(graph: Graph, nodes: Collection[str]) -> set[str]:
+    """Every node that one of ``nodes`` needs, directly or not."""
+    found: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        record = graph.nodes.get(waiting.pop())
+        for link in record.inputs.values() if record is not None else ():
+            if link.node not in found:
+                found.add(link.node)
+                waiting.append(link.node)
+    return found
 
 
 def _cut(node: str, record: NodeRecord, chosen: Collection[str], ports: _Ports) -> NodeRecord:
@@ -176,27 +191,37 @@ def _exposed_through(
 def _inner_view(
     graph: Graph, chosen: Collection[str], boxed: Collection[Box]
 ) -> tuple[dict[str, Any], Point | None]:
-    """Places, frames and notes of what goes inside, and where the node outside stands."""
+    """Places, dots, thumbnails, frames and notes of what goes inside, and where the node outside stands."""
+    entries = {}
+    for key in PER_NODE[1:]:
+        known = graph.view.get(key)
+        found = {node: known[node] for node in chosen if node in known} if isinstance(known, Mapping) else {}
+        if found:
+            entries[key] = found
     places = {node: at for node in chosen if (at := graph.position(node)) is not None}
     place = anchor(places.values())
     if place is None:
-        return {}, None
+        return entries, None
     left, right = min(x for x, _ in places.values()), max(x for x, _ in places.values())
     part = Graph({**{node: graph.nodes[node] for node in chosen}, INPUTS: _EMPTY, OUTPUTS: _EMPTY})
     part = with_positions(
         part, {**places, INPUTS: (left - PORT_GAP, place[1]), OUTPUTS: (right + PORT_GAP, place[1])}
     )
-    return dict(with_boxes(part, boxed).view), place
+    return dict(sorted({**with_boxes(part, boxed).view, **entries}.items())), place
 
 
 _EMPTY = NodeRecord.new("graph.port")
 
 
-def _without_places(graph: Graph, nodes: Collection[str]) -> Graph:
-    positions = graph.view.get("positions")
-    if not isinstance(positions, Mapping) or positions.keys().isdisjoint(nodes):
-        return graph
-    return graph.with_view("positions", {key: at for key, at in positions.items() if key not in nodes})
+def _without_entries(graph: Graph, nodes: Collection[str]) -> Graph:
+    """The graph without the places, dots and thumbnails of some nodes."""
+    for key in PER_NODE:
+        known = graph.view.get(key)
+        if isinstance(known, Mapping) and not known.keys().isdisjoint(nodes):
+            left = {node: entry for node, entry in known.items() if node not in nodes}
+            keep = left or key == PER_NODE[0]
+            graph = graph.with_view(key, left) if keep else graph.with_field("view", drop(graph.view, key))
+    return graph
 
 
 # --- dissolving ------------------------------------------------------------------------------------------
@@ -307,13 +332,29 @@ def _places_inside(graph: Graph, result: Graph, node: str, name: str, names: Map
     places = {id: at for id in names if (at := inner.position(id)) is not None}
     start, goal = anchor(places.values()), graph.position(node)
     dx, dy = (goal[0] - start[0], goal[1] - start[1]) if start and goal else (0.0, 0.0)
-    result = _without_places(result, [node])
+    result = _without_entries(result, [node])
     result = with_positions(result, {names[id]: (x + dx, y + dy) for id, (x, y) in places.items()})
+    for key in PER_NODE[1:]:
+        entries = inner.view.get(key)
+        for id, entry in entries.items() if isinstance(entries, Mapping) else ():
+            if id in names:
+                known = result.view.get(key)
+                moved = _moved_dots(entry, dx, dy) if key == "waypoints" and (dx or dy) else entry
+                there: Mapping[str, Any] = known if isinstance(known, Mapping) else {}
+                result = result.with_view(key, put(there, names[id], moved))
     for box in boxes(inner).values():
         taken = box.key in boxes(result)
         id = free_box_id(result, box.kind) if taken else box.id
         result = with_boxes(result, [replace(box.at(box.rect[0] + dx, box.rect[1] + dy), id=id)])
     return result
+
+
+def _moved_dots(entry: Any, dx: float, dy: float) -> Any:
+    """The dots of a node's links (``{input: [[x, y], …]}``), moved; what is malformed stays."""
+    try:
+        return {port: [[x + dx, y + dy] for x, y in points] for port, points in entry.items()}
+    except (AttributeError, TypeError, ValueError):
+        return entry
 
 
 # --- linked or independent -------------------------------------------------------------------------------

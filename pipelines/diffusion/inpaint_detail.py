@@ -64,7 +64,7 @@ def with_detail(
         drawn = redraw_whole(
             loaded, region, prompt, negative, drawing.seed, strength, options,
             OneOfSeveral(context, index, len(drawings), phase=DRAWING_DETAIL), clip_skip=clip_skip,
-            steering=part,
+            steering=part, where=stitch.composite.values,
         )  # fmt: skip
         result.append(paste(stitch, drawn.image))
     return result

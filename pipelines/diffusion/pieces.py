@@ -88,6 +88,7 @@ def redraw(
     side: int = 0,
     clip_skip: int = 1,
     steering: Steering = UNSTEERED,
+    where: Array | None = None,
 ) -> Drawing:
     """Draw all of ``image`` anew.
 
@@ -101,6 +102,7 @@ def redraw(
         options: its width and height are not used.
         side: the longest side of a piece in px; 0 is the model's native size.
         steering: layers as large as ``image``, or resampled to it; each piece is steered by its part.
+        where: H×W; pieces in which all of it is 0 are left as they are (in the latent, they are noise).
 
     Returns:
         The picture (uint8, RGB), its size that of ``image``, and its latent as the model left it, with sides
@@ -116,17 +118,21 @@ def redraw(
     )
     height, width = pixels.shape[:2]
     cut = grid(width, height, max(side or min(limits.native), MIN_SIDE), multiple)
+    due = [piece for piece in cut if where is None or where[cut.box(piece).slices].any()]
     preview = WholePreview(Image(pixels))
     shape, sources = found.shape(width, height), generators([seed])
     noise = first_noise(shape, options.noise, sources, [options.variation_seed], options.variation_strength)
     result, latents = np.zeros_like(pixels), noise.new_zeros(noise.shape)
-    for index, piece in enumerate(cut):
+    for piece in cut:
+        if piece not in due:
+            result[cut.box(piece).slices] += pixels[cut.box(piece).slices] * weight(piece, multiple)
+    for index, piece in enumerate(due):
         context.cancel.check()
         box = cut.box(piece)
         part = (..., *_scaled(box, factor).slices)
         drawn = image_to_image(
             loaded, Image(pixels[box.slices].copy()), prompt, negative, (seed + index) % SEEDS, strength,
-            options, _PieceContext(context, index, len(cut), preview, box), own_size=True,
+            options, _PieceContext(context, index, len(due), preview, box), own_size=True,
             clip_skip=clip_skip, steering=steering.cropped(box, width, height) if steering else steering,
             noise=noise[part],
         )[0]  # fmt: skip
@@ -152,6 +158,7 @@ def redraw_whole(
     *,
     clip_skip: int = 1,
     steering: Steering = UNSTEERED,
+    where: Array | None = None,
 ) -> Drawing:
     """:func:`redraw` in one piece where the model and the memory bear it, else in several."""
     limits = limits_of(loaded)
@@ -163,7 +170,7 @@ def redraw_whole(
         try:
             return redraw(
                 loaded, image, prompt, negative, seed, strength, options, context, side=side,
-                clip_skip=clip_skip, steering=steering,
+                clip_skip=clip_skip, steering=steering, where=where,
             )  # fmt: skip
         except OutOfMemory:
             if side <= smallest:

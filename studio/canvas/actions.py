@@ -17,6 +17,7 @@ from studio.canvas.view import GraphView
 from studio.document import GraphDocument
 from studio.graph_edits import downstream, upstream
 from studio.graph_rewiring import healed, with_links
+from studio.graph_waypoints import End
 from studio.subgraph_edits import INPUTS, OUTPUTS
 from studio.translate import tr
 
@@ -179,9 +180,15 @@ class CanvasActions(QObject):
         sizes = {node: self._scene.nodes[node].size for node in nodes}
         places = layered(self._document.graph, sizes, nodes, (corner.x(), corner.y()))
         with self._document.macro(tr("Arrange")):
-            self._document.move_nodes({**self._scene.unwritten_positions(), **places})
+            dots = {end: () for end in self._scene.dots.known() if {end[0], *self._sources(end)} <= set(nodes)}
+            self._document.move_nodes({**self._scene.unwritten_positions(), **places}, dots=dots)
         if len(nodes) == len(self._scene.nodes):
             self._view.frame()
+
+    def _sources(self, end: End) -> set[str]:
+        """The node that feeds an input."""
+        link = self._document.graph.nodes[end[0]].inputs.get(end[1])
+        return {link.node} if link is not None else set()
 
     def _write_places(self) -> None:
         """Places that are only shown become part of the document before something is put beside them."""

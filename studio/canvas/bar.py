@@ -50,7 +50,7 @@ class GraphBar(QFrame):
         row.addWidget(self.count)
         row.addStretch(1)
         row.addWidget(self.problems)
-        for id in ("graph.add", "graph.run_to", "graph.arrange", "graph.frame_all"):
+        for id in ("graph.add", "graph.run_to", "graph.times", "graph.arrange", "graph.frame_all"):
             row.addWidget(self._tool(command(id)))
         row.addWidget(self.zoom)
 

@@ -12,7 +12,7 @@ from pipelines.errors import ErrorInfo
 from pipelines.graph import types as port_types
 from pipelines.graph.document import Graph
 from pipelines.graph.subgraph_file import SUBGRAPH
-from pipelines.graph.types import connects, conversion
+from pipelines.graph.types import PortType, connects, conversion
 from studio.canvas.box_layer import BoxLayer
 from studio.canvas.dot_layer import DotLayer
 from studio.canvas.face import PortFace, build_face
@@ -79,7 +79,7 @@ class GraphScene(QGraphicsScene):
             self.removeItem(item)
         self.nodes, self.wires, self._laid_out, self._problems = {}, {}, {}, {}
         self.blockSignals(False)
-        self._used = self._outputs_used()
+        self._used, self._groups = self._outputs_used(), self._group_state()
         for node in self.document.graph.nodes:
             self._make(node)
         self._sync_positions()
@@ -166,14 +166,18 @@ class GraphScene(QGraphicsScene):
             self._selection_lost = False
             self.selected_nodes_changed.emit()
 
-    def _sync_groups(self) -> None:
-        """Nodes that stand for a subgraph show its ports, and whether it is linked."""
+    def _group_state(self) -> tuple[object, list[str]]:
+        """What the faces of groups are made from: the subgraphs, and the nodes that stand for them."""
         graph = self.document.graph
         groups = [node for node, record in graph.nodes.items() if record.type == SUBGRAPH]
-        state = (graph.fields.get("subgraphs"), groups) if groups else None
+        return (graph.fields.get("subgraphs") if groups else None), groups
+
+    def _sync_groups(self) -> None:
+        """Nodes that stand for a subgraph show its ports, and whether it is linked."""
+        state = self._group_state()
         if state == self._groups:
             return
-        self._groups = state
+        self._groups, groups = state, state[1]
         for node in groups:
             self._reface(node)
         for wire in self.wires.values():
@@ -255,21 +259,27 @@ class GraphScene(QGraphicsScene):
         return list(self._touching.get(node, ()))
 
     def _sync_wire(self, wire: WireItem) -> None:
-        graph, registry = self.document.graph, self.document.registry
-        record = graph.nodes.get(wire.target)
+        record = self.document.graph.nodes.get(wire.target)
         link = record.inputs.get(wire.input) if record else None
         if link is None or link.node not in self.nodes:
             return
         wire.source, wire.output = link
-        out = output_port(graph, registry, *link)
-        into = input_port(graph, registry, wire.target, wire.input)
-        wire.kind = out.type if out else port_types.Any
-        known = out is not None and into is not None
-        wire.set_conversion(conversion(out.type, into.type) if known and out and into else None)
-        wrong = bool(known and out and into and not connects(out.type, into.type))
+        out, into = self._port_type(*link, True), self._port_type(wire.target, wire.input, False)
+        wire.kind = out or port_types.Any
+        wire.set_conversion(conversion(out, into) if out and into else None)
+        wrong = bool(out and into and not connects(out, into))
         wire.set_look(wrong=wrong, **self._run_look(wire))
         wire.refresh()
         self.place_wire(wire)
+
+    def _port_type(self, node: str, name: str, is_output: bool) -> PortType | None:
+        """The type of a port, if the node has one of that name. Of groups, what the face has is asked."""
+        graph, registry = self.document.graph, self.document.registry
+        if graph.nodes[node].type == SUBGRAPH:
+            face = self.nodes[node].face.port(name, is_output)
+            return face.type if face is not None else None
+        port = (output_port if is_output else input_port)(graph, registry, node, name)
+        return port.type if port is not None else None
 
     def place_wire(self, wire: WireItem) -> None:
         """Lead a wire from port to port, through its dots."""

@@ -283,6 +283,7 @@ class GraphView(QGraphicsView):
             found.set_marks(hovered=True, lit_port=lit)
         elif found is not None:
             found.set_look(hovered=True)
+            found.show_grip(found.nearer_end_is_source(press.at) if press.dot is None else None)
         if not self._space:
             over = press.port is not None
             grip = not over and press.node is not None and press.node.grip_at(press.at)
@@ -294,6 +295,8 @@ class GraphView(QGraphicsView):
             self._hovered.set_marks(hovered=False, lit_port=None)
         elif self._hovered is not None:
             self._hovered.set_look(hovered=False)
+            if self._hovered.scene() is not None:
+                self._hovered.show_grip(None)
         self._hovered = None
 
     def forget_hover(self) -> None:

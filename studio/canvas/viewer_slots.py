@@ -68,7 +68,8 @@ class Place:
 
 class ViewerSlots(QObject):
     """``changed`` carries the place whose content may differ, ``sent`` one that was just sent to,
-    ``places_changed`` says that places came or went. What is inside a group stays there when one leaves it."""
+    ``places_changed`` says that places came or went. What is inside a group stays in its place when one goes
+    out."""
 
     changed = Signal(int)
     sent = Signal(int)

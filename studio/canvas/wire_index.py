@@ -12,7 +12,9 @@ from PySide6.QtCore import QRectF
 
 from studio.canvas.items import WireItem
 
-CELL = 160.0
+CELL = 320.0
+SHORT = 9
+"""A wire whose bounds cover no more squares than this is noted in all of them; a longer one is followed."""
 
 
 class WireIndex:
@@ -21,14 +23,7 @@ class WireIndex:
     def __init__(self, wires: Iterable[WireItem]) -> None:
         self._cells: dict[tuple[int, int], list[WireItem]] = {}
         for wire in wires:
-            x, y = wire.pos().x(), wire.pos().y()
-            places = [(point.x() + x, point.y() + y) for point in wire.points]
-            squares = {
-                square
-                for (x0, y0), (x1, y1) in pairwise(places)
-                for square in _squares(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-            }
-            for square in squares:
+            for square in _squares(*wire.area) if _extent(wire.area) <= SHORT else _along(wire):
                 self._cells.setdefault(square, []).append(wire)
 
     def near(self, area: QRectF) -> list[WireItem]:
@@ -37,6 +32,21 @@ class WireIndex:
         for square in _squares(area.left(), area.top(), area.right(), area.bottom()):
             found.update((wire.key, wire) for wire in self._cells.get(square, ()))
         return list(found.values())
+
+
+def _extent(area: tuple[float, float, float, float]) -> float:
+    """About how many squares an area covers."""
+    return ((area[2] - area[0]) / CELL + 1) * ((area[3] - area[1]) / CELL + 1)
+
+
+def _along(wire: WireItem) -> set[tuple[int, int]]:
+    x, y = wire.pos().x(), wire.pos().y()
+    places = [(point.x() + x, point.y() + y) for point in wire.points]
+    return {
+        square
+        for (x0, y0), (x1, y1) in pairwise(places)
+        for square in _squares(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+    }
 
 
 def _squares(left: float, top: float, right: float, bottom: float) -> Iterator[tuple[int, int]]:

@@ -41,7 +41,8 @@ CONTEXT_MENU = (
     "graph.run_to", "", "graph.cut", "graph.copy", "graph.paste", "graph.duplicate", "graph.delete", "",
     "graph.edit", "graph.rename", "graph.bypass", "graph.mute", "",
     "graph.group", "graph.ungroup", "graph.independent", "graph.keep_group", "graph.frame", "graph.note",
-    "graph.box_colour", "", "graph.add", "graph.arrange",
+    "graph.box_colour", "", "graph.viewer_1", "graph.viewer_2", "graph.thumbnails", "", "graph.add",
+    "graph.arrange",
 )  # fmt: skip
 
 
@@ -393,9 +394,11 @@ class GraphWorkspace(QWidget):
         """What a screen reader says about the canvas: what is selected."""
         names = [self.scene.nodes[node].face.title for node in self.scene.selected_nodes()]
         held = [self.scene.boxes.items[key].box for key in self.scene.boxes.selected]
+        words = {"frames": tr("frame"), "notes": tr("note")}
         self.bar.show_count(len(self.scene.nodes), len(names))
         self.view.setAccessibleName(tr("Nodes and wires"))
         text = tr("{n} nodes.", n=len(self.scene.nodes))
+        names += [f"{words[box.kind]} {box.text[:60]}".strip() for box in held]
         if names:
             text += " " + tr("Selected: {names}.", names=", ".join(names))
         self.view.setAccessibleDescription(text)

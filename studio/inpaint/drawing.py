@@ -177,7 +177,8 @@ class Drawing(QObject):
         steps = record.params.get("steps", LIVE_STEPS)
         few = min(int(steps), LIVE_STEPS) if isinstance(steps, int | float) else LIVE_STEPS
         seed = record.params.get("seed")
-        quick = {"steps": few, "batch": 1, "seed": self._live_seed if seed is None else seed}
+        seed = self._live_seed if seed is None else seed
+        quick = {"steps": few, "batch": 1, "seed": seed, "sizes": "exact"}
         return with_params(graph, parts.draw, quick), (parts.draw,)
 
     def _usable(self) -> frozenset[LayerKind]:

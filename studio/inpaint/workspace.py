@@ -239,8 +239,12 @@ class CanvasWorkspace(QWidget):
     def _show_page(self) -> None:
         self.empty.set_has_last(bool(self._parts.results.results))
         page = self.empty if self.is_empty else self.canvas
+        left = self.pages.currentWidget()
+        had_focus = left is not page and left.isAncestorOf(self.focusWidget() or left)
         self.pages.setCurrentWidget(page)
         self.setFocusProxy(page)
+        if had_focus:
+            page.setFocus()
         self.form.setEnabled(not self.is_empty)
         self.content_changed.emit()
 

@@ -33,9 +33,7 @@ class Binding(QObject):
         """Every argument whose node is there, in the order of the form."""
         nodes = self._document.graph.nodes
         return {
-            found.name: Exposed(found.node, found.param)
-            for found in self._arguments()
-            if found.node in nodes
+            found.name: Exposed(found.node, found.param) for found in self._arguments() if found.node in nodes
         }
 
     def _arguments(self) -> list[Argument]:

@@ -32,7 +32,7 @@ class FileChangedDialog(Dialog):
             what = tr("What it holds now is not a graph. A copy of it is kept if you save.")
         else:
             what = tr(
-                "Compared with yours, the file has: {counts}. Whichever you choose, the other version is kept "
+                "Compared with yours, the file has: {counts}. Whichever you choose, the other one is kept "
                 "under Earlier versions.",
                 counts=counts_text(counts),
             )

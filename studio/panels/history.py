@@ -32,8 +32,8 @@ class StepDelegate(QStyledItemDelegate):
         if index.row() > self._stack.index():
             dim = current_theme().color("text3")
             for role in (QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText):
-                option.palette.setColor(role, dim)  # type: ignore[attr-defined]
-            option.font.setItalic(True)  # type: ignore[attr-defined]
+                option.palette.setColor(role, dim)
+            option.font.setItalic(True)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(super().sizeHint(option, index).width(), current_theme().px(26))

@@ -52,7 +52,7 @@ class RowToggles(QObject):
             self._show(self.form, "create", argument is not None)
             tip = tr("Show it in the form of Create")
             if argument is not None:
-                tip = tr("It is in the form of Create; on the command line it is {name}=…", name=argument.name)
+                tip = tr("In the form of Create; on the command line it is {name}=…", name=argument.name)
             self.form.setToolTip(tip)
 
     @staticmethod

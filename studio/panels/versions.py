@@ -188,8 +188,9 @@ class VersionsDialog(Dialog):
                 "whenever a save replaces something."
             )
         )
-        if entries:
-            self.tree.setCurrentItem(self.tree.topLevelItem(0))
+        first = self.tree.topLevelItem(0)
+        if first is not None:
+            self.tree.setCurrentItem(first)
         self._refresh()
 
     @Slot()

@@ -1,8 +1,8 @@
-"""Children that are killed while they keep a document: ``python -m tests.helpers.fault_journal FOLDER ROUNDS``.
+"""Children killed while they keep a document: ``python -m tests.helpers.fault_journal FOLDER ROUNDS``.
 
-One process imports what is needed and forks a child a round. The child edits, writes the journal, saves and backs
-up as fast as it can, and counts in a shared page; it is killed at a random moment. One JSON line a round says what
-was counted and what was found afterwards.
+One process imports what is needed and forks a child a round. The child edits, writes the journal, saves and
+backs up as fast as it can, and counts in a shared page; it is killed at a random moment. One JSON line a
+round says what was counted and what was found afterwards.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main(folder: Path, rounds: int) -> None:
         child = os.fork()
         if child == 0:
             work(place, counts)
-        time.sleep(draw.uniform(0.0, 0.12))
+        time.sleep(draw.uniform(0.0, 0.2))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         written, saved, kept = COUNTS.unpack(counts[: COUNTS.size])

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
-from pipelines.graph.types import connects
+from pipelines.graph.types import connects, conversion
 from studio.canvas.face import PortFace
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.items import DraftWire, WireItem
@@ -58,7 +58,14 @@ class Connect(Interaction):
         fixed = self.scene.nodes[self.anchor.node].port_position(self.anchor.name, self.anchor.is_output)
         self.loose_end = end
         self._draft.set_ends(*((fixed, end) if self.anchor.is_output else (end, fixed)))
-        self.view.show_hint(view_at, self.reason(port) if port is not None and not allowed else "")
+        hint = "" if port is None else self.conversion_to(port) if allowed else self.reason(port)
+        self.view.show_hint(view_at, hint)
+
+    def conversion_to(self, port: PortFace) -> str:
+        """What would happen to the value at the input's port; empty if nothing does."""
+        out, into = (self.anchor, port) if self.anchor.is_output else (port, self.anchor)
+        words = conversion(out.type, into.type)
+        return tr("Converted on the way: {words}.", words=tr(words)) if words else ""
 
     def _port_near(self, at: QPointF) -> PortFace | None:
         """The port to end in: one within reach, else the first that fits on the node under the pointer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF
 
 from pipelines.graph.document import Graph
-from studio.canvas.items import NodeItem, WireItem
+from studio.canvas.items import DraftWire, NodeItem, WireItem
 from studio.canvas.scene import GraphScene
 from studio.canvas.wire_index import WireIndex
 from studio.graph_rewiring import Insertion, insertion, is_loose
@@ -13,7 +13,7 @@ from studio.graph_waypoints import End
 
 
 class InsertionHint:
-    """The wire that would take a node in lights up.
+    """The wire that would take a node in lights up, led through the node as it would be.
 
     Args:
         scene: where the node is dragged.
@@ -31,6 +31,7 @@ class InsertionHint:
                 wire for wire in scene.wires.values() if wire not in own and wire.isVisible()
             )
         self._ports: dict[End, Insertion | None] = {}
+        self._drafts: list[DraftWire] = []
         self.wire: WireItem | None = None
 
     def look(self, item: NodeItem) -> None:
@@ -41,6 +42,15 @@ class InsertionHint:
             self.wire = found
             if found is not None:
                 found.set_look(lit=True)
+                found.setVisible(False)
+                self._drafts = [DraftWire(found.kind, self._scene.style_, lit=True) for _ in range(2)]
+                for draft in self._drafts:
+                    self._scene.addItem(draft)
+        ports = self.found
+        if found is not None and ports is not None:
+            stops, (into, out) = found.stops(), ports[1]
+            self._drafts[0].set_ends(stops[0], item.port_position(into, False))
+            self._drafts[1].set_ends(item.port_position(out, True), stops[-1])
 
     def _under(self, item: NodeItem) -> WireItem | None:
         if self._index is None:
@@ -70,4 +80,7 @@ class InsertionHint:
         """No wire is lit."""
         if self.wire is not None:
             self.wire.set_look(lit=False)
-        self.wire = None
+            self.wire.setVisible(True)
+        for draft in self._drafts:
+            self._scene.removeItem(draft)
+        self.wire, self._drafts = None, []

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainterPath, QPolygonF
 from PySide6.QtWidgets import QGraphicsPathItem
 
+from studio.canvas.box_layer import Key
 from studio.canvas.dot_layer import Dot
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 
@@ -18,6 +19,7 @@ class AreaSelect(Interaction):
     def begin(self) -> None:
         self._before = self.scene.selected_nodes()
         self._before_dots = self.scene.dots.selected
+        self._before_boxes = self.scene.boxes.selected
         self._area: QGraphicsPathItem | None = None
         self.scene.select_wire(None)
 
@@ -47,8 +49,18 @@ class AreaSelect(Interaction):
             chosen, points = set(self._before) ^ chosen, set(self._before_dots) ^ points
         elif self.adds:
             chosen, points = set(self._before) | chosen, set(self._before_dots) | points
+        held = self._held()
         self.scene.select(chosen)
         self.scene.dots.select(points)
+        self.scene.boxes.select(held)
+
+    def _held(self) -> set[Key]:
+        """Frames and notes that lie in the area as a whole, by the keys held at the press."""
+        path = self._area.path() if self._area is not None else QPainterPath()
+        found = {key for key, item in self.scene.boxes.items.items() if path.contains(item.area)}
+        if self.toggles:
+            return set(self._before_boxes) ^ found
+        return set(self._before_boxes) | found if self.adds else found
 
     def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         self._remove_area()
@@ -59,6 +71,7 @@ class AreaSelect(Interaction):
         self._remove_area()
         self.scene.select(self._before)
         self.scene.dots.select(self._before_dots)
+        self.scene.boxes.select(self._before_boxes)
 
     def _remove_area(self) -> None:
         if self._area is not None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGraphicsEllipseItem, QGraphicsItem
 
 from studio.canvas.style import CanvasStyle
 
-RADIUS = 5.0
+RADIUS = 5.5
 
 
 class DotItem(QGraphicsEllipseItem):

@@ -250,10 +250,13 @@ def _title_right(
             QRectF(right - side, (m.title - side) / 2, side, side), pixmap, QRectF(pixmap.rect())
         )
         right -= side + 4
-    wanted = style.title_metrics.horizontalAdvance(face.title)
-    room = right - 36 * m.scale - min(wanted, face.width * NAME_SHARE)
     texts = status_texts(state) if marks.heat is None else [marks.heat[1]]
-    text = next((text for text in texts if style.number_metrics.horizontalAdvance(text) < room), texts[-1])
+    text = texts[0]
+    if len(texts) > 1:
+        wanted = style.title_metrics.horizontalAdvance(face.title)
+        room = right - 36 * m.scale - min(wanted, face.width * NAME_SHARE)
+        fitting = (way for way in texts if style.number_metrics.horizontalAdvance(way) < room)
+        text = next(fitting, texts[-1])
     if text:
         width = style.number_metrics.horizontalAdvance(text) + 2
         painter.setFont(style.number)

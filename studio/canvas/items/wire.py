@@ -16,7 +16,9 @@ from studio.canvas.style import CanvasStyle
 
 WIDTH = 1.5
 WIDE = 2.5
-LIT = 4.0
+GRIP = 3.5
+OFF_PORT = 16.0
+LIT = 3.5
 """A wire that something is about to happen to."""
 
 
@@ -55,7 +57,7 @@ def curve_through(start: QPointF, via: Sequence[QPointF], end: QPointF) -> list[
             QPointF(1, 0) if at in (0, len(stops) - 1) else _tangent(stops, at) for at in (index, index + 1)
         ]
         leave, arrive = (tangent * (length * 0.38) for tangent in tangents)
-        points += _bezier(a, leave, arrive, b, int(min(max(length / 14, 4), 20)))[1:]
+        points += _bezier(a, leave, arrive, b, int(min(max(length / 9, 6), 24)))[1:]
     return points
 
 
@@ -77,6 +79,16 @@ def _foot(a: QPointF, b: QPointF, at: QPointF) -> QPointF:
     t = 0.0 if square == 0 else ((at.x() - a.x()) * dx + (at.y() - a.y()) * dy) / square
     t = min(1.0, max(0.0, t))
     return QPointF(a.x() + t * dx, a.y() + t * dy)
+
+
+def _along(points: Sequence[QPointF], length: float) -> QPointF:
+    """The point of a polyline at a length from its start; its end, if it is shorter."""
+    for a, b in pairwise(points):
+        part = _apart(a, b)
+        if part >= length:
+            return a + (b - a) * (length / part)
+        length -= part
+    return points[-1]
 
 
 def _apart(a: QPointF, b: QPointF) -> float:
@@ -121,6 +133,7 @@ class WireItem(QGraphicsPathItem):
         self.lit = self.cut = False
         self._style = style
         self._mark: QGraphicsEllipseItem | None = None
+        self._grip: QGraphicsEllipseItem | None = None
         self.setZValue(0)
 
     @property
@@ -226,6 +239,19 @@ class WireItem(QGraphicsPathItem):
         pen.setDashOffset(-offset)
         self.setPen(pen)
 
+    def show_grip(self, at_source: bool | None) -> None:
+        """Mark the end that a drag would take along; ``None``: neither."""
+        if at_source is None:
+            if self._grip is not None:
+                self.scene().removeItem(self._grip)
+            self._grip = None
+            return
+        if self._grip is None:
+            self._grip = QGraphicsEllipseItem(QRectF(-GRIP, -GRIP, 2 * GRIP, 2 * GRIP), self)
+            self._grip.setPen(QPen(self._style.hue(self.kind), WIDTH))
+        # off the port, which has a place of its own to press
+        self._grip.setPos(_along(self.points if at_source else self.points[::-1], OFF_PORT))
+
     def distance_to(self, at: QPointF) -> float:
         return distance(self.points, at - self.pos()) if self.points else math.inf
 
@@ -264,9 +290,9 @@ class WireItem(QGraphicsPathItem):
 class DraftWire(QGraphicsPathItem):
     """The wire being drawn by a gesture; no document knows of it."""
 
-    def __init__(self, kind: PortType, style: CanvasStyle) -> None:
+    def __init__(self, kind: PortType, style: CanvasStyle, *, lit: bool = False) -> None:
         super().__init__()
-        pen = QPen(style.hue(kind), WIDE)
+        pen = QPen(style.colour("brass") if lit else style.hue(kind), LIT if lit else WIDE)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         self.setPen(pen)
         self.setZValue(3)

@@ -73,9 +73,14 @@ def test_another_document_or_order_has_no_difference() -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [{}, {"nodes": {"in": {"q": {}}}, "fields": {}}, {"nodes": {"new": [["q", "r", {"type": "a"}]]}, "fields": {}},
-     {"nodes": {"set": {"z": 3}}, "fields": {}}, {"nodes": [], "fields": {"in": 3}}],
-)  # fmt: skip
+    [
+        {},
+        {"nodes": {"in": {"q": {}}}, "fields": {}},
+        {"nodes": {"new": [["q", "r", {"type": "a"}]]}, "fields": {}},
+        {"nodes": {"set": {"z": 3}}, "fields": {}},
+        {"nodes": [], "fields": {"in": 3}},
+    ],
+)
 def test_a_difference_of_another_graph_is_refused(part: dict[str, object]) -> None:
     with pytest.raises(MISFITS):
         applied(Graph.loads(ODD), part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, Qt, QThreadPool
@@ -11,12 +11,15 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from pipelines.engine.protocol import ValueRef
+from studio.app import StudioApp
 from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
 from studio.panels.viewer import ViewerPanel
 from studio.widgets.compare_view import CompareView
 from tests.helpers.canvas_fakes import FakeBridge, gradient
 from tests.helpers.canvas_mouse import Hand
+from tests.helpers.studio_fakes import FakeBridge as StudioBridge
+from tests.helpers.studio_fakes import template
 
 
 @pytest.fixture
@@ -132,6 +135,25 @@ def test_the_viewer_shows_what_forms_and_what_is_out_of_date(
     assert viewer.words.text() == "3/30"
     bridge.finish(again, "paint", outputs={"image": bridge.picture("r", 256, 256, hue=90)})
     assert viewer.view.image == gradient(256, 256, 90)
+
+
+def test_a_digit_brings_the_viewer_to_the_front(
+    open_studio: Callable[..., tuple[StudioApp, StudioBridge]], qtbot: QtBot
+) -> None:
+    studio, bridge = open_studio(template())
+    window = studio.window
+    window.show_workspace("graph")
+    bridge.tell_ready()
+    window.graph.scene.select(["draw"])
+    QTest.keyClick(window.graph.view, Qt.Key.Key_1)
+    found = window.panel.currentWidget().findChild(ViewerPanel)
+    assert found is not None
+    assert found.isVisible()
+    assert found.words.text() == "Not made yet: run the graph."
+    found.run_requested.emit(("draw",))
+    assert bridge.targets["job-1"] == ("draw",)
+    QTest.mouseClick(found.goto, Qt.MouseButton.LeftButton)
+    assert window.panel.currentWidget().isAncestorOf(found)
 
 
 def test_a_deleted_node_leaves_the_viewer_until_it_comes_back(

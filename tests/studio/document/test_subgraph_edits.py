@@ -40,6 +40,11 @@ def graphs(draw: st.DrawFn) -> tuple[Graph, list[str]]:
     if placed:
         spots = st.lists(st.integers(-500, 500), min_size=2, max_size=2)
         tree["view"] = {"positions": {name: draw(spots) for name in sorted(placed)}}
+    linked = [(name, port) for name in names for port in nodes[name].get("inputs", {})]
+    if linked and draw(st.booleans()):
+        name, port = draw(st.sampled_from(linked))
+        tree.setdefault("view", {})["waypoints"] = {name: {port: [[5, 7.5]]}}
+        tree["view"]["previews"] = {name: {"height": 80}}
     owner = draw(st.sampled_from([None, *names]))
     if owner is not None and "a" not in nodes[owner].get("inputs", {}):
         tree["exposed"] = {"words": {"node": owner, "param": "a", "title": "Words"}}
