@@ -2,7 +2,7 @@
 
 A version is a gzipped graph file named by its moment and why it was kept; pixels stay in the asset store.
 Each document has a folder of its own with a note of what it is, so that a deleted file or a document that
-never had one is found again. No Qt here: any thread may use it, one at a time.
+never had one is found again. No Qt here: any thread may use it.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from studio.annotations import Box, Kind, boxes, with_boxes, without_boxes
 from studio.graph_exposed import Argument, exposed, unexposed, with_arguments, with_port
 from studio.graph_previews import Preview, with_previews
 from studio.graph_waypoints import End, Points, following, with_waypoints, without_lost
+from studio.translate import tr
 
 Keys = Collection[tuple[Kind, str]]
 """Frames and notes by kind and id."""
@@ -181,7 +182,9 @@ class GraphDocument(QObject):
             KeyError: there is no such node.
             ValueError: JSON can't say the value (NaN, infinity).
         """
-        self._edit(self._with_param(self._graph, node, name, value), self.tr("Change a setting"), merge)
+        graph = self._with_param(self._graph, node, name, value)
+        if graph is not self._graph:
+            self._edit(graph, tr("Change {setting} of {node}", **self._words(node, name)), merge)
 
     def set_params(self, values: Mapping[tuple[str, str], Any], text: str, *, merge: str = "") -> None:
         """Set several literals, ``{(node, name): value}``, as one step."""
@@ -193,7 +196,13 @@ class GraphDocument(QObject):
     def clear_param(self, node: str, name: str) -> None:
         """Remove a literal, so that the default counts."""
         record = self._graph.nodes[node]
-        self._edit_node(node, record.without_param(name), self.tr("Reset a setting"))
+        text = tr("Reset {setting} of {node}", **self._words(node, name))
+        self._edit_node(node, record.without_param(name), text)
+
+    def _words(self, node: str, name: str) -> dict[str, str]:
+        """What a setting and its node are called, for the history."""
+        label = graph_edits.label_of(self._graph, self.registry, node, name)
+        return {"setting": tr(label), "node": tr(graph_edits.title_of(self._graph, self.registry, node))}
 
     def connect_ports(self, source_node: str, output: str, target_node: str, input: str) -> None:
         """Connect an output with an input or param, instead of whatever was there.

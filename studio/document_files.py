@@ -50,6 +50,10 @@ class DocumentFiles(QObject):
         self._watch = FileWatch(parts.document, self)
         self._watch.changed_elsewhere.connect(self._changed_elsewhere)
         parts.document.refused.connect(self._say_read_only)
+        self._restored: tuple[Graph, ...] = ()
+        """What stood before and after versions were restored."""
+        parts.document.changed.connect(self._follow_restored)
+        parts.document.replaced.connect(self._forget_restored)
 
     def use(self, keeper: SessionKeeper) -> None:
         """Put versions where the session's keeper puts them."""
@@ -80,14 +84,24 @@ class DocumentFiles(QObject):
     @Slot(object, str)
     def _restore(self, graph: Graph, when: str) -> None:
         """One step that undo takes back; the canvas shows the layers of then."""
-        page = self._shell.canvas_page
+        page, document = self._shell.canvas_page, self._document
         if page is not None:
             page.keeper.keep_now()
-        self._document.replace(graph, tr("Restore the version of {time}", time=when))
-        if page is not None and page.keeper.node:
-            node = page.keeper.node
-            page.keeper.load(node if node in graph.nodes else "")
+        self._restored = (*self._restored, document.graph, graph)
+        document.replace(graph, tr("Restore the version of {time}", time=when))
         self._shell.status.note(tr("Restored the version of {time}", time=when))
+
+    @Slot()
+    def _follow_restored(self) -> None:
+        """The canvas writes what it shows into the document; where a restored version comes or goes, by undo
+        too, it has to show that first."""
+        page, graph = self._shell.canvas_page, self._document.graph
+        if page is not None and page.keeper.node and any(graph is item for item in self._restored):
+            page.keeper.load(page.keeper.node if page.keeper.node in graph.nodes else "")
+
+    @Slot()
+    def _forget_restored(self) -> None:
+        self._restored = ()
 
     @Slot(object, str)
     def _open_version(self, graph: Graph, name: str) -> None:

@@ -148,6 +148,12 @@ def title_of(graph: Graph, registry: Registry, node: str) -> str:
     return record.title or (schema.title if schema else group_name(record) or record.type)
 
 
+def label_of(graph: Graph, registry: Registry, node: str, name: str) -> str:
+    """The source text that names an input or setting; what the file calls it if nobody knows it."""
+    port = input_port(graph, registry, node, name)
+    return port.label if port is not None else name
+
+
 def with_positions(graph: Graph, positions: Mapping[str, tuple[float, float]]) -> Graph:
     """Put nodes in their places on the canvas, whole numbers as such; the same graph if none moved."""
     known = graph.view.get("positions")

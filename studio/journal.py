@@ -13,6 +13,7 @@ import json
 import os
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ MAX_GROWTH: Final = 16 * 2**20
 """Bytes that a journal grows by before another is begun."""
 MAX_BYTES: Final = MAX_GRAPH + 2 * MAX_GROWTH
 """Largest file that is read."""
+END: Final = b'{"kind": "end"'
+"""How the record that ends a session begins."""
 _HEAD: Final = struct.Struct("<I16s")
 
 
@@ -131,6 +134,17 @@ def read(path: Path) -> Found:
     return Found(tuple(states), ended, end == len(data))
 
 
+def has_ended(path: Path) -> bool:
+    """Whether a journal is whole and its session ended, without looking at its states."""
+    try:
+        with open_file(path) as file:
+            data = file.read(MAX_BYTES)
+    except OSError:
+        return False
+    last = deque(_records(data), 1)
+    return bool(last) and last[0][0] == len(data) and last[0][1].startswith(END)
+
+
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The whole records, each with the position behind it."""
     if not data.startswith(MAGIC):
@@ -202,9 +216,10 @@ class JournalWriter:
                 if not self.path.exists() or read(self.path).ended:
                     return
                 self._begin(state)
-            self._append(_record("end", {"time": state.time}))
+            told = self._append(_record("end", {"time": state.time}))
         except DiptychError:
-            # else the next start would take an older state for the last one
+            told = False
+        if not told:  # else the next start would take an older state for the last one
             with contextlib.suppress(OSError):
                 self.path.unlink()
 

@@ -22,7 +22,7 @@ RUN_COMMANDS: Final[tuple[Command, ...]] = (
     Command("run.several", "Queue several runs…", "Ctrl+F6", MENU, lambda s: s.runs.ask_for_several(),
             lambda s: s.can_run(), "queue"),
     Command("run.on_change", "Run on each change", "Ctrl+Shift+F6", MENU,
-            lambda s: s.runs.toggle_on_change(), lambda s: s.can_run(),
+            lambda s: s.runs.toggle_on_change(), lambda s: s.can_run(), "clock",
             checked=lambda s: s.runs.on_change),
     Command("run.own_model", "Use a model of my own…", "Ctrl+Shift+M", MENU, lambda s: s.own_model(),
             icon="model", break_before=True),

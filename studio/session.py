@@ -65,9 +65,10 @@ def load(folder: Path, *, look_only: bool = False) -> Saved:
     Args:
         look_only: the session is another studio's, which is at work: it did not crash, and nothing is moved.
     """
-    found = journal.read(folder / journal.NAME)
+    path = folder / journal.NAME
+    found = journal.Found(ended=True) if journal.has_ended(path) else journal.read(path)
     if not found.whole and not found.states and not look_only:
-        _keep_aside(folder / journal.NAME, journal.UNREADABLE)
+        _keep_aside(path, journal.UNREADABLE)
     about = _about(folder / STATE)
     kept = about.get("results")
     kept = kept if isinstance(kept, list) else []

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pipelines.errors import DiptychError
 from pipelines.graph import types as port_types
 from pipelines.graph.document import FORMAT, Graph, Link, NodeRecord, drop, put
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
 from pipelines.graph.registry import NodeSchema, Registry
-from pipelines.graph.subgraph_file import NAME, SUBGRAPH
+from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definitions
 from pipelines.graph.types import TYPES, PortType
 from studio.graph_edits import input_port, output_port
 from studio.subgraph_edits import INPUTS, OUTPUTS, free_name
@@ -253,7 +254,7 @@ def _fitted_definition(definition: Any, name: str, ins: Moves, outs: Moves) -> A
     if not isinstance(nodes, Mapping):
         return definition
     users = {id for id, fields in nodes.items() if _stands_for(fields, name)}
-    if not users:
+    if not users or not _is_whole(definition):
         return definition
     new = _fitted_fields(nodes, users, ins, outs)
     inputs = {}
@@ -269,6 +270,16 @@ def _fitted_definition(definition: Any, name: str, ins: Moves, outs: Moves) -> A
     }
     outputs = {port: link for port, link in outputs.items() if link[1] is not None}
     return {**definition, "inputs": inputs, "nodes": new, "outputs": outputs}
+
+
+def _is_whole(definition: Mapping[str, Any]) -> bool:
+    """Whether a definition can be read; one that can't be is left as it is."""
+    probe = NodeRecord.new(SUBGRAPH, params={NAME: ""})
+    try:
+        Definitions(Graph(fields={"subgraphs": {"": definition}})).of(probe)
+    except DiptychError:
+        return False
+    return True
 
 
 def _stands_for(fields: Any, name: str) -> bool:

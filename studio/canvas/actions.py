@@ -17,7 +17,7 @@ from studio.canvas.view import GraphView
 from studio.document import GraphDocument
 from studio.graph_edits import downstream, upstream
 from studio.graph_rewiring import healed, with_links
-from studio.graph_waypoints import End
+from studio.graph_waypoints import End, Points
 from studio.subgraph_edits import INPUTS, OUTPUTS
 from studio.translate import tr
 
@@ -76,6 +76,10 @@ class CanvasActions(QObject):
         if self.chosen or self.held:
             self.copy()
             self._document.remove_nodes(self.chosen, self.held)
+
+    def can_paste(self) -> bool:
+        """Whether there may be nodes on the clipboard: a picture there is the window's."""
+        return QGuiApplication.clipboard().text().lstrip().startswith("{")
 
     def paste_linked(self) -> None:
         """Paste, and let what fed the nodes where they were copied feed them here, where it is here."""
@@ -180,15 +184,17 @@ class CanvasActions(QObject):
         sizes = {node: self._scene.nodes[node].size for node in nodes}
         places = layered(self._document.graph, sizes, nodes, (corner.x(), corner.y()))
         with self._document.macro(tr("Arrange")):
-            dots = {end: () for end in self._scene.dots.known() if {end[0], *self._sources(end)} <= set(nodes)}
-            self._document.move_nodes({**self._scene.unwritten_positions(), **places}, dots=dots)
+            self._document.move_nodes(
+                {**self._scene.unwritten_positions(), **places}, dots=self._dots_among(set(nodes))
+            )
         if len(nodes) == len(self._scene.nodes):
             self._view.frame()
 
-    def _sources(self, end: End) -> set[str]:
-        """The node that feeds an input."""
-        link = self._document.graph.nodes[end[0]].inputs.get(end[1])
-        return {link.node} if link is not None else set()
+    def _dots_among(self, nodes: set[str]) -> dict[End, Points]:
+        """No dots for the wires among nodes that are laid out anew."""
+        graph = self._document.graph
+        ends = [end for end in self._scene.dots.known() if end[0] in nodes]
+        return {(node, name): () for node, name in ends if graph.nodes[node].inputs[name].node in nodes}
 
     def _write_places(self) -> None:
         """Places that are only shown become part of the document before something is put beside them."""

@@ -65,7 +65,8 @@ def canvas_commands(workspace: Canvas) -> tuple[CanvasCommand, ...]:
         make("cut", "Cut nodes", "Ctrl+X", do.cut, "", things),
         make("copy", "Copy nodes", "Ctrl+C", do.copy, "copy", things),
         make("paste", "Paste nodes", "Ctrl+V", do.paste, "paste"),
-        make("paste_linked", "Paste nodes with their links", "Ctrl+Shift+V", do.paste_linked, "paste"),
+        make("paste_linked", "Paste nodes with their links", "Ctrl+Shift+V", do.paste_linked, "paste",
+             do.can_paste),
         make("duplicate", "Duplicate nodes", "Ctrl+D", do.duplicate, "", things),
         make(
             "duplicate_linked", "Duplicate nodes with their links", "Ctrl+Shift+D", do.duplicate_linked, "",

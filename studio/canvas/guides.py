@@ -114,9 +114,9 @@ def _met(
 class GuideItem(QGraphicsPathItem):
     """The lines of the guides that are met."""
 
-    def __init__(self, style: CanvasStyle) -> None:
+    def __init__(self, style: CanvasStyle, pixel_ratio: float = 1.0) -> None:
         super().__init__()
-        self.setPen(style.hairline(style.colour("brass", 0.9)))
+        self.setPen(style.hairline(style.colour("brass"), pixel_ratio))
         self.setZValue(4)
 
     def show_lines(self, lines: Iterable[QLineF]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QRectF, Qt, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QLineEdit, QPlainTextEdit, QVBoxLayout
 
@@ -71,6 +71,11 @@ class InlineEditor(QFrame):
         self.hide()
         if take:
             done(words)
+
+    @Slot()
+    def close_taking(self) -> None:
+        """What it stands over is elsewhere now: close, and take the words."""
+        self.finish()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride:

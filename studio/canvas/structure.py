@@ -46,6 +46,7 @@ class CanvasStructure(QObject):
         self.find_bar.hit_chosen.connect(self.show_hit)
         self.find_bar.closed.connect(view.setFocus)
         view.box_edit_requested.connect(self.boxes.edit)
+        view.zoom_changed.connect(self.editor.close_taking)
         document.whole.replaced.connect(self.groups.forget)
 
     # --- commands --------------------------------------------------------------------------------------

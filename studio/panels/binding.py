@@ -10,9 +10,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from pipelines.graph import types
 from pipelines.graph.document import Exposed, Graph
 from pipelines.graph.registry import ParamSchema
+from pipelines.graph.subgraph_file import SUBGRAPH
 from studio.document import GraphDocument
 from studio.graph_edits import input_port
 from studio.graph_exposed import Argument, arguments
+from studio.subgraph_ports import group_params
 from studio.translate import tr
 from studio.widgets.param_editors import param_of
 
@@ -82,7 +84,10 @@ class Binding(QObject):
         kind = self._document.registry.get(record.type)
         if kind is not None and place.param in kind.params_by_name:
             return kind.params_by_name[place.param]
-        port = input_port(self._document.graph, self._document.registry, place.node, place.param)
+        graph, registry = self._document.graph, self._document.registry
+        if record.type == SUBGRAPH and (inside := group_params(graph, registry, record).get(place.param)):
+            return inside
+        port = input_port(graph, registry, place.node, place.param)
         return param_of(port) if port is not None and port.takes_literal else None
 
     def value(self, name: str) -> Any:

@@ -147,10 +147,11 @@ class FormEditor(Dialog):
         self._move(1)
 
     def _move(self, by: int) -> None:
-        row = self.tree.indexOfTopLevelItem(self.tree.currentItem()) if self.tree.currentItem() else -1
-        if row < 0 or not 0 <= row + by < self.tree.topLevelItemCount():
+        item = self.tree.currentItem()
+        row = self.tree.indexOfTopLevelItem(item) if item is not None else -1
+        if item is None or row < 0 or not 0 <= row + by < self.tree.topLevelItemCount():
             return
-        item = self.tree.takeTopLevelItem(row)
+        self.tree.takeTopLevelItem(row)
         self.tree.insertTopLevelItem(row + by, item)
         self.tree.setCurrentItem(item)
 

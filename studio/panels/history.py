@@ -51,6 +51,7 @@ class HistoryPanel(QWidget):
         self.words.setWordWrap(True)
         self.words.setMargin(10)
         self.steps = QUndoView(stack)
+        self.steps.setProperty("role", "history")
         self.steps.setEmptyLabel(tr("As it was opened"))
         self.steps.setAccessibleName(tr("Steps, oldest first"))
         self.steps.setUniformItemSizes(True)
@@ -70,7 +71,6 @@ class HistoryPanel(QWidget):
     def _restyle(self) -> None:
         # the step that the file holds
         self.steps.setCleanIcon(current_theme().icon("save"))
-        self.steps.setContentsMargins(6, 0, 6, 6)
 
     @Slot()
     def _count(self) -> None:

@@ -29,7 +29,7 @@ from studio.canvas.problems import ProblemList
 from studio.canvas.run_state import RunState
 from studio.diagnostics import diagnostics
 from studio.document import GraphDocument
-from studio.graph_edits import inputs_of, node_ports
+from studio.graph_edits import input_port, inputs_of, node_ports
 from studio.panels.inspector_fields import ConnectField, LinkField, ValueRow
 from studio.panels.row_toggles import RowToggles
 from studio.subgraph_ports import group_name, group_params, group_ports, uses
@@ -38,7 +38,7 @@ from studio.translate import tr
 from studio.widgets.banner import Banner
 from studio.widgets.field_row import FieldRow
 from studio.widgets.layers_editor import LayersEditor
-from studio.widgets.param_editors import Choices, param_of
+from studio.widgets.param_editors import Choices, ModelEditor, param_of
 from studio.widgets.section import Section
 
 
@@ -62,6 +62,8 @@ class Inspector(QScrollArea):
         self._rows: dict[str, FieldRow] = {}
         self._toggles: dict[str, RowToggles] = {}
         self._choices: dict[str, Choices] = {}
+        self._problems_of: dict[str, str] = {}
+        """Models that can't be used, with the reason."""
         self._more_open = False
         self._more: Section | None = None
         self.title = QLineEdit()
@@ -119,8 +121,9 @@ class Inspector(QScrollArea):
         if not isinstance(message, Models):
             return
         choices: dict[str, Choices] = {}
+        self._problems_of = {model.id: tr(model.problem) for model in message.models if model.problem}
         for kind in ("diffusion", "language", "upscale", "inpaint", "control"):
-            found = [model for model in message.models if model.kind == kind and not model.problem]
+            found = [model for model in message.models if model.kind == kind]
             choices[f"models:{kind}"] = tuple((model.id, model.title) for model in found)
         if choices != self._choices:
             self._choices = choices
@@ -336,6 +339,8 @@ class Inspector(QScrollArea):
                 tr(param.title), self._link_field(node, record, param.name), tr(param.description)
             )
         row = ValueRow(self._document, node, param, choices=self._choices.get(param.dynamic_choices, ()))
+        if isinstance(row.editor, ModelEditor):
+            row.editor.field.set_unavailable(self._problems_of)
         if isinstance(row.editor, LayersEditor):
             row.editor.canvas_requested.connect(lambda: self.canvas_requested.emit(node))
         return row
@@ -348,17 +353,12 @@ class Inspector(QScrollArea):
     def _add_row(self, column: QVBoxLayout, row: FieldRow, name: str) -> None:
         self._rows[name] = row
         column.addWidget(row)
-        if isinstance(row.field, ConnectField):
-            return
-        record = self._document.graph.nodes[self._nodes[0]]
-        schema = self._document.registry.get(record.type)
-        if schema is None:
-            return
-        declared = {port.name: port for port in inputs_of(schema, record)}
-        port = declared.get(name) or schema.param_port(name)
+        graph, registry, node = self._document.graph, self._document.registry, self._nodes[0]
+        port = input_port(graph, registry, node, name)
         if port is not None and port.takes_literal:
+            declared = {found.name for found in node_ports(graph, registry, node)[0]}
             own = name not in declared
-            self._toggles[name] = RowToggles(self._document, self._nodes[0], name, row, port=own)
+            self._toggles[name] = RowToggles(self._document, node, name, row, port=own)
 
     def toggles(self, name: str) -> RowToggles | None:
         """The switches at the row of an input or param, if it has any."""

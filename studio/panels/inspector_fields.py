@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from pipelines.graph import jsontext
 from pipelines.graph.document import Link
@@ -16,6 +16,7 @@ from studio.document import GraphDocument
 from studio.graph_edits import node_ports, output_port, refusal, title_of
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.elided_label import ElidedLabel
 from studio.widgets.field_row import FieldRow
 from studio.widgets.param_editor import ParamEditor
 from studio.widgets.param_editors import Choices, editor_for
@@ -123,14 +124,13 @@ class ConnectField(QWidget):
         self._menu = QMenu(self.button)
         self._menu.aboutToShow.connect(self.fill)
         self.button.setMenu(self._menu)
-        kind = QLabel(str(port.type))
+        kind = ElidedLabel(str(port.type))
         kind.setProperty("role", "hint")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addWidget(self.button)
-        row.addWidget(kind)
-        row.addStretch(1)
+        row.addWidget(kind, 1)
         self.setFocusProxy(self.button)
 
     @Slot()

@@ -27,7 +27,7 @@ class SecondStudio(Dialog):
             )
         )
         text.setWordWrap(True)
-        text.setMinimumWidth(420)
+        text.setMinimumWidth(500)
         label = QLabel(tr("Profile"))
         self.name = QComboBox()
         self.name.setEditable(True)

@@ -177,6 +177,9 @@ QAbstractScrollArea::corner { background: transparent; }
 QListView, QTreeView, QTableView { background: transparent; border: none; outline: none;
   selection-background-color: $bg3; selection-color: $text; }
 QListView::item, QTreeView::item { border-radius: ${radius_field}px; }
+QListView[role="history"] { padding: 0 6px; }
+QListView[role="history"]::item { padding: 0 6px; }
+QListView[role="history"]::item:selected { background: $bg3; color: $text; }
 QListView[role="boxed"] { background: $bg2; border: 1px solid $line; border-radius: ${radius_field}px; }
 QTreeView::item { min-height: ${chip}px; }
 QHeaderView::section { background: $bg1; color: $text2; border: none; border-bottom: 1px solid $line;

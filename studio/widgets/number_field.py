@@ -1,12 +1,20 @@
-"""A field for one number: arithmetic, arrow keys, wheel while focused, a unit, a range that is explained."""
+"""A field for one number: arithmetic, arrow keys, dragging, a unit, a range that is explained."""
 
 from __future__ import annotations
 
 import math
 
 from PySide6.QtCore import QEvent, QRect, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QWheelEvent
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtGui import (
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from pipelines.errors import fill
 from studio.theme import current_theme
@@ -14,6 +22,8 @@ from studio.translate import tr
 from studio.widgets.arithmetic import NotArithmetic, evaluate
 
 ARROWS = 18
+DRAG_PIXELS = 4
+"""To the side, for one step."""
 
 
 def written(value: int | float, decimals: int = 6) -> str:
@@ -29,7 +39,8 @@ class NumberField(QLineEdit):
     """``value_changed`` carries the new number (an ``object``: an int may have 64 bits).
 
     A value out of range becomes the nearest in range, a text that is no number the value before;
-    ``noticed`` says so.
+    ``noticed`` says so. A drag to the side that begins before one types changes it step by step: with Shift
+    by tenths, with Ctrl by tens; Esc takes it back.
     """
 
     value_changed = Signal(object)
@@ -50,6 +61,12 @@ class NumberField(QLineEdit):
         self._whole, self._minimum, self._maximum = whole, minimum, maximum
         self._step, self._unit = step or 1, unit
         self._value: int | float = value
+        self._just_entered = False
+        """The press that is about to come gave it the focus."""
+        self._drag: tuple[float, int | float] | None = None
+        """Where a drag began, and with which number."""
+        self._dragging = False
+        self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setFont(current_theme().font("number"))
         self.setMinimumWidth(64)
         self._arrange()
@@ -104,9 +121,12 @@ class NumberField(QLineEdit):
     def step_by(self, notches: int) -> None:
         """Add ``notches`` steps, on the grid of the step."""
         self._commit()
-        number = self._value + notches * self._step
+        self._step_from(self._value, notches, self._step)
+
+    def _step_from(self, start: int | float, notches: int, step: float) -> None:
+        number = start + notches * step
         if not self._whole:
-            number = round(number / self._step) * self._step if self._step >= 1e-6 else number
+            number = round(number / step) * step if step >= 1e-6 else number
             number = round(number, 6)
         self._offer(self._within(number))
 
@@ -121,6 +141,9 @@ class NumberField(QLineEdit):
         }.get(Qt.Key(event.key()))
         if notches is not None and not self.isReadOnly():
             self.step_by(notches)
+        elif event.key() == Qt.Key.Key_Escape and self._drag is not None and self._dragging:
+            self._offer(self._drag[1])
+            self._end_drag()
         elif event.key() == Qt.Key.Key_Escape and self.text() != written(self._value):
             self.set_value(self._value)
         else:
@@ -139,7 +162,50 @@ class NumberField(QLineEdit):
             self.setFocus(Qt.FocusReason.MouseFocusReason)
             self.step_by(1 if event.position().y() < self.height() / 2 else -1)
             return
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and self._just_entered and not self.isReadOnly():
+            self._drag = event.position().x(), self._value
+        self._just_entered = False
         super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._drag is None:
+            super().mouseMoveEvent(event)
+            return
+        way = event.position().x() - self._drag[0]
+        self._dragging = self._dragging or abs(way) >= QApplication.startDragDistance()
+        if self._dragging:
+            self.setCursor(Qt.CursorShape.SizeHorCursor)
+            self._step_from(self._drag[1], round(way / DRAG_PIXELS), self._drag_step(event))
+
+    def _drag_step(self, event: QMouseEvent) -> float:
+        held = event.modifiers()
+        if held & Qt.KeyboardModifier.ControlModifier:
+            return self._step * 10
+        fine = self._step / 10
+        return fine if held & Qt.KeyboardModifier.ShiftModifier and (not self._whole or fine >= 1) else self._step
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        dragged = self._dragging
+        self._end_drag()
+        if dragged:
+            self.selectAll()
+        else:
+            super().mouseReleaseEvent(event)
+
+    def _end_drag(self) -> None:
+        self._drag, self._dragging = None, False
+        self.setCursor(Qt.CursorShape.IBeamCursor)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._just_entered = event.reason() == Qt.FocusReason.MouseFocusReason
+        self.setCursor(Qt.CursorShape.IBeamCursor)
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._end_drag()
+        self.setCursor(Qt.CursorShape.SizeHorCursor)
+        super().focusOutEvent(event)
 
     # --- look ------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,7 @@ from studio.document import GraphDocument
 from studio.graph_exposed import Argument
 from studio.panels.form_editor import LABEL, LINE, MORE, NAME, FormEditor
 from studio.panels.inspector import Inspector
+from studio.scoped_document import ScopedDocument
 from tests.helpers.studio_fakes import FakeBridge, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
@@ -208,3 +210,43 @@ def test_a_name_is_refused_while_it_is_typed(editor: FormEditor) -> None:
         assert not editor.done_button.isEnabled()
     item.setText(NAME, "start")
     assert editor.done_button.isEnabled()
+
+
+def test_a_setting_of_a_group_is_an_argument_too(open_studio: Open) -> None:
+    studio, _ = open_studio(template())
+    document, form = studio.parts.document, studio.window.create_page.form
+    data = {
+        "nodes": {"soft": {"type": "graph.subgraph", "params": {"subgraph": "Softer"}}},
+        "subgraphs": {"Softer": {
+            "nodes": {"b": {"type": "number.constant", "params": {"value": 3}}},
+            "inputs": {"how": ["b", "value"]}, "outputs": {"value": ["b", "value"]},
+        }},
+    }  # fmt: skip
+    document.load_bytes(json.dumps(data).encode(), "Grouped")
+    panel = Inspector(document)
+    panel.show_nodes(["soft"])
+    switches = panel.toggles("how")
+    assert switches is not None
+    assert switches.form is not None
+    switches.form.click()
+    assert document.graph.exposed["how"] == ("soft", "how")
+    assert form.rows["how"].field.value() == 3  # type: ignore[attr-defined]
+    form.rows["how"].field.value_changed.emit(4.5)  # type: ignore[attr-defined]
+    assert document.graph.nodes["soft"].params["how"] == 4.5
+
+
+def test_what_is_inside_a_group_is_no_argument(qtbot: QtBot) -> None:
+    document = GraphDocument(template())
+    group = document.group_nodes(["draw"], "Drawing")
+    inside = ScopedDocument(document)
+    inside.enter(group)
+    panel = Inspector(inside)
+    qtbot.addWidget(panel)
+    panel.show_nodes(["draw"])
+    switches = panel.toggles("variation_strength")
+    assert switches is not None
+    assert switches.form is None
+    assert switches.port is not None
+    switches.port.click()
+    assert "variation_strength" in graph_exposed.shown_ports(inside.graph.nodes["draw"])
+    assert document.undo_stack.undoText() == "Show a port"

@@ -25,7 +25,7 @@ from studio.panels.versions import VersionsDialog
 from studio.recovery import tidy
 from studio.results import ResultList
 from studio.session import SessionKeeper
-from tests.helpers.studio_fakes import FakeBridge, template
+from tests.helpers.studio_fakes import FakeBridge, picture, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
 THEIRS = template().with_param("draw", "steps", 33).without_node("save")
@@ -229,6 +229,30 @@ def test_a_version_is_restored_as_one_step(opened: tuple[StudioApp, Path], qtbot
     assert studio.parts.document.graph is before
 
 
+def test_a_restored_version_brings_its_layers_and_undo_the_others(open_studio: Open, qtbot: QtBot) -> None:
+    studio, _ = open_studio(template("inpaint"))
+    window, document = studio.window, studio.parts.document
+    window.show_workspace("canvas")
+    page = window.canvas_page
+
+    def layers() -> object:
+        qtbot.waitUntil(lambda: not page.keeper.is_loading)
+        page.keeper.keep_now()
+        return document.graph.nodes["canvas"].params["layers"]
+
+    page.canvas.set_image(picture(20), "Red")
+    first, version = layers(), document.graph
+    page.canvas.set_image(picture(200), "Blue")
+    second = layers()
+    assert first != second
+    window.actions_.files._restore(version, "then")
+    assert layers() == first
+    window.commands.run("edit.undo")
+    assert layers() == second
+    window.commands.run("edit.redo")
+    assert layers() == first
+
+
 def test_a_version_opens_beside(opened: tuple[StudioApp, Path], qtbot: QtBot) -> None:
     studio, path = opened
     studio.window.commands.run("file.save")
@@ -334,7 +358,7 @@ def test_each_edit_is_in_the_journal_two_seconds_later(qtbot: QtBot, tmp_path: P
             ),
             timeout=2_000,
         )
-    assert [state.text for state in read(journal).states] == ["Change a setting"] * 2
+    assert [state.text for state in read(journal).states] == ["Change Steps of Text to image"] * 2
     assert keeper.error is None
 
 

@@ -11,7 +11,7 @@ import pytest
 from pipelines.errors import JournalNotKept
 from pipelines.graph.document import Graph, NodeRecord
 from studio import journal
-from studio.journal import JournalWriter, State, read
+from studio.journal import JournalWriter, State, has_ended, read
 from tests.helpers.studio_fakes import template
 
 ODD = b'{ "later" : 1e5,\n "nodes": {"z": {"type": "from.elsewhere", "params": {"a": 1.50}}}, "format": 1}'
@@ -45,6 +45,9 @@ def test_states_come_back_byte_for_byte(tmp_path: Path) -> None:
     assert (found.ended, found.whole) == (False, True)
     writer.end(written[-1])
     assert read(writer.path).ended
+    assert has_ended(writer.path)
+    writer.path.write_bytes(writer.path.read_bytes()[:-1])
+    assert not has_ended(writer.path)
 
 
 def test_another_document_is_written_whole(tmp_path: Path) -> None:

@@ -166,6 +166,49 @@ def test_a_number_field_computes(qtbot: QtBot) -> None:
     assert field.value() == 4088
 
 
+def test_a_number_is_dragged_to_the_side_until_one_types(qtbot: QtBot) -> None:
+    box = QWidget()
+    row = QHBoxLayout(box)
+    other, field = NumberField(1), NumberField(2.0, whole=False, minimum=0, maximum=3, step=0.1)
+    row.addWidget(other)
+    row.addWidget(field)
+    qtbot.addWidget(box)
+    box.show()
+    qtbot.waitActive(box)
+    other.setFocus()
+
+    def drag(by: int, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier, *, drop: bool = True) -> None:
+        start = QPoint(10, field.height() // 2)
+        qtbot.mousePress(field, Qt.MouseButton.LeftButton, pos=start)
+        at = QPointF(start + QPoint(by, 0))
+        move = QMouseEvent(
+            QEvent.Type.MouseMove, at, field.mapToGlobal(at), Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, modifier
+        )
+        QApplication.sendEvent(field, move)
+        if drop:
+            qtbot.mouseRelease(field, Qt.MouseButton.LeftButton, pos=at.toPoint())
+
+    drag(20)
+    assert field.value() == 2.5
+    drag(-20)
+    assert field.value() == 2.5, "it has the focus: a drag selects text"
+    other.setFocus()
+    drag(-20, Qt.KeyboardModifier.ShiftModifier)
+    assert field.value() == 2.45
+    other.setFocus()
+    drag(400)
+    assert field.value() == 3, "no further than the range"
+    other.setFocus()
+    drag(-40, drop=False)
+    assert field.value() == 2
+    qtbot.keyClick(field, Qt.Key.Key_Escape)
+    assert field.value() == 3
+    qtbot.mouseRelease(field, Qt.MouseButton.LeftButton)
+    other.setFocus()
+    qtbot.mouseClick(field, Qt.MouseButton.LeftButton, pos=QPoint(10, 5))
+    assert field.value() == 3, "a click only puts the cursor there"
+
+
 def test_the_wheel_only_changes_a_number_that_has_the_focus(qtbot: QtBot) -> None:
     field = NumberField(5)
     qtbot.addWidget(field)

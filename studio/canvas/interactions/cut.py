@@ -34,7 +34,7 @@ class CutWires(Interaction):
             self._index = WireIndex(self.scene.wires.values())
             self._path = QPainterPath(self._last)
             self._stroke = QGraphicsPathItem()
-            pen = style.hairline(style.colour("bad"), 1.5)
+            pen = style.hairline(style.colour("bad"), 1.5 * self.view.devicePixelRatioF())
             pen.setDashPattern([4, 3])
             self._stroke.setPen(pen)
             self._stroke.setZValue(5)

@@ -8,8 +8,13 @@ from pipelines.graph.document import Graph
 from studio.canvas.items import DraftWire, NodeItem, WireItem
 from studio.canvas.scene import GraphScene
 from studio.canvas.wire_index import WireIndex
+from studio.graph_edits import title_of
 from studio.graph_rewiring import Insertion, insertion, is_loose
 from studio.graph_waypoints import End
+from studio.translate import tr
+
+BELOW = 1.5
+"""Over the nodes that stay, under the one that is dragged."""
 
 
 class InsertionHint:
@@ -45,6 +50,7 @@ class InsertionHint:
                 found.setVisible(False)
                 self._drafts = [DraftWire(found.kind, self._scene.style_, lit=True) for _ in range(2)]
                 for draft in self._drafts:
+                    draft.setZValue(BELOW)
                     self._scene.addItem(draft)
         ports = self.found
         if found is not None and ports is not None:
@@ -69,6 +75,17 @@ class InsertionHint:
             registry = self._scene.document.registry
             self._ports[wire.key] = insertion(self._graph, registry, self._node, wire.key)
         return self._ports[wire.key] is not None
+
+    @property
+    def words(self) -> str:
+        """Where the node would go, for people."""
+        if self.wire is None:
+            return ""
+        graph, registry = self._graph, self._scene.document.registry
+        source, target = (title_of(graph, registry, node) for node in (self.wire.source, self.wire.target))
+        return tr(
+            "Goes between {source} and {target}. Alt leaves the wire alone.", source=source, target=target
+        )
 
     @property
     def found(self) -> tuple[End, Insertion] | None:

@@ -60,7 +60,7 @@ class Move(Interaction):
         self._dots = self.scene.dots.selected
         self._start = {key: self.scene.nodes[key].pos() for key in self.scene.selected_nodes()}
         self._guides = Guides(self._still(), self._straight())
-        self._lines = GuideItem(self.scene.style_)
+        self._lines = GuideItem(self.scene.style_, self.view.devicePixelRatioF())
         self.scene.addItem(self._lines)
         if self.press.alt:
             self._take_out()
@@ -119,6 +119,7 @@ class Move(Interaction):
                 self._hint.clear()
             else:
                 self._hint.look(self.scene.nodes[self._node])
+            self.view.show_hint(view_at, self._hint.words)
 
     def _snapped(self, by: QPointF, *, free: bool) -> QPointF:
         """How far to move: to guides that are near, else on the grid."""
@@ -169,6 +170,7 @@ class Move(Interaction):
     def _clean(self) -> None:
         if self._hint is not None:
             self._hint.clear()
+            self.view.show_hint(QPoint(), "")
         if self._out is not None:
             self._out.remove()
         if self._lines is not None:

@@ -6,13 +6,20 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
 from studio.canvas.items import WireItem
+from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
 from studio.graph_waypoints import waypoints_of
+from studio.scoped_document import ScopedDocument
+from studio.subgraph_edits import INPUTS
+from tests.helpers.canvas_fakes import FakeBridge, small_graph, stub_registry
 from tests.helpers.canvas_mouse import Hand
 
 NO = Qt.KeyboardModifier.NoModifier
@@ -66,8 +73,10 @@ def test_a_loose_node_dropped_on_a_wire_goes_into_it(
     hand.press(start)
     hand.move(start, end)
     assert wire.lit
+    assert hand.view.hint.text().startswith("Goes between Paint and Blur.")
     assert document.graph is before
     hand.release(end)
+    assert not hand.view.hint.isVisible()
     assert document.graph.nodes[node].inputs == {"image": ("paint", "image")}
     assert document.graph.nodes["blur"].inputs == {"image": (node, "image")}
     assert not hand.scene.wires[END].lit
@@ -379,3 +388,55 @@ def test_the_view_pans_at_its_edge_while_dragging(hand: Hand, document: GraphDoc
     QTest.qWait(60)
     assert hand.view.offset() == stopped
     assert hand.scene.nodes["blur"].pos() == QPointF(640, 0)
+
+
+# --- elsewhere ---------------------------------------------------------------------------------------------
+
+
+def test_a_stroke_that_cuts_opens_no_menu(hand: Hand) -> None:
+    asked: list[object] = []
+    hand.view.menu_requested.disconnect(hand.workspace._open_menu)  # a menu would want a real window
+    hand.view.menu_requested.connect(asked.append)
+    for modifiers in (CONTROL, NO):
+        at = hand.at(QPointF(440, 420))
+        place = hand.view.viewport().mapToGlobal(at)
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, place, modifiers)
+        QApplication.sendEvent(hand.view.viewport(), event)
+        assert bool(asked) == (modifiers == NO)
+
+
+def test_gestures_inside_of_a_group_are_steps_of_the_whole_document(
+    qtbot: QtBot, themed: None, bridge: FakeBridge
+) -> None:
+    whole = GraphDocument(small_graph(), stub_registry())
+    group = whole.group_nodes(["paint", "blur"], "Pair")
+    whole.undo_stack.clear()
+    workspace = GraphWorkspace(ScopedDocument(whole), bridge)
+    qtbot.addWidget(workspace)
+    workspace.resize(1000, 700)
+    workspace.show()
+    qtbot.waitExposed(workspace)
+    inner = workspace.document
+    assert isinstance(inner, ScopedDocument)
+    inner.enter(group)
+    workspace.view.set_zoom(0.7)
+    workspace.view.centerOn(workspace.scene.bounds().center())
+    hand, before = Hand(workspace), whole.graph
+    hand.press(hand.body(INPUTS), ALT)
+    hand.glide(hand.body(INPUTS), hand.body(INPUTS) + QPointF(0, 80), ALT)
+    hand.key(Qt.Key.Key_Escape)
+    hand.release(hand.body(INPUTS), ALT)
+    start = hand.body("paint")
+    hand.press(start, ALT)
+    hand.glide(start, start + QPointF(0, 100), ALT)
+    hand.release(start + QPointF(0, 100), ALT)
+    assert whole.undo_stack.count() == 1
+    assert whole.graph.fields["subgraphs"]["Pair"]["inputs"] == {}
+    assert [link for _, _, link in inner.graph.links()] == []
+    whole.undo_stack.undo()
+    assert whole.graph is before
+    assert ("blur", "image") in workspace.scene.wires
+    hand.click(middle(workspace.scene.wires["blur", "image"]), ALT)
+    assert list(whole.graph.fields["subgraphs"]["Pair"]["view"]["waypoints"]) == ["blur"]
+    whole.undo_stack.undo()
+    assert whole.graph is before

@@ -16,6 +16,7 @@ from pipelines.graph.document import Graph
 from pipelines.graph.plan import validate
 from studio.annotations import Box, boxes
 from studio.bookmarks import bookmarks
+from studio.canvas.box_layer import Key
 from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
 from studio.subgraph_edits import INPUTS, OUTPUTS
@@ -25,8 +26,8 @@ from tests.helpers.canvas_mouse import Hand
 
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 ALT = Qt.KeyboardModifier.AltModifier
-FRAME = ("frames", "frame_1")
-NOTE = ("notes", "note_1")
+FRAME: Key = ("frames", "frame_1")
+NOTE: Key = ("notes", "note_1")
 
 
 @pytest.fixture
@@ -106,14 +107,14 @@ def test_into_a_group_and_out_by_mouse_and_keys(hand: Hand, workspace: GraphWork
     assert [level.text() for level in crumbs.levels] == ["Graph", "Painter"]
     hand.view.setFocus()
     hand.key(Qt.Key.Key_Backspace)
-    assert workspace.canvas.path_inside == ()
+    assert not workspace.canvas.path_inside
     assert hand.scene.selected_nodes() == [node]
     away = hand.view.mapToScene(hand.view.viewport().rect().center()) - middle
     assert away.manhattanLength() < 3, "the view is where it was"
     hand.key(Qt.Key.Key_Return)
     assert workspace.canvas.path_inside == (node,)
     QTest.mouseClick(crumbs.levels[0], Qt.MouseButton.LeftButton)
-    assert workspace.canvas.path_inside == ()
+    assert not workspace.canvas.path_inside
     assert not crumbs.isVisible()
 
 
@@ -138,7 +139,7 @@ def test_edits_inside_are_steps_of_the_document(
     assert hand.workspace.canvas.trail() == ["Painter", "Softer"]
     assert set(hand.scene.nodes) == {"blur", INPUTS, OUTPUTS}
     undone()
-    assert hand.workspace.canvas.path_inside == (), "undo took away what was shown"
+    assert not hand.workspace.canvas.path_inside, "undo took away what was shown"
     assert not [
         problem for problem in validate(document.graph, document.registry) if "blur" in str(problem.node)
     ]
@@ -206,6 +207,9 @@ def test_a_group_is_not_put_into_itself(hand: Hand, document: GraphDocument) -> 
     hand.key(Qt.Key.Key_V, CONTROL)
     assert document.graph is graph
     assert "can't be put here" in hand.workspace.notice.heading.text()
+    document.new()
+    assert not hand.workspace.canvas.path_inside
+    assert hand.scene.nodes == {}
 
 
 def test_progress_inside_shows_inside(hand: Hand, bridge: FakeBridge) -> None:
@@ -362,7 +366,7 @@ def test_finding_walks_the_hits_into_groups_and_notes(
     assert workspace.canvas.path_inside == (node,)
     assert hand.scene.selected_nodes() == ["paint"]
     QTest.keyClick(bar.field, Qt.Key.Key_Return, SHIFT)
-    assert workspace.canvas.path_inside == ()
+    assert not workspace.canvas.path_inside
     QTest.keyClicks(bar.field, "zzz")
     QTest.keyClick(bar.field, Qt.Key.Key_Return)
     assert bar.count.text() == "Nothing"

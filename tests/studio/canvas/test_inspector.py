@@ -223,3 +223,8 @@ def test_models_fill_their_lists(inspector: Inspector, workspace: GraphWorkspace
     assert isinstance(editor, ChoiceEditor)
     editor.set_value("mine")
     assert editor.value() == "mine"
+    assert "bad" in editor.field.values()  # it is there, greyed, and says why
+    row = editor.field.values().index("bad")
+    item = editor.field.model().index(row, 0)
+    assert not item.flags() & Qt.ItemFlag.ItemIsEnabled
+    assert item.data(Qt.ItemDataRole.ToolTipRole) == "Truncated."

@@ -40,8 +40,8 @@ def graphs(draw: st.DrawFn) -> tuple[Graph, list[str]]:
     if placed:
         spots = st.lists(st.integers(-500, 500), min_size=2, max_size=2)
         tree["view"] = {"positions": {name: draw(spots) for name in sorted(placed)}}
-    linked = [(name, port) for name in names for port in nodes[name].get("inputs", {})]
-    if linked and draw(st.booleans()):
+    linked: list[Any] = [(name, port) for name in names for port in nodes[name].get("inputs", {})]
+    if draw(st.booleans()) and linked:
         name, port = draw(st.sampled_from(linked))
         tree.setdefault("view", {})["waypoints"] = {name: {port: [[5, 7.5]]}}
         tree["view"]["previews"] = {name: {"height": 80}}
@@ -149,6 +149,23 @@ def test_names_of_groups_and_ports_change_everywhere() -> None:
     assert set(definitions_of(result)) == {"Artist", "Both"}
     assert definitions_of(result)["Both"]["outputs"] == {"image": [node, "picture"]}
     assert flat(result, f"{top}/{node}/")["nodes"].keys() == flat(outer, f"{top}/{node}/")["nodes"].keys()
+
+
+def test_what_cannot_be_read_is_left_as_it_is() -> None:
+    grouped, node = group(small_graph(), ["paint"], "Painter")
+    user = {"type": "graph.subgraph", "params": {"subgraph": "Painter"}}
+    broken = {
+        "a": 7,
+        "b": {"nodes": 7},
+        "c": {"nodes": {"p": user, "q": 5}, "inputs": [1]},
+        "d": {"nodes": {"p": 1}},
+    }
+    graph = grouped.with_field("subgraphs", {**definitions_of(grouped), **broken})
+    inner = inside(graph, "Painter", stub_registry())
+    result = outside(graph, "Painter", inner.without_link("paint", "prompt"))
+    assert "prompt" not in result.nodes[node].inputs
+    assert {name: definitions_of(result)[name] for name in broken} == broken
+    assert set(definitions_of(fragment(graph, [node]))) == {"Painter"}
 
 
 def test_an_independent_copy_no_longer_follows() -> None:
