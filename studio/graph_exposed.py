@@ -17,7 +17,8 @@ from pipelines.graph.document import Graph, NodeRecord, drop, put
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 """A name that can be written on a command line as ``name=value``."""
-KEY, PORTS, FREE = "exposed", "ports", 1e9
+KEY: Final = "exposed"
+PORTS: Final = "ports"
 _NONE: Final[frozenset[str]] = frozenset()
 
 
@@ -34,7 +35,7 @@ class Argument:
 
 
 def arguments(graph: Graph) -> list[Argument]:
-    """Every argument that makes sense, in the order of the form: arranged ones first, then as in the file."""
+    """Every argument that makes sense, in the order of the form."""
     entries = graph.fields.get(KEY)
     found = []
     for name, place in graph.exposed.items():
@@ -47,7 +48,7 @@ def arguments(graph: Graph) -> list[Argument]:
                 more if isinstance(more, bool) else None,
             )
         )  # fmt: skip
-    return sorted(found, key=lambda argument: FREE if argument.order is None else min(argument.order, FREE))
+    return found
 
 
 def is_arranged(graph: Graph) -> bool:

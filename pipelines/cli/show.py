@@ -63,6 +63,9 @@ def inputs(options: argparse.Namespace) -> int:
             continue
         default = record.params.get(param, port.default)
         properties[name] = json_schema(schema, port) | {"default": default, "x-node": node, "x-param": param}
+        title = graph.fields["exposed"][name].get("title")
+        if isinstance(title, str) and title:
+            properties[name]["title"] = title
     if options.json:
         print_json(
             {

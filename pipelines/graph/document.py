@@ -51,6 +51,12 @@ def put(mapping: Mapping[str, V], key: str, value: V) -> dict[str, V]:
     return dict(sorted({**mapping, key: value}.items()))
 
 
+def _order(item: tuple[str, Any]) -> float:
+    """The place that the entry of an argument gives itself; those that give none come last."""
+    order = item[1].get("order") if isinstance(item[1], Mapping) else None
+    return float(order) if isinstance(order, int | float) and -FAR < order < FAR else FAR
+
+
 def drop(mapping: Mapping[str, V], key: str) -> dict[str, V]:
     """A copy without ``key``."""
     return {name: value for name, value in mapping.items() if name != key}
@@ -238,10 +244,11 @@ class Graph:
 
     @property
     def exposed(self) -> dict[str, Exposed]:
-        """Arguments of the graph by name; malformed entries are left out (and kept in the file)."""
+        """Arguments of the graph by name, in the ``order`` that entries give; malformed ones are left out (and
+        kept in the file)."""
         found = self.fields.get("exposed")
         result = {}
-        for name, entry in (found if isinstance(found, Mapping) else {}).items():
+        for name, entry in sorted((found if isinstance(found, Mapping) else {}).items(), key=_order):
             if (
                 isinstance(entry, Mapping)
                 and isinstance(entry.get("node"), str)

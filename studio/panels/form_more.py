@@ -10,7 +10,7 @@ from studio.panels.form_page import FormPage
 from studio.translate import tr
 from studio.widgets.field_row import FieldRow
 from studio.widgets.number_field import written
-from studio.widgets.param_editors import ChoiceEditor, choice_title, editor_for
+from studio.widgets.param_editors import ChoiceEditor, ModelEditor, choice_title, editor_for
 from studio.widgets.shapes import nearest
 
 _LOCKABLE = ("guidance_scale", "guidance_rescale", "sampler", "schedule")
@@ -52,7 +52,13 @@ def param_row(page: FormPage, name: str) -> FieldRow | None:
 
     def show() -> None:
         value = page.binding.value(name)
-        editor.set_value(value)
+        if isinstance(editor, ModelEditor) and schema.dynamic_choices:
+            choices, listed = page.values.models_for(schema.dynamic_choices, str(value or ""))
+            if choices != editor.field.choices():
+                editor.set_choices(choices)
+            editor.set_value(listed)
+        else:
+            editor.set_value(value)
         if isinstance(editor, ChoiceEditor):
             editor.field.set_unavailable(page.values.choice_reasons(name), page.values.choice_notes(name))
         _show_state(page, row, name, value)

@@ -79,6 +79,12 @@ class ModelValues:
         chosen = self._binding.value("sampler")
         return next((item for item in SAMPLERS.values() if item.id.value == chosen), None)
 
+    def models_for(self, dynamic: str, value: str) -> tuple[list[tuple[str, str]], str]:
+        """The choices of a list of models (``models:language``), and the one under which ``value`` stands
+        there."""
+        kind = dynamic.removeprefix("models:")
+        return self._models.choices(kind, value), self._models.listed_value(value, kind)
+
     def choice_reasons(self, name: str) -> dict[str, str]:
         """Choices that can't be used: by the model's word, or because the sampler takes no such schedule."""
         model = self.model

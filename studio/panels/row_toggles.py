@@ -6,7 +6,8 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QToolButton
 
 from studio.document import GraphDocument
-from studio.graph_exposed import argument_at, shown_ports
+from studio.graph_edits import title_of
+from studio.graph_exposed import argument_at, free_argument, shown_ports
 from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr
@@ -66,8 +67,16 @@ class RowToggles(QObject):
             self._document.show_port(self.node, self.name, on)
         self.show_state()
 
+    def _title(self) -> str:
+        """A label of its own, if another node's setting is in the form by this name."""
+        graph = self._document.graph
+        if free_argument(graph, self.node, self.name) == self.name:
+            return ""
+        node = title_of(graph, self._document.registry, self.node)
+        return tr("{label} of {node}", label=self._row.label.text(), node=node)
+
     @Slot(bool)
     def _form_clicked(self, on: bool) -> None:
         if self.node in self._document.graph.nodes:
-            self._document.set_exposed(self.node, self.name, on)
+            self._document.set_exposed(self.node, self.name, on, self._title())
         self.show_state()

@@ -182,6 +182,7 @@ QListView[role="history"]::item { padding: 0 6px; }
 QListView[role="history"]::item:selected { background: $bg3; color: $text; }
 QListView[role="boxed"] { background: $bg2; border: 1px solid $line; border-radius: ${radius_field}px; }
 QTreeView::item { min-height: ${chip}px; }
+QTreeView::item:selected { background: $bg3; color: $text; }
 QHeaderView::section { background: $bg1; color: $text2; border: none; border-bottom: 1px solid $line;
 padding: 4px 6px; }
 

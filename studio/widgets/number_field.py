@@ -182,8 +182,8 @@ class NumberField(QLineEdit):
         held = event.modifiers()
         if held & Qt.KeyboardModifier.ControlModifier:
             return self._step * 10
-        fine = self._step / 10
-        return fine if held & Qt.KeyboardModifier.ShiftModifier and (not self._whole or fine >= 1) else self._step
+        fine = bool(held & Qt.KeyboardModifier.ShiftModifier) and (not self._whole or self._step >= 10)
+        return self._step / 10 if fine else self._step
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         dragged = self._dragging

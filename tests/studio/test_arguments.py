@@ -142,6 +142,25 @@ def test_a_newly_exposed_param_stands_in_front(open_studio: Open) -> None:
     assert studio.parts.document.graph.nodes["draw"].params["variation_strength"] == 0.5
 
 
+def test_a_second_model_is_chosen_from_its_own_list(open_studio: Open) -> None:
+    studio, bridge = open_studio(template("text_model_writes"))
+    bridge.tell_ready()
+    document, form = studio.parts.document, studio.window.create_page.form
+    node = next(id for id, record in document.graph.nodes.items() if record.type == "model.language")
+    panel = Inspector(document)
+    panel.show_nodes([node])
+    name = graph_exposed.free_argument(document.graph, node, "model")
+    switches = panel.toggles("model")
+    assert switches is not None
+    assert switches.form is not None
+    switches.form.click()
+    assert name != "model"
+    assert form.rows[name].label.text() == "Model of Language model"
+    choices = form.rows[name].field.field.choices()  # type: ignore[attr-defined]
+    assert ("", "SmolLM2 135M") in choices
+    assert all("Photos" not in title for _, title in choices)
+
+
 @pytest.fixture
 def editor(open_studio: Open) -> FormEditor:
     studio, _ = open_studio(template())

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, QSize, Qt, QThreadPool
-from PySide6.QtGui import QImage, QWheelEvent
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, QThreadPool
+from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from pipelines.errors import DiskFull
@@ -173,17 +173,19 @@ def test_a_number_is_dragged_to_the_side_until_one_types(qtbot: QtBot) -> None:
     row.addWidget(other)
     row.addWidget(field)
     qtbot.addWidget(box)
-    box.show()
-    qtbot.waitActive(box)
+    with qtbot.waitActive(box):
+        box.show()
+        box.activateWindow()
     other.setFocus()
+    none, left = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 
-    def drag(by: int, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier, *, drop: bool = True) -> None:
+    def drag(
+        by: int, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier, *, drop: bool = True
+    ) -> None:
         start = QPoint(10, field.height() // 2)
         qtbot.mousePress(field, Qt.MouseButton.LeftButton, pos=start)
         at = QPointF(start + QPoint(by, 0))
-        move = QMouseEvent(
-            QEvent.Type.MouseMove, at, field.mapToGlobal(at), Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton, modifier
-        )
+        move = QMouseEvent(QEvent.Type.MouseMove, at, field.mapToGlobal(at), none, left, held)
         QApplication.sendEvent(field, move)
         if drop:
             qtbot.mouseRelease(field, Qt.MouseButton.LeftButton, pos=at.toPoint())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 
+from studio.annotations import Box
 from studio.canvas.dot_layer import Dot
 from studio.canvas.guides import REACH, Guide, GuideItem, Guides
 from studio.canvas.interactions.base import Canvas, Interaction, Press
@@ -34,6 +35,8 @@ class Move(Interaction):
         self._narrow = False
         self._start: dict[str, QPointF] = {}
         self._dots: list[Dot] = []
+        self._boxes: list[Box] = []
+        self._shown_boxes: list[Box] = []
         self._shown_dots: dict[End, Points] = {}
         self._guides: Guides | None = None
         self._lines: GuideItem | None = None
@@ -58,6 +61,7 @@ class Move(Interaction):
         if self._node not in self.scene.selected_nodes():  # Ctrl took it out of what is selected: drag it all
             self.scene.select(self._before)
         self._dots = self.scene.dots.selected
+        self._boxes = [self.scene.boxes.items[key].box for key in self.scene.boxes.selected]
         self._start = {key: self.scene.nodes[key].pos() for key in self.scene.selected_nodes()}
         self._guides = Guides(self._still(), self._straight())
         self._lines = GuideItem(self.scene.style_, self.view.devicePixelRatioF())
@@ -108,6 +112,8 @@ class Move(Interaction):
             self._begin_drag()
         by = self._snapped(at - self.press.at, free=bool(modifiers & CONTROL))
         self.scene.show_moved({node: start + by for node, start in self._start.items()})
+        self._shown_boxes = [box.at(box.rect[0] + by.x(), box.rect[1] + by.y()) for box in self._boxes]
+        self.scene.boxes.show_boxes(self._shown_boxes)
         if self._dots:
             self._shown_dots = self.scene.dots.moved(self._dots, by)
             self.scene.dots.show(self._shown_dots)
@@ -153,19 +159,22 @@ class Move(Interaction):
         self._clean()
         document = self.document
         if into is None and out is None:
-            document.move_nodes(places, dots=self._shown_dots)
+            document.move_nodes(places, dots=self._shown_dots, moved=self._shown_boxes)
             return
         with document.macro(tr("Insert on a wire") if into is not None else tr("Take out of its chain")):
             if out is not None:
                 document.replace(out.applied(document.graph), "")
-            document.move_nodes(places, dots=self._shown_dots)
+            document.move_nodes(places, dots=self._shown_dots, moved=self._shown_boxes)
             if into is not None:
                 document.replace(with_inserted(document.graph, self._node, *into), "")
 
     def cancel(self) -> None:
         self._clean()
         self.scene.show_document_positions()
+        held = self.scene.boxes.selected
+        self.scene.boxes.show_document()
         self.scene.select(self._before)
+        self.scene.boxes.select(held)
 
     def _clean(self) -> None:
         if self._hint is not None:

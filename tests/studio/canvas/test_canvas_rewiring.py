@@ -9,7 +9,6 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
-from pytestqt.qtbot import QtBot
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
@@ -17,9 +16,7 @@ from studio.canvas.items import WireItem
 from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
 from studio.graph_waypoints import waypoints_of
-from studio.scoped_document import ScopedDocument
 from studio.subgraph_edits import INPUTS
-from tests.helpers.canvas_fakes import FakeBridge, small_graph, stub_registry
 from tests.helpers.canvas_mouse import Hand
 
 NO = Qt.KeyboardModifier.NoModifier
@@ -406,22 +403,15 @@ def test_a_stroke_that_cuts_opens_no_menu(hand: Hand) -> None:
 
 
 def test_gestures_inside_of_a_group_are_steps_of_the_whole_document(
-    qtbot: QtBot, themed: None, bridge: FakeBridge
+    hand: Hand, document: GraphDocument, workspace: GraphWorkspace
 ) -> None:
-    whole = GraphDocument(small_graph(), stub_registry())
+    whole, inner = document, workspace.canvas
     group = whole.group_nodes(["paint", "blur"], "Pair")
     whole.undo_stack.clear()
-    workspace = GraphWorkspace(ScopedDocument(whole), bridge)
-    qtbot.addWidget(workspace)
-    workspace.resize(1000, 700)
-    workspace.show()
-    qtbot.waitExposed(workspace)
-    inner = workspace.document
-    assert isinstance(inner, ScopedDocument)
     inner.enter(group)
     workspace.view.set_zoom(0.7)
     workspace.view.centerOn(workspace.scene.bounds().center())
-    hand, before = Hand(workspace), whole.graph
+    before = whole.graph
     hand.press(hand.body(INPUTS), ALT)
     hand.glide(hand.body(INPUTS), hand.body(INPUTS) + QPointF(0, 80), ALT)
     hand.key(Qt.Key.Key_Escape)

@@ -265,6 +265,18 @@ def test_a_frame_carries_what_is_in_it_and_alt_moves_it_alone(
     undone()
 
 
+def test_a_box_round_everything_takes_frames_along(hand: Hand, document: GraphDocument) -> None:
+    box = framed(hand, "blur")
+    x, y, width, height = box.rect
+    hand.drag(QPointF(x - 20, y - 20), QPointF(x + width + 20, y + height + 20))
+    assert hand.scene.boxes.selected == [FRAME]
+    assert hand.scene.selected_nodes() == ["blur"]
+    hand.drag(hand.body("blur"), hand.body("blur") + QPointF(0, 200))
+    moved = boxes(document.graph)[FRAME].rect
+    assert (document.graph.position("blur") or (0, 0))[1] == moved[1] - y > 100
+    assert "Selected: Blur, frame The picture." in hand.view.accessibleDescription()
+
+
 def test_escape_puts_a_frame_and_its_contents_back(hand: Hand, document: GraphDocument) -> None:
     box = framed(hand, "paint")
     steps = document.undo_stack.count()
