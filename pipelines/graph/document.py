@@ -244,8 +244,10 @@ class Graph:
 
     @property
     def exposed(self) -> dict[str, Exposed]:
-        """Arguments of the graph by name, in the ``order`` that entries give; malformed ones are left out (and
-        kept in the file)."""
+        """Arguments of the graph by name, in the ``order`` that entries give.
+
+        Malformed ones are left out (and kept in the file).
+        """
         found = self.fields.get("exposed")
         result = {}
         for name, entry in sorted((found if isinstance(found, Mapping) else {}).items(), key=_order):

@@ -239,8 +239,8 @@ class CanvasWorkspace(QWidget):
     def _show_page(self) -> None:
         self.empty.set_has_last(bool(self._parts.results.results))
         page = self.empty if self.is_empty else self.canvas
-        left = self.pages.currentWidget()
-        had_focus = left is not page and left.isAncestorOf(self.focusWidget() or left)
+        focus = self.focusWidget()
+        had_focus = page is self.canvas and focus is not None and self.empty.isAncestorOf(focus)
         self.pages.setCurrentWidget(page)
         self.setFocusProxy(page)
         if had_focus:

@@ -110,11 +110,11 @@ class CreateForm(QWidget):
         """Show the document as it is; the fields are made again only if there are others."""
         names = self._binding.names
         binding = self._binding
-        made_of = tuple(
+        fields = tuple(
             (name, place, binding.is_linked(name), binding.given_title(name), binding.is_more(name))
             for name, place in names.items()
         )
-        made_of = (binding.is_arranged, *made_of)
+        made_of = (binding.is_arranged, fields)
         if made_of != self._made_of or self._page is None:
             self._made_of = made_of
             self._page = self._build()

@@ -90,7 +90,9 @@ class FormEditor(Dialog):
             item.setCheckState(MORE, Qt.CheckState.Checked if more else Qt.CheckState.Unchecked)
             self._describe(item)
             self.tree.addTopLevelItem(item)
-        self.tree.setCurrentItem(self.tree.topLevelItem(0))
+        first = self.tree.topLevelItem(0)
+        if first is not None:
+            self.tree.setCurrentItem(first)
 
     def _lay_out(self) -> None:
         words = QLabel(

@@ -55,7 +55,7 @@ def param_row(page: FormPage, name: str) -> FieldRow | None:
         if isinstance(editor, ModelEditor) and schema.dynamic_choices:
             choices, listed = page.values.models_for(schema.dynamic_choices, str(value or ""))
             if choices != editor.field.choices():
-                editor.set_choices(choices)
+                editor.field.set_choices(choices)
             editor.set_value(listed)
         else:
             editor.set_value(value)

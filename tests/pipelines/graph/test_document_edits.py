@@ -72,6 +72,15 @@ def test_title_and_mode_are_only_written_where_they_say_something() -> None:
     assert record.with_title("Hello").fields["title"] == "Hello"
 
 
+def test_arguments_come_in_the_order_they_give_themselves() -> None:
+    made = Graph.loads(
+        b'{"nodes": {}, "exposed": {"a": {"node": "n", "param": "p", "order": "first"},'
+        b' "b": {"node": "n", "param": "p", "order": 2.5}, "c": {"node": "n", "param": "p", "order": 1},'
+        b' "d": {"node": "n", "param": "p"}}}'
+    )
+    assert list(made.exposed) == ["c", "b", "a", "d"]
+
+
 def test_malformed_views_and_exposed_params_are_kept_but_not_believed() -> None:
     raw = (
         b'{"nodes": {"n": {"type": "t"}}, "view": {"positions": {"n": ["left", 1]}},'
