@@ -16,7 +16,7 @@ from studio import picture_files
 from studio.background import in_background
 from studio.command import CanvasCommands
 from studio.diagnostics import diagnostics
-from studio.document_files import DocumentFiles
+from studio.keeping.document_files import DocumentFiles
 from studio.panels.start_page import TEMPLATES
 from studio.parts import Parts
 from studio.picture_actions import PictureActions

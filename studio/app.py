@@ -16,16 +16,17 @@ from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
 from pipelines.errors import ErrorInfo, FolderUnusable
 from pipelines.graph.assets import assets_of
-from studio import picture_files, recovery, session
+from studio import picture_files
 from studio.appearance import apply_theme
 from studio.background import in_background
 from studio.document import GraphDocument
+from studio.keeping import recovery, session
+from studio.keeping.moments import moment_text
+from studio.keeping.profile_lock import profile_lock, use_profile
+from studio.keeping.session import SessionKeeper
 from studio.main_window import MainWindow
-from studio.moments import moment_text
 from studio.panels.second_studio import SecondStudio
 from studio.parts import Parts, assemble
-from studio.profile_lock import profile_lock, use_profile
-from studio.session import SessionKeeper
 from studio.settings import Settings, SettingsStore, default_path
 from studio.theme import current_theme
 from studio.translate import tr

@@ -23,11 +23,12 @@ from pipelines.graph.assets import AssetStore, asset_of_entry, assets_of
 from pipelines.graph.document import MODES, Graph, NodeRecord, drop
 from pipelines.graph.registry import Registry, builtin
 from pipelines.graph.storage import ARCHIVE_SUFFIX, file_bytes, read_any, read_bytes, read_data, read_file
-from studio import fragments, graph_edits, subgraph_edits
-from studio.annotations import Box, Kind, boxes, with_boxes, without_boxes
-from studio.graph_exposed import Argument, exposed, unexposed, with_arguments, with_port
-from studio.graph_previews import Preview, with_previews
-from studio.graph_waypoints import End, Points, following, with_waypoints, without_lost
+from studio.graph import edits as graph_edits
+from studio.graph import fragments, subgraph_edits
+from studio.graph.annotations import Box, Kind, boxes, with_boxes, without_boxes
+from studio.graph.exposed import Argument, exposed, unexposed, with_arguments, with_port
+from studio.graph.previews import Preview, with_previews
+from studio.graph.waypoints import End, Points, following, with_waypoints, without_lost
 from studio.translate import tr
 
 Keys = Collection[tuple[Kind, str]]

@@ -17,7 +17,7 @@ from studio.actions import Actions
 from studio.appearance import apply_theme
 from studio.commands import CommandTable, native
 from studio.engine_news import EngineNews
-from studio.graph_edits import title_of
+from studio.graph.edits import title_of
 from studio.graph_maker import GraphMaker
 from studio.head import Head
 from studio.messages import Messages
@@ -26,8 +26,8 @@ from studio.panels.dialog import Dialog
 from studio.panels.outside_dialog import OutsideDialog
 from studio.panels.start_page import StartPage
 from studio.parts import Parts
-from studio.problem_actions import ProblemActions
-from studio.problem_book import ProblemBook
+from studio.problems.actions import ProblemActions
+from studio.problems.book import ProblemBook
 from studio.recent_menu import RecentMenu
 from studio.shell import Button
 from studio.side_panel import SidePanel

@@ -12,14 +12,14 @@ from PySide6.QtCore import QObject, Signal, Slot
 from pipelines.errors import DiptychError, SubgraphNotPlaced
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.subgraph_file import NAME, Definitions
-from studio import subgraph_scope
 from studio.document import GraphDocument, Keys
-from studio.fragments import needed_definitions, pasted
-from studio.graph_edits import input_port, output_port
-from studio.graph_waypoints import without_lost
-from studio.subgraph_edits import INPUTS, OUTPUTS, free_name
-from studio.subgraph_ports import group_name
-from studio.subgraph_scope import NEW, PORTS, ScopedRegistry
+from studio.graph import subgraph_scope
+from studio.graph.edits import input_port, output_port
+from studio.graph.fragments import needed_definitions, pasted
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS, free_name
+from studio.graph.subgraph_ports import group_name
+from studio.graph.subgraph_scope import NEW, PORTS, ScopedRegistry
+from studio.graph.waypoints import without_lost
 
 
 class ScopedDocument(GraphDocument):

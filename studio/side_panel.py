@@ -13,7 +13,7 @@ from studio.panels.log import LogPanel
 from studio.panels.problems import ProblemsPanel
 from studio.panels.queue import QueuePanel
 from studio.parts import Parts
-from studio.problem_book import ProblemBook
+from studio.problems.book import ProblemBook
 from studio.settings import SettingsStore
 from studio.theme import current_theme
 from studio.translate import tr

@@ -1,5 +1,4 @@
-"""Pictures laid over each other, as the canvas shows them: "over" with straight alpha (Porter & Duff 1984).
-"""
+"""Pictures laid over each other as the canvas shows them, "over" with straight alpha (Porter & Duff 1984)."""
 
 from __future__ import annotations
 

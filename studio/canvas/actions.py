@@ -15,10 +15,10 @@ from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.canvas.view import GraphView
 from studio.document import GraphDocument
-from studio.graph_edits import downstream, upstream
-from studio.graph_rewiring import healed, with_links
-from studio.graph_waypoints import End, Points
-from studio.subgraph_edits import INPUTS, OUTPUTS
+from studio.graph.edits import downstream, upstream
+from studio.graph.rewiring import healed, with_links
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS
+from studio.graph.waypoints import End, Points
 from studio.translate import tr
 
 

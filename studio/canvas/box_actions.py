@@ -9,7 +9,6 @@ from PySide6.QtCore import QObject, QPoint, QRectF, Slot
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QMenu
 
-from studio.annotations import COLOURS, Box, Kind, boxes, free_box_id
 from studio.canvas.box_layer import Key
 from studio.canvas.inline_editor import InlineEditor
 from studio.canvas.items import BoxItem
@@ -17,12 +16,13 @@ from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.canvas.view import GraphView
 from studio.document import GraphDocument
+from studio.graph.annotations import COLOURS, Box, Kind, boxes, free_box_id
 from studio.theme import current_theme
 from studio.translate import tr
 
 NOTE_SIZE: Final = (240.0, 120.0)
 COLOUR_NAMES: Final = ("Grey", "Orange", "Blue", "Gold", "Green", "Yellow", "Red")
-"""Of :data:`~studio.annotations.COLOURS`, as people call them."""
+"""Of :data:`~studio.graph.annotations.COLOURS`, as people call them."""
 
 
 class BoxActions(QObject):

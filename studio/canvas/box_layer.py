@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 from PySide6.QtCore import QObject, QPointF, Signal, Slot
 from PySide6.QtWidgets import QGraphicsScene
 
-from studio.annotations import Box, Kind, boxes
 from studio.canvas.items.box import BoxItem
 from studio.canvas.style import CanvasStyle
 from studio.document import GraphDocument
+from studio.graph.annotations import Box, Kind, boxes
 
 Key = tuple[Kind, str]
 LOWEST = -1000.0

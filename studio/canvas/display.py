@@ -14,7 +14,7 @@ from studio.canvas.run_state import Bridge
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
 from studio.canvas.viewer_slots import LETTERS, ViewerSlots
-from studio.graph_previews import preview_of, toggled
+from studio.graph.previews import preview_of, toggled
 from studio.scoped_document import ScopedDocument
 
 

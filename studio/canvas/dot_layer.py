@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF
 
 from pipelines.graph.document import Graph
 from studio.canvas.items import WireItem
-from studio.graph_waypoints import End, Points, all_waypoints
+from studio.graph.waypoints import End, Points, all_waypoints
 
 if TYPE_CHECKING:
     from studio.canvas.scene import GraphScene

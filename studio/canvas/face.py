@@ -18,10 +18,10 @@ from pipelines.graph.registry import NodeSchema, ParamSchema, Registry
 from pipelines.graph.subgraph_file import SUBGRAPH
 from pipelines.graph.types import PortType
 from studio.canvas.style import Metrics
-from studio.graph_edits import inputs_of, outputs_of
-from studio.graph_exposed import shown_ports
-from studio.graph_previews import preview_of
-from studio.subgraph_ports import group_name, group_ports, uses
+from studio.graph.edits import inputs_of, outputs_of
+from studio.graph.exposed import shown_ports
+from studio.graph.previews import preview_of
+from studio.graph.subgraph_ports import group_name, group_ports, uses
 from studio.translate import tr
 from studio.widgets.param_editors import choice_title
 

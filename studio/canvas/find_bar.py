@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButton
 
 from studio.canvas.view import GraphView
-from studio.graph_search import Hit, search_graph
+from studio.graph.search import Hit, search_graph
 from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr
@@ -17,7 +17,7 @@ DELAY_MS = 120
 
 
 class FindBar(QFrame):
-    """``hit_chosen`` carries a :class:`~studio.graph_search.Hit` to show; ``closed`` when it is left."""
+    """``hit_chosen`` carries a :class:`~studio.graph.search.Hit` to show; ``closed`` when it is left."""
 
     hit_chosen = Signal(object)
     closed = Signal()

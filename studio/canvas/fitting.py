@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema
 from pipelines.graph.types import PortType, connects
-from studio.graph_edits import new_ports
+from studio.graph.edits import new_ports
 
 
 def fitting_port(schema: NodeSchema, kind: PortType, *, from_output: bool) -> str | None:

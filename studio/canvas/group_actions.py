@@ -10,10 +10,10 @@ from pipelines.errors import DiptychError, ErrorInfo
 from studio.canvas.inline_editor import InlineEditor
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
-from studio.group_library import GroupLibrary
+from studio.graph.group_library import GroupLibrary
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS, is_linked
+from studio.graph.subgraph_ports import group_name
 from studio.scoped_document import ScopedDocument
-from studio.subgraph_edits import INPUTS, OUTPUTS, is_linked
-from studio.subgraph_ports import group_name
 from studio.translate import tr
 
 

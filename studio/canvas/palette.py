@@ -35,7 +35,7 @@ from studio.canvas.fitting import fitting_port
 from studio.canvas.items.paint import CATEGORY_ICONS
 from studio.canvas.palette_parts import CATEGORY_ROLE, TYPE_ROLE, NodeDelegate, PortTable
 from studio.canvas.style import hue_name
-from studio.graph_edits import new_ports
+from studio.graph.edits import new_ports
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.fuzzy import search

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema
 from studio.canvas.style import CanvasStyle
-from studio.graph_edits import new_ports
+from studio.graph.edits import new_ports
 from studio.theme import current_theme
 from studio.translate import tr
 

@@ -21,8 +21,8 @@ from studio.canvas.layout import GAP_Y, layered
 from studio.canvas.run_state import RunState, local
 from studio.canvas.style import GRID, CanvasStyle
 from studio.document import GraphDocument
-from studio.graph_edits import input_port, output_port
-from studio.graph_previews import KEY as PREVIEWS
+from studio.graph.edits import input_port, output_port
+from studio.graph.previews import KEY as PREVIEWS
 from studio.translate import tr
 
 EXTENT = 60_000.0

@@ -12,8 +12,8 @@ from blake3 import blake3
 
 from pipelines.graph import jsontext
 from pipelines.graph.document import Graph, NodeRecord, drop
-from studio.fragments import needed_definitions
-from studio.subgraph_ports import group_name
+from studio.graph.fragments import needed_definitions
+from studio.graph.subgraph_ports import group_name
 
 
 class Signatures:

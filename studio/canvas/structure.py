@@ -7,7 +7,6 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Slot
 
 from pipelines.errors import ErrorInfo
-from studio.bookmarks import Bookmark, bookmarks, with_bookmark
 from studio.canvas.actions import CanvasActions
 from studio.canvas.box_actions import BoxActions
 from studio.canvas.breadcrumb import Breadcrumb
@@ -18,7 +17,8 @@ from studio.canvas.inline_editor import InlineEditor
 from studio.canvas.minimap import Minimap
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
-from studio.graph_search import Hit
+from studio.graph.bookmarks import Bookmark, bookmarks, with_bookmark
+from studio.graph.search import Hit
 from studio.scoped_document import ScopedDocument
 from studio.translate import tr
 

@@ -27,10 +27,10 @@ from studio.canvas.style import CanvasStyle
 from studio.canvas.view import GraphView
 from studio.command import Command
 from studio.document import GraphDocument
-from studio.graph_edits import title_of
-from studio.group_schemas import KEPT, OWN, group_schemas, instance_of
+from studio.graph.edits import title_of
+from studio.graph.group_schemas import KEPT, OWN, group_schemas, instance_of
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS
 from studio.scoped_document import ScopedDocument
-from studio.subgraph_edits import INPUTS, OUTPUTS
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner

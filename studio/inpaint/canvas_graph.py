@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.paths import RESOURCES
-from studio import fragments, graph_edits
+from studio.graph import edits as graph_edits
+from studio.graph import fragments
 from studio.inpaint.tasks import task
 
 CANVAS, MASK = "image.canvas", "mask.paint"

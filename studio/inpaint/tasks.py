@@ -1,5 +1,4 @@
-"""What can be wanted of a picture: the tasks of the canvas, each with what it sets. All of it stays editable.
-"""
+"""What can be wanted of a picture: the tasks of the canvas, each with what it sets; all of it editable."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from pipelines.graph.document import Exposed, Graph
 from pipelines.graph.registry import ParamSchema
 from pipelines.graph.subgraph_file import SUBGRAPH
 from studio.document import GraphDocument
-from studio.graph_edits import input_port
-from studio.graph_exposed import Argument, arguments
-from studio.subgraph_ports import group_params
+from studio.graph.edits import input_port
+from studio.graph.exposed import Argument, arguments
+from studio.graph.subgraph_ports import group_params
 from studio.translate import tr
 from studio.widgets.param_editors import param_of
 

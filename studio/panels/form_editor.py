@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from studio.document import GraphDocument
-from studio.graph_edits import title_of
-from studio.graph_exposed import Argument, fault_of
+from studio.graph.edits import title_of
+from studio.graph.exposed import Argument, fault_of
 from studio.panels.binding import Binding
 from studio.panels.create_fields import TEXTS
 from studio.panels.dialog import Dialog

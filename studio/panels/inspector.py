@@ -29,10 +29,10 @@ from studio.canvas.problems import ProblemList
 from studio.canvas.run_state import RunState
 from studio.diagnostics import diagnostics
 from studio.document import GraphDocument
-from studio.graph_edits import input_port, inputs_of, node_ports
+from studio.graph.edits import input_port, inputs_of, node_ports
+from studio.graph.subgraph_ports import group_name, group_params, group_ports, uses
 from studio.panels.inspector_fields import ConnectField, LinkField, ValueRow
 from studio.panels.row_toggles import RowToggles
-from studio.subgraph_ports import group_name, group_params, group_ports, uses
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner

@@ -13,7 +13,7 @@ from pipelines.graph.node import Input
 from pipelines.graph.registry import ParamSchema
 from studio.canvas.face import value_text
 from studio.document import GraphDocument
-from studio.graph_edits import node_ports, output_port, refusal, title_of
+from studio.graph.edits import node_ports, output_port, refusal, title_of
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.elided_label import ElidedLabel

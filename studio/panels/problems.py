@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from pipelines.errors import ErrorInfo
 from studio.document import GraphDocument
-from studio.graph_edits import title_of
-from studio.problem_book import ProblemBook
-from studio.problem_offers import Offer, offers
+from studio.graph.edits import title_of
+from studio.problems.book import ProblemBook
+from studio.problems.offers import Offer, offers
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.flow import FlowLayout

@@ -6,8 +6,8 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QToolButton
 
 from studio.document import GraphDocument
-from studio.graph_edits import title_of
-from studio.graph_exposed import argument_at, free_argument, shown_ports
+from studio.graph.edits import title_of
+from studio.graph.exposed import argument_at, free_argument, shown_ports
 from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr

@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
 from pipelines.errors import DiptychError
 from pipelines.graph.delta import Counts, counted
 from pipelines.graph.document import Graph
-from studio import journal
 from studio.background import in_background
-from studio.backups import Backups, Version
-from studio.moments import moment_text
+from studio.keeping import journal
+from studio.keeping.backups import Backups, Version
+from studio.keeping.moments import moment_text
 from studio.panels.dialog import Dialog
 from studio.panels.file_changed import counts_text
 from studio.translate import tr

@@ -20,7 +20,7 @@ class LayersEditor(ParamEditor):
 
     def __init__(self, param: ParamSchema, parent: QWidget | None = None) -> None:
         super().__init__(param, parent)
-        self._layers: Any = []
+        self._layers: Any = ()
         self.button = QPushButton(tr("Edit on the canvas"))
         self.button.setIcon(current_theme().icon("canvas"))
         self.button.setIconSize(QSize(16, 16))
@@ -29,12 +29,12 @@ class LayersEditor(ParamEditor):
         self.count.setProperty("role", "hint")
         self._add(self.button, 1)
         self._add(self.count)
-        self.set_value([])
+        self.set_value(param.default)
 
     def value(self) -> Any:
         return self._layers
 
     def set_value(self, value: Any) -> None:
-        self._layers = list(value) if isinstance(value, list | tuple) else []
+        self._layers = value if isinstance(value, list | tuple) else ()
         count = len(self._layers)
         self.count.setText(tr("1 layer") if count == 1 else tr("{count} layers", count=count))

@@ -18,10 +18,10 @@ from PySide6.QtWidgets import QApplication
 
 from pipelines.errors import BackupNotKept, GraphNotSaved, JournalNotKept
 from pipelines.graph.registry import builtin
-from studio import session
-from studio.backups import Backups
 from studio.document import GraphDocument
-from studio.journal import JournalWriter, State
+from studio.keeping import session
+from studio.keeping.backups import Backups
+from studio.keeping.journal import JournalWriter, State
 from tests.helpers.fault_processes import environment, shell, start
 from tests.helpers.studio_fakes import template
 
@@ -80,8 +80,8 @@ FULL = """
 import sys
 from pathlib import Path
 from pipelines.errors import DiptychError
-from studio.journal import JournalWriter, State, read
-from studio.backups import Backups
+from studio.keeping.journal import JournalWriter, State, read
+from studio.keeping.backups import Backups
 from tests.helpers.studio_fakes import template
 import random
 folder = Path(sys.argv[1])

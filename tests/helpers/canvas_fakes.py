@@ -68,7 +68,12 @@ class FakeBridge(QObject):
     ) -> None:  # fmt: skip
         self.node_finished.emit(
             NodeFinished(
-                job=job, node=node, status=status, seconds=seconds, outputs=outputs or {}, error=error,
+                job=job,
+                node=node,
+                status=status,
+                seconds=seconds,
+                outputs=outputs or {},
+                error=error,
                 stored_bytes=stored,
             )
         )

@@ -20,9 +20,9 @@ from pathlib import Path
 from pipelines.errors import DiptychError
 from pipelines.files import atomic_write
 from pipelines.graph.document import Graph, NodeRecord
-from studio import journal
-from studio.backups import Backups
-from studio.journal import JournalWriter, State, read
+from studio.keeping import journal
+from studio.keeping.backups import Backups
+from studio.keeping.journal import JournalWriter, State, read
 
 COUNTS = struct.Struct("<QQQ")
 """States written, documents saved, backups put."""

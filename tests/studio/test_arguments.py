@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
 from pipelines.graph.document import Graph, NodeRecord
-from studio import graph_exposed
 from studio.app import StudioApp
 from studio.document import GraphDocument
-from studio.graph_exposed import Argument
+from studio.graph import exposed as graph_exposed
+from studio.graph.exposed import Argument
 from studio.panels.form_editor import LABEL, LINE, MORE, NAME, FormEditor
 from studio.panels.inspector import Inspector
 from studio.scoped_document import ScopedDocument

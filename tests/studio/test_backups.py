@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BackupNotKept, GraphUnreadable
-from studio import backups as module
-from studio.backups import DAYS, SLOTS, Backups, kept, key_of, new_key
+from studio.keeping import backups as module
+from studio.keeping.backups import DAYS, SLOTS, Backups, kept, key_of, new_key
 from tests.helpers.studio_fakes import template
 
 DAY = 86_400.0

@@ -14,17 +14,17 @@ from pytestqt.qtbot import QtBot
 from pipelines import paths
 from pipelines.files import MAX_NAME_BYTES
 from pipelines.graph.document import Graph
-from studio import session
 from studio.app import StudioApp
-from studio.backups import Backups, key_of
 from studio.document import GraphDocument
-from studio.journal import JournalWriter, State, read
+from studio.keeping import session
+from studio.keeping.backups import Backups, key_of
+from studio.keeping.journal import JournalWriter, State, read
+from studio.keeping.recovery import tidy
+from studio.keeping.session import SessionKeeper
 from studio.panels.file_changed import FileChangedDialog
 from studio.panels.second_studio import SecondStudio
 from studio.panels.versions import VersionsDialog
-from studio.recovery import tidy
 from studio.results import ResultList
-from studio.session import SessionKeeper
 from tests.helpers.studio_fakes import FakeBridge, picture, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]

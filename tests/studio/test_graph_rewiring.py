@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 
 from pipelines.graph.document import Graph, Link, NodeRecord
-from studio.graph_edits import downstream, refusal
-from studio.graph_rewiring import healed, insertion, taken_out, with_inserted
-from studio.graph_waypoints import all_waypoints, following, inserted_at, waypoints_of, with_waypoints
+from studio.graph.edits import downstream, refusal
+from studio.graph.rewiring import healed, insertion, taken_out, with_inserted
+from studio.graph.waypoints import all_waypoints, following, inserted_at, waypoints_of, with_waypoints
 from tests.helpers.canvas_fakes import stub_registry
 
 REGISTRY = stub_registry()

@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.errors import JournalNotKept
 from pipelines.graph.document import Graph, NodeRecord
-from studio import journal
-from studio.journal import JournalWriter, State, has_ended, read
+from studio.keeping import journal
+from studio.keeping.journal import JournalWriter, State, has_ended, read
 from tests.helpers.studio_fakes import template
 
 ODD = b'{ "later" : 1e5,\n "nodes": {"z": {"type": "from.elsewhere", "params": {"a": 1.50}}}, "format": 1}'

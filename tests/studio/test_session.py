@@ -12,12 +12,12 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from studio import session
 from studio.app import SecondStudio, StudioApp
 from studio.document import GraphDocument
-from studio.profile_lock import profile_lock
+from studio.keeping import session
+from studio.keeping.profile_lock import profile_lock
+from studio.keeping.session import SessionKeeper
 from studio.results import Result, ResultList
-from studio.session import SessionKeeper
 from tests.helpers.studio_fakes import FakeBridge, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
@@ -118,7 +118,7 @@ def test_the_profile_is_locked_for_others(tmp_path: Path) -> None:
     lock = profile_lock(tmp_path)
     assert lock.acquire()
     code = (
-        "import sys; from pathlib import Path; from studio.profile_lock import profile_lock;"
+        "import sys; from pathlib import Path; from studio.keeping.profile_lock import profile_lock;"
         "lock = profile_lock(Path(sys.argv[1])); print(lock.acquire(), lock.holder())"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]

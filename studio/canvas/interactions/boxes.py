@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from studio.annotations import LEAST, Box, boxes
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.style import GRID
+from studio.graph.annotations import LEAST, Box, boxes
 from studio.translate import tr
 
 CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier

@@ -10,7 +10,7 @@ from pipelines.graph.types import connects, conversion
 from studio.canvas.face import PortFace
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.items import DraftWire, WireItem
-from studio.graph_edits import downstream, refusal, upstream
+from studio.graph.edits import downstream, refusal, upstream
 from studio.translate import tr
 
 SNAP = 22.0

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QGraphicsPathItem
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.items import WireItem
 from studio.canvas.wire_index import WireIndex
-from studio.graph_rewiring import with_links
-from studio.graph_waypoints import End
+from studio.graph.rewiring import with_links
+from studio.graph.waypoints import End
 from studio.translate import tr
 
 

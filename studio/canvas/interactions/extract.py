@@ -11,8 +11,8 @@ from PySide6.QtCore import QPoint
 from pipelines.graph.document import Graph
 from studio.canvas.items import DraftWire, WireItem
 from studio.canvas.scene import GraphScene
-from studio.graph_rewiring import healed, taken_out
-from studio.subgraph_edits import INPUTS, OUTPUTS
+from studio.graph.rewiring import healed, taken_out
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS
 
 TURNS = 3
 """Turns to and fro that make a shake."""

@@ -8,9 +8,9 @@ from pipelines.graph.document import Graph
 from studio.canvas.items import DraftWire, NodeItem, WireItem
 from studio.canvas.scene import GraphScene
 from studio.canvas.wire_index import WireIndex
-from studio.graph_edits import title_of
-from studio.graph_rewiring import Insertion, insertion, is_loose
-from studio.graph_waypoints import End
+from studio.graph.edits import title_of
+from studio.graph.rewiring import Insertion, insertion, is_loose
+from studio.graph.waypoints import End
 from studio.translate import tr
 
 BELOW = 1.5

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from studio.annotations import Box
 from studio.canvas.dot_layer import Dot
 from studio.canvas.guides import REACH, Guide, GuideItem, Guides
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.interactions.extract import Extraction, Shake
 from studio.canvas.interactions.insert import InsertionHint
 from studio.canvas.style import GRID
-from studio.graph_rewiring import with_inserted
-from studio.graph_waypoints import End, Points
+from studio.graph.annotations import Box
+from studio.graph.rewiring import with_inserted
+from studio.graph.waypoints import End, Points
 from studio.translate import tr
 
 ALT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier

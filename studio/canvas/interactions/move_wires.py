@@ -10,9 +10,9 @@ from studio.canvas.face import PortFace
 from studio.canvas.interactions.base import Canvas, Press
 from studio.canvas.interactions.connect import Connect
 from studio.canvas.items import DraftWire, WireItem
-from studio.graph_edits import downstream
-from studio.graph_rewiring import refused_ends, with_links, with_source
-from studio.subgraph_scope import NEW
+from studio.graph.edits import downstream
+from studio.graph.rewiring import refused_ends, with_links, with_source
+from studio.graph.subgraph_scope import NEW
 from studio.translate import tr
 
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from studio.canvas.dot_layer import Dot
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.style import GRID
-from studio.graph_waypoints import Points, inserted_at, waypoints_of, with_waypoints
+from studio.graph.waypoints import Points, inserted_at, waypoints_of, with_waypoints
 from studio.translate import tr
 
 LEVEL = 7.0

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.items.paint import extra_area
-from studio.graph_previews import LEAST, MOST, Preview, preview_of, with_previews
+from studio.graph.previews import LEAST, MOST, Preview, preview_of, with_previews
 
 
 class ResizePreview(Interaction):

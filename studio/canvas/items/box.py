@@ -6,8 +6,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
 
-from studio.annotations import Box, Kind
 from studio.canvas.style import BLOCK_DETAIL, CanvasStyle
+from studio.graph.annotations import Box, Kind
 
 EDGE = 6.0
 """How near to an edge a press takes hold of it, in pixels of the view."""
@@ -16,7 +16,7 @@ PAD = 10.0
 
 
 class BoxItem(QGraphicsRectItem):
-    """Shows a :class:`~studio.annotations.Box`. A rectangle item: Qt asks no Python for its bounds."""
+    """Shows a :class:`~studio.graph.annotations.Box`. A rectangle item: Qt asks no Python for its bounds."""
 
     def __init__(self, box: Box, style: CanvasStyle) -> None:
         super().__init__()

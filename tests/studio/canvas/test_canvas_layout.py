@@ -13,7 +13,7 @@ from studio.canvas.layout import layered
 from studio.canvas.signatures import Signatures
 from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
-from studio.graph_edits import downstream, upstream
+from studio.graph.edits import downstream, upstream
 from tests.helpers.canvas_fakes import stub_registry
 
 LINKS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=30)

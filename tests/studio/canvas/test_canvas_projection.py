@@ -18,7 +18,7 @@ from studio.canvas.scene import GraphScene
 from studio.canvas.style import CanvasStyle
 from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
-from studio.graph_edits import title_of
+from studio.graph.edits import title_of
 from studio.theme import current_theme
 from tests.helpers.canvas_fakes import small_graph, stub_registry
 from tests.helpers.canvas_mouse import Hand

@@ -15,8 +15,8 @@ from pipelines.graph.document import Graph
 from studio.canvas.items import WireItem
 from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
-from studio.graph_waypoints import waypoints_of
-from studio.subgraph_edits import INPUTS
+from studio.graph.subgraph_edits import INPUTS
+from studio.graph.waypoints import waypoints_of
 from tests.helpers.canvas_mouse import Hand
 
 NO = Qt.KeyboardModifier.NoModifier

@@ -14,13 +14,13 @@ from PySide6.QtWidgets import QApplication
 from pipelines.engine.protocol import NodeProgress
 from pipelines.graph.document import Graph
 from pipelines.graph.plan import validate
-from studio.annotations import Box, boxes
-from studio.bookmarks import bookmarks
 from studio.canvas.box_layer import Key
 from studio.canvas.workspace import GraphWorkspace
 from studio.document import GraphDocument
-from studio.subgraph_edits import INPUTS, OUTPUTS
-from studio.subgraph_ports import definitions_of, group_name
+from studio.graph.annotations import Box, boxes
+from studio.graph.bookmarks import bookmarks
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS
+from studio.graph.subgraph_ports import definitions_of, group_name
 from tests.helpers.canvas_fakes import FakeBridge
 from tests.helpers.canvas_mouse import Hand
 

@@ -19,9 +19,9 @@ from hypothesis.stateful import (
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
 from pipelines.graph.subgraph_file import SUBGRAPH
-from studio.annotations import Box, Kind, boxes, free_box_id
 from studio.document import GraphDocument
-from studio.graph_previews import Preview
+from studio.graph.annotations import Box, Kind, boxes, free_box_id
+from studio.graph.previews import Preview
 from tests.helpers.canvas_fakes import small_graph, stub_registry
 
 TYPES = ("test.words", "test.paint", "test.blur", "test.model", "test.join", "test.number")

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pipelines.errors import GroupHasNodeBetween
 from pipelines.graph.document import Graph
 from pipelines.graph.subgraphs import flatten
-from studio.annotations import Box, with_boxes
-from studio.fragments import fragment, pasted
-from studio.subgraph_edits import INPUTS, OUTPUTS, dissolve, group, is_linked, made_independent
-from studio.subgraph_ports import definitions_of, group_name, group_ports, uses
-from studio.subgraph_scope import inside, outside, renamed, with_port_name
+from studio.graph.annotations import Box, with_boxes
+from studio.graph.fragments import fragment, pasted
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS, dissolve, group, is_linked, made_independent
+from studio.graph.subgraph_ports import definitions_of, group_name, group_ports, uses
+from studio.graph.subgraph_scope import inside, outside, renamed, with_port_name
 from tests.helpers.canvas_fakes import small_graph, stub_registry
 
 

@@ -94,4 +94,3 @@ def test_a_picture_is_read_from_a_file_and_from_its_content(tmp_path: Path) -> N
         picture_from(tmp_path / "none.png")
     with pytest.raises(ImageUnreadable):
         picture_from(b"no picture")
-

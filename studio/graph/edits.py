@@ -16,8 +16,8 @@ from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, Registry
 from pipelines.graph.subgraph_file import SUBGRAPH
 from pipelines.graph.types import connects
-from studio.graph_previews import without_previews
-from studio.subgraph_ports import PORT_FAULTS, group_name, group_ports
+from studio.graph.previews import without_previews
+from studio.graph.subgraph_ports import PORT_FAULTS, group_name, group_ports
 
 
 def inputs_of(schema: NodeSchema, record: NodeRecord) -> tuple[Input, ...]:

@@ -15,13 +15,13 @@ from pipelines.graph.delta import Counts, counted
 from pipelines.graph.document import Graph
 from pipelines.graph.salvage import Salvaged
 from pipelines.graph.storage import read_any, read_data
-from studio import file_watch, recovery
 from studio.background import in_background
-from studio.backups import Backups, Why, key_of
-from studio.file_watch import Elsewhere, FileWatch
+from studio.keeping import file_watch, recovery
+from studio.keeping.backups import Backups, Why, key_of
+from studio.keeping.file_watch import Elsewhere, FileWatch
+from studio.keeping.session import SessionKeeper
 from studio.panels.file_changed import FileChangedDialog
 from studio.parts import Parts
-from studio.session import SessionKeeper
 from studio.shell import Shell
 from studio.translate import tr
 

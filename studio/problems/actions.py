@@ -12,7 +12,7 @@ from pipelines import paths
 from pipelines.errors import FolderUnusable
 from pipelines.files import reason_of
 from studio.document import GraphDocument
-from studio.problem_offers import Offer
+from studio.problems.offers import Offer
 from studio.translate import tr
 
 

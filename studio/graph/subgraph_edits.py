@@ -13,9 +13,9 @@ from typing import Any
 from pipelines.errors import GroupHasNodeBetween
 from pipelines.graph.document import Graph, Link, NodeRecord, drop, put
 from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definition, Definitions
-from studio.annotations import Box, Kind, boxes, free_box_id, with_boxes, without_boxes
-from studio.graph_edits import downstream, with_positions
-from studio.subgraph_ports import definitions_of, group_name, uses
+from studio.graph.annotations import Box, Kind, boxes, free_box_id, with_boxes, without_boxes
+from studio.graph.edits import downstream, with_positions
+from studio.graph.subgraph_ports import definitions_of, group_name, uses
 
 Point = tuple[float, float]
 GRID = 20

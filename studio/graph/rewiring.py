@@ -13,8 +13,8 @@ from pipelines.graph.document import Graph, Link
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import Registry
 from pipelines.graph.types import connects
-from studio.graph_edits import input_port, node_ports, output_port, refusal, upstream
-from studio.graph_waypoints import End, Points, inserted_at, waypoints_of, with_waypoints
+from studio.graph.edits import input_port, node_ports, output_port, refusal, upstream
+from studio.graph.waypoints import End, Points, inserted_at, waypoints_of, with_waypoints
 
 Ports = tuple[tuple[Input, ...], tuple[Output, ...]]
 

@@ -14,8 +14,8 @@ from pipelines.errors import GraphNotSaved
 from pipelines.files import atomic_write, sanitise_name
 from pipelines.graph.document import Graph
 from pipelines.graph.storage import read_file
-from studio.fragments import fragment
-from studio.subgraph_ports import group_name
+from studio.graph.fragments import fragment
+from studio.graph.subgraph_ports import group_name
 
 SUFFIX = ".json"
 MAX_FILES = 2_000

@@ -1,8 +1,8 @@
 """The inside of a subgraph as a graph of its own, and back. Pure functions, no Qt.
 
-Inside, two more nodes stand for the ports (:data:`~studio.subgraph_edits.INPUTS` and ``OUTPUTS``): a wire
-from the first makes an input, a wire into the second an output, and their last port, :data:`NEW`, waits for
-one more. Everything else is as in the document, so that whatever edits graphs edits these.
+Inside, two more nodes stand for the ports (:data:`~studio.graph.subgraph_edits.INPUTS` and ``OUTPUTS``): a
+wire from the first makes an input, a wire into the second an output, and their last port, :data:`NEW`, waits
+for one more. Everything else is as in the document, so that whatever edits graphs edits these.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Outpu
 from pipelines.graph.registry import NodeSchema, Registry
 from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definitions
 from pipelines.graph.types import TYPES, PortType
-from studio.graph_edits import input_port, output_port
-from studio.subgraph_edits import INPUTS, OUTPUTS, free_name
-from studio.subgraph_ports import USES, all_uses, definitions_of, group_name
+from studio.graph.edits import input_port, output_port
+from studio.graph.subgraph_edits import INPUTS, OUTPUTS, free_name
+from studio.graph.subgraph_ports import USES, all_uses, definitions_of, group_name
 
 NEW = "+"
 """The port, inside, that becomes another port of the subgraph when something is connected with it."""

@@ -1,7 +1,8 @@
 """The session: the document and the pictures of last time, kept without ever asking.
 
-While one works, each change is in the journal (:mod:`studio.journal`) at most two seconds later. At the end
-the document is its own file, byte for byte what a saved graph would be. Each file is whole or not at all.
+While one works, each change is in the journal (:mod:`studio.keeping.journal`) at most two seconds later. At
+the end the document is its own file, byte for byte what a saved graph would be. Each file is whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from pipelines.errors import DiptychError, ErrorInfo
 from pipelines.files import atomic_write
 from pipelines.graph.assets import assets_of
 from pipelines.graph.document import Graph
-from studio import journal
 from studio.background import in_background
-from studio.backups import EVERY, UNTITLED, Backups, Why, key_of, new_key
 from studio.document import GraphDocument
-from studio.journal import JournalWriter, State
+from studio.keeping import journal
+from studio.keeping.backups import EVERY, UNTITLED, Backups, Why, key_of, new_key
+from studio.keeping.journal import JournalWriter, State
 from studio.results import Result, ResultList
 
 DELAY_MS: Final = 600

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry
-from studio.problem_book import model_kind
+from studio.problems.book import model_kind
 
 What = Literal["choose_model", "open_models", "open_nodes", "disconnect", "reset", "remove"]
 

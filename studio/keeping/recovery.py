@@ -12,10 +12,10 @@ from pipelines.files import is_folder, sweep_temporary
 from pipelines.graph.assets import AssetStore
 from pipelines.graph.salvage import Salvaged, salvage, why
 from pipelines.graph.storage import Stored, read_any, read_data
-from studio import session
-from studio.backups import Backups
 from studio.document import GraphDocument
-from studio.journal import State
+from studio.keeping import session
+from studio.keeping.backups import Backups
+from studio.keeping.journal import State
 
 SHOWN = 8
 """So many lost nodes are named."""

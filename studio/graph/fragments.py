@@ -14,12 +14,12 @@ from typing import Any
 from pipelines.graph.document import FORMAT, Graph, Link, NodeRecord, put
 from pipelines.graph.registry import Registry
 from pipelines.graph.subgraph_file import NAME, SUBGRAPH
-from studio.annotations import Kind, boxes, free_box_id, with_boxes
-from studio.graph_edits import refusal, with_positions
-from studio.graph_previews import preview_of, with_previews
-from studio.graph_waypoints import all_waypoints, with_waypoints
-from studio.subgraph_edits import free_name
-from studio.subgraph_ports import definitions_of, group_name
+from studio.graph.annotations import Kind, boxes, free_box_id, with_boxes
+from studio.graph.edits import refusal, with_positions
+from studio.graph.previews import preview_of, with_previews
+from studio.graph.subgraph_edits import free_name
+from studio.graph.subgraph_ports import definitions_of, group_name
+from studio.graph.waypoints import all_waypoints, with_waypoints
 
 INCOMING = "incoming"
 Keys = Collection[tuple[Kind, str]]

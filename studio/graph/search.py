@@ -14,8 +14,8 @@ from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import NodeSchema, Registry
 from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definitions
-from studio.annotations import Kind, boxes
-from studio.subgraph_ports import definitions_of
+from studio.graph.annotations import Kind, boxes
+from studio.graph.subgraph_ports import definitions_of
 
 MAX_HITS = 2_000
 MAX_LEVELS = 200

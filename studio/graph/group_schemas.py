@@ -9,8 +9,8 @@ from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.node import Input, Inputs, Node, NodeParams, Output, Outputs
 from pipelines.graph.registry import NodeSchema, Registry
 from pipelines.graph.subgraph_file import NAME, SUBGRAPH
-from studio.group_library import GroupLibrary
-from studio.subgraph_ports import definitions_of, group_ports
+from studio.graph.group_library import GroupLibrary
+from studio.graph.subgraph_ports import definitions_of, group_ports
 
 OWN: Final = "group:"
 """What stands before the name of one of the document's groups, where a node type has its id."""
