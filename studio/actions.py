@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -16,6 +16,7 @@ from studio import picture_files
 from studio.background import in_background
 from studio.command import CanvasCommands
 from studio.diagnostics import diagnostics
+from studio.document import Stamp
 from studio.keeping.document_files import DocumentFiles
 from studio.panels.start_page import TEMPLATES
 from studio.parts import Parts
@@ -30,13 +31,17 @@ CANVAS_TEMPLATE = "inpaint"
 CANVAS_NODE = "image.canvas"
 
 
+_Before = tuple[Graph, str, Mapping[str, bytes], Path | None, Stamp | None, bool]
+"""A document as it was: graph, title, what else is in its archive, file, its state, from elsewhere."""
+
+
 class Actions(QObject):
     """The :class:`studio.commands.Studio` of a window."""
 
     def __init__(self, parts: Parts, shell: Shell) -> None:
         super().__init__(shell.window())
         self._parts, self._shell = parts, shell
-        self._before: tuple[Graph, Path | None, str, bool] | None = None
+        self._before: _Before | None = None
         self.pictures = PictureActions(parts, shell, self.open_path)
         self.runs = RunModes(parts, shell, self.may_run, self._when_kept, self)
         self.files = DocumentFiles(
@@ -137,19 +142,20 @@ class Actions(QObject):
         document = self._parts.document
         if self._shell.canvas_page is not None:
             self._shell.canvas_page.keeper.keep_now()
-        before = (document.graph, document.path, document.title, document.from_elsewhere)
+        title, elsewhere = document.title, document.from_elsewhere
+        before = (document.graph, title, document.files, document.path, document.stamp, elsewhere)
         act()
         if before[0].nodes:
             self._before = before
-            self._shell.offer_back(before[2])
+            self._shell.offer_back(title)
 
     def back_to_before(self) -> None:
         """The document that was open before the last one was opened."""
         if self._before is None:
             return
-        graph, path, title, from_elsewhere = self._before
+        graph, title, files, path, stamp, from_elsewhere = self._before
         self._before = None
-        self._parts.document.new(graph, title if path is None else path.stem)
+        self._parts.document.resume(graph, title, files, path, stamp)
         self._parts.document.from_elsewhere = from_elsewhere
         self._shell.show_workspace(self._workspace_for_document())
 

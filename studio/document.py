@@ -160,6 +160,11 @@ class GraphDocument(QObject):
         return not self.undo_stack.isClean()
 
     @property
+    def files(self) -> Mapping[str, bytes]:
+        """What else was in the archive it came from, beside the graph and its assets."""
+        return self._files
+
+    @property
     def stamp(self) -> Stamp | None:
         """Its file as it was last read or written."""
         return self._stamp

@@ -102,7 +102,7 @@ def inpaint(
     )  # fmt: skip
     pasted = [paste(stitch, drawing.image, match=inpainting.match_colours) for drawing in drawings]
     detail = min(inpainting.detail, inpainting.strength)
-    if detail > 0 and needs_detail(loaded, plan, inpainting):
+    if detail > 0 and needs_detail(loaded, plan, inpainting.sizes):
         pasted = with_detail(
             loaded, drawings, pasted, stitch, prompt, negative, detail, options, context,
             clip_skip=clip_skip, steering=steering,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pipelines.diffusion.any_size import Sizes
 from pipelines.diffusion.latents import made_for_inpainting
 from pipelines.diffusion.passes import DRAWING_DETAIL, OneOfSeveral
 from pipelines.diffusion.pieces import redraw_whole
@@ -17,7 +18,6 @@ from pipelines.inpaint.stitch import paste
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.diffusion.inpaint import InpaintOptions
     from pipelines.diffusion.text_to_image import Drawing
     from pipelines.graph.node import Context
     from pipelines.models.loaded import LoadedDiffusion
@@ -26,12 +26,12 @@ FROM_SCALE: Final = 0.67
 """A region that is drawn at less than this share of its own size lacks detail when it is brought back."""
 
 
-def needs_detail(loaded: LoadedDiffusion, plan: CropPlan, inpainting: InpaintOptions) -> bool:
-    """Whether a second pass is due: the region was reduced much, and sizes are left to us.
+def needs_detail(loaded: LoadedDiffusion, plan: CropPlan, sizes: Sizes) -> bool:
+    """Whether a second pass is due: the region was reduced much, and ``sizes`` are left to us.
 
     Models made for inpainting alone can't draw from a picture without a mask; theirs stays one pass.
     """
-    return inpainting.sizes == "auto" and plan.scale < FROM_SCALE and not made_for_inpainting(loaded)
+    return sizes == "auto" and plan.scale < FROM_SCALE and not made_for_inpainting(loaded)
 
 
 def with_detail(

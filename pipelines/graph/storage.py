@@ -19,8 +19,10 @@ from pipelines.graph.document import FORMAT, Graph
 
 GRAPH_NAME: Final = "graph.json"
 MAX_GRAPH: Final = 256 * 2**20
-"""Largest file in bytes that is read as a document."""
-MAX_UNPACKED: Final = 4 * MAX_GRAPH
+"""Largest graph in bytes that is read."""
+MAX_ARCHIVE: Final = 2**30
+"""Largest archive in bytes that is read: most of it are pixels."""
+MAX_UNPACKED: Final = 2 * MAX_ARCHIVE
 """Most bytes an archive may unpack to."""
 ARCHIVE_SUFFIX: Final = ".diptych"
 ZIP_START: Final = b"PK\x03\x04"
@@ -66,13 +68,17 @@ def read_data(path: Path) -> bytes:
 
     Raises:
         FileMissing: there is no such file.
-        GraphUnreadable: it is larger than :data:`MAX_GRAPH`, or can't be read at all.
+        GraphUnreadable: it is larger than :data:`MAX_GRAPH` (an archive: :data:`MAX_ARCHIVE`), or can't be
+            read at all.
     """
     try:
-        if path.stat().st_size > MAX_GRAPH:
-            raise GraphUnreadable(name=path.name, reason=f"It is larger than {MAX_GRAPH // 2**20} MB.")
+        size = path.stat().st_size
         with open_file(path) as file:
-            return file.read()
+            start = file.read(len(ZIP_START))
+            most = MAX_ARCHIVE if start == ZIP_START else MAX_GRAPH
+            if size > most:
+                raise GraphUnreadable(name=path.name, reason=f"It is larger than {most // 2**20} MB.")
+            return start + file.read()
     except FileNotFoundError as error:
         raise FileMissing(path=str(path)) from error
     except OSError as error:

@@ -211,19 +211,12 @@ class CanvasForm(QWidget):
 
     def show_message(self, name: str, text: str, severity: str) -> bool:
         """A message at a field; False if there is no such field."""
-        row = self.rows.get(name)
-        if row is None or row.parent() is None:
-            return False
-        row.show_message(text, severity)
-        for section in self.sections.values():
-            if section.isAncestorOf(row):
-                section.set_expanded(True)
-        return True
+        return self._page is not None and self._page.show_message(name, text, severity)
 
     def clear_messages(self) -> None:
         """Take all messages away."""
-        for row in self.rows.values():
-            row.clear_message()
+        if self._page is not None:
+            self._page.clear_messages()
 
     def expansion(self) -> tuple[int, int, int, int]:
         """How far each side is to grow: left, top, right, bottom."""

@@ -182,7 +182,7 @@ class CreateWorkspace(QWidget):
 
     @Slot()
     def _run_changed(self) -> None:
-        self.form.set_running(self._tracker.current is not None, self._tracker.waiting)
+        self.form.button.set_running(self._tracker.current is not None, self._tracker.waiting)
         if self.current is None:
             self.result.set_phase(self._tracker.phase())
 

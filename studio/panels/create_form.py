@@ -7,7 +7,7 @@ What the graph doesn't have is hidden, and a sentence says so.
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from studio.panels.binding import Binding
 from studio.panels.create_fields import MAIN
@@ -24,6 +24,7 @@ from studio.translate import tr
 from studio.widgets.field_row import FieldRow
 from studio.widgets.param_editors import ask_for_model
 from studio.widgets.prompt_editor import PromptEditor
+from studio.widgets.run_button import RunButton
 from studio.widgets.section import Section
 from studio.widgets.seed_field import SeedField
 
@@ -46,7 +47,6 @@ class CreateForm(QWidget):
         self.edits = FormEdits(binding, models, self._values, settings, self)
         self._made_of: tuple[object, ...] = ()
         self._page: FormPage | None = None
-        self._running = False
         self._drawn: int | None = None
         self.card: ModelCard | None = None
         self.note = QLabel()
@@ -54,8 +54,9 @@ class CreateForm(QWidget):
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.button = QPushButton()
-        self.button.clicked.connect(self._pressed)
+        self.button = RunButton()
+        self.button.run_requested.connect(self.run_requested)
+        self.button.cancel_requested.connect(self.cancel_requested)
         foot = QVBoxLayout()
         foot.setContentsMargins(16, 10, 16, 14)
         foot.addWidget(self.button)
@@ -64,34 +65,10 @@ class CreateForm(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._scroll, 1)
         layout.addLayout(foot)
-        self.set_running(False)
         binding.changed.connect(self.refresh)
         models.changed.connect(self.refresh)
         settings.changed.connect(self.refresh)
         self.refresh()
-
-    # --- the button ------------------------------------------------------------------------------------
-
-    def set_running(self, running: bool, waiting: int = 0) -> None:
-        """Generate, or Cancel while a run is active."""
-        self._running = running
-        text = tr("Cancel") if running else tr("Generate")
-        if running and waiting:
-            text = tr("Cancel ({count} more waiting)", count=waiting)
-        if self.button.text() == text:
-            return
-        self.button.setText(text)
-        self.button.setToolTip(
-            tr("Stop at the next step (Ctrl+.)") if running else tr("Draw it (Ctrl+Enter)")
-        )
-        self.button.setAccessibleName(text)
-        self.button.setProperty("role", "stop" if running else "primary")
-        self.button.style().unpolish(self.button)
-        self.button.style().polish(self.button)
-
-    @Slot()
-    def _pressed(self) -> None:
-        (self.cancel_requested if self._running else self.run_requested).emit()
 
     # --- building --------------------------------------------------------------------------------------
 
@@ -178,19 +155,13 @@ class CreateForm(QWidget):
 
     def show_message(self, name: str, text: str, severity: str) -> bool:
         """A message at a field; False if there is no such field."""
-        row = self.rows.get(name, self.rows.get(_STANDS_FOR.get(name, name)))
-        if row is None:
-            return False
-        row.show_message(text, severity)
-        for section in self.sections.values():
-            if section.isAncestorOf(row):
-                section.set_expanded(True)
-        return True
+        name = name if name in self.rows else _STANDS_FOR.get(name, name)
+        return self._page is not None and self._page.show_message(name, text, severity)
 
     def clear_messages(self) -> None:
         """Take all messages away (a new run begins)."""
-        for row in self.rows.values():
-            row.clear_message()
+        if self._page is not None:
+            self._page.clear_messages()
 
     def focus_prompt(self) -> None:
         """Put the cursor into the first text."""

@@ -57,6 +57,22 @@ class FormPage(QWidget):
         for update in self._updates:
             update()
 
+    def show_message(self, name: str, text: str, severity: str) -> bool:
+        """A message at a field, which is unfolded; False if there is no such field."""
+        row = self.rows.get(name)
+        if row is None or row.parent() is None:
+            return False
+        row.show_message(text, severity)
+        for section in self.sections.values():
+            if section.isAncestorOf(row):
+                section.set_expanded(True)
+        return True
+
+    def clear_messages(self) -> None:
+        """Take all messages away."""
+        for row in self.rows.values():
+            row.clear_message()
+
     def row(self, name: str, field: QWidget, *, lockable: bool = False, labelled: bool = True) -> FieldRow:
         """A labelled field; it isn't put anywhere yet."""
         words = TEXTS.get(name)
