@@ -12,11 +12,15 @@ from bootstrap.layout import Layout
 
 LINTERS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
+PARALLEL = ("-n", "2", "--dist", "loadfile")
+"""Two processes, a file of tests to each: many tests wait for a process of their own more than they compute."""
+
 
 def commands(arguments: Sequence[str]) -> list[tuple[str, ...]]:
     """What to run, in order. Arguments are pytest's; who gives some wants those tests, not the linters."""
-    tests = ("pytest", *arguments)
-    return [tests] if arguments else [*LINTERS, tests]
+    if arguments:
+        return [("pytest", *arguments)]
+    return [*LINTERS, ("pytest", *PARALLEL)]
 
 
 def variables(current: Mapping[str, str], system: str = sys.platform) -> dict[str, str]:

@@ -119,7 +119,7 @@ def test_a_line_and_a_point_can_be_drawn_in_and_grown(starter, width, height, ch
     mask = np.zeros((height, width), np.float32)
     mask[:20, :20] = 1
     inputs = {"model": starter.loaded.handle, "image": image, "prompt": "a ball", "seed": 1}
-    quick = {"steps": 1, "guidance_scale": 1.0}
+    quick = {"steps": 1, "guidance_scale": 1.0, "sizes": "exact"}
     drawn = Inpaint().run({**inputs, "mask": Mask(mask)}, Inpaint.Params(**quick), starter)["image"]
     assert drawn.pixels.shape == image.pixels.shape
     assert np.array_equal(drawn.pixels[2_000:], image.pixels[2_000:])

@@ -149,6 +149,7 @@ def test_repainting_a_part_gives_what_repainting_all_gives(
     hand.drag([(30, 30), (170, 130)])
     view.rotate_to(angle)
     view.zoom_to(scale, QPointF(300, 200))
+    hand.settled()
     whole = grab(view)
     part = whole.copy()
     part.fill(0)
@@ -194,13 +195,14 @@ def test_a_stroke_repaints_only_where_it_is(canvas: MaskCanvas, hand: MaskHand, 
     assert [area for area in areas[:1] if not near_stroke.contains(area)] == []
 
 
-def test_pixels_are_squares_and_have_a_grid_from_8_times(canvas: MaskCanvas) -> None:
+def test_pixels_are_squares_and_have_a_grid_from_8_times(canvas: MaskCanvas, hand: MaskHand) -> None:
     view = canvas.view
+    canvas.settings.change(tool="rectangle")  # without the brush's ring, wherever the pointer is
     canvas.document.remove_layer(canvas.document.stack.active)
     for scale, gridded in ((7.0, False), (16.0, True)):
         view.zoom_to(scale, view.to_view(QPointF(60, 60)))
         corner = view.to_view(QPointF(55, 55)).toPoint()
-        seen = pixels(grab(view).copy(QRect(corner, corner + QPoint(40, 40))))
+        seen = pixels(hand.settled().copy(QRect(corner, corner + QPoint(40, 40))))
         assert (len(np.unique(seen)) > 1) is gridded
 
 
