@@ -13,7 +13,7 @@ from bootstrap.layout import Layout
 LINTERS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 PARALLEL = ("-n", "2", "--dist", "loadfile")
-"""Two processes, a file of tests to each: many tests wait for a process of their own more than they compute."""
+"""Two processes, one file of tests at a time: many tests wait for a process of their own."""
 
 
 def commands(arguments: Sequence[str]) -> list[tuple[str, ...]]:
