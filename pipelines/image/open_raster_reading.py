@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +25,7 @@ from pipelines.errors import (
     OpenRasterUnreadable,
 )
 from pipelines.files import bytes_text, open_file
+from pipelines.graph.storage import BROKEN
 from pipelines.graph.values import Image, check_size
 from pipelines.image.decode import MAX_FILE, decode_image
 from pipelines.image.open_raster import (
@@ -55,10 +54,7 @@ MAX_NAME: Final = 200
 """Characters of a layer's name in messages."""
 _OURS: Final = f"{{{NAMESPACE}}}"
 _PACKINGS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BROKEN: Final = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, NotImplementedError, OSError,
-    OverflowError, RuntimeError, ValueError, ElementTree.ParseError,
-)  # fmt: skip
+_BROKEN: Final = (*BROKEN, ElementTree.ParseError)
 """What Python raises for broken archives and stacks."""
 
 

@@ -133,11 +133,6 @@ def free_box_id(graph: Graph, kind: Kind) -> str:
     return f"{base}_{number}"
 
 
-def held_boxes(graph: Graph, frame: Box) -> list[Box]:
-    """The frames and notes that lie in a frame."""
-    return [box for box in boxes(graph).values() if box.key != frame.key and frame.holds(box.rect)]
-
-
 def _rounded(box: Box) -> Rect:
     x, y, width, height = (round(float(value), 1) for value in box.rect)
     least = LEAST[box.kind]

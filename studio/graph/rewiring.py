@@ -146,11 +146,6 @@ def taken_out(graph: Graph, registry: Registry, nodes: Collection[str]) -> Graph
 # --- all wires of a port -----------------------------------------------------------------------------------
 
 
-def ends_of(graph: Graph, link: Link) -> list[End]:
-    """The inputs that an output feeds."""
-    return [(node, name) for node, name, found in graph.links() if found == link]
-
-
 def refused_ends(graph: Graph, registry: Registry, ends: Iterable[End], source: Link) -> DiptychError | None:
     """Why not all of ``ends`` may be fed by ``source`` (the first reason); ``None`` if they may."""
     return next((why for end in ends if (why := refusal(graph, registry, *source, *end)) is not None), None)

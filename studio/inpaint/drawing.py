@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from PySide6.QtCore import QMargins, QObject, Signal, Slot
@@ -27,7 +28,8 @@ from studio.translate import tr
 
 LENGTHS: Final = ("grow", "feather", "blend", "context")
 SEEDS: Final = 2**63
-UPSCALED: Final = "upscaled"
+MADE: Final = "made"
+"""The node that a picture is fetched from (see :meth:`Drawing.process`)."""
 
 
 class Drawing(QObject):
@@ -51,10 +53,16 @@ class Drawing(QObject):
         self.may_run: Callable[[], bool] = lambda: True
         """Whether the document may run; a draft asks it too."""
         self._live = False
+        self._submission = self._documents = 0
         self._live_seed = secrets.randbelow(SEEDS)
         form.live_toggled.connect(self.set_live)
         canvas.document.committed.connect(self._painted)
         runs.live_due.timeout.connect(self._draw_live)
+        parts.document.replaced.connect(self._count_document)
+
+    @Slot()
+    def _count_document(self) -> None:
+        self._documents += 1
 
     # --- what is wanted --------------------------------------------------------------------------------
 
@@ -146,16 +154,20 @@ class Drawing(QObject):
         if parts is None:
             return
         graph, wanted = self._graph_for(parts, purpose, whole=whole)
-        before = self._canvas.document.flattened(counting=True)
+        before = self._canvas.current_image() or QImage()
         if self._form.task == "remove":
             self._runs.submit(graph, wanted, purpose, before, None)
             return
         stack, wish = self._canvas.document.stack, self.wish()
+        wish = replace(wish, whole=wish.whole or whole)
         masks = [pixels_of(layer) for layer in stack.layers if layer.kind is LayerKind.MASK and layer.counts]
-        wish = wish if not whole else Wish(**{**_fields(wish), "whole": True})
+        self._submission += 1
+        number, documents = self._submission, self._documents
 
         def planned(plan: Planned | None) -> None:
-            self._runs.submit(graph, wanted, purpose, before, plan)
+            late = documents != self._documents or (purpose == "live" and number != self._submission)
+            if not late:  # else another document is shown, or a newer draft is due
+                self._runs.submit(graph, wanted, purpose, before, plan)
 
         in_background(self, lambda: plan_for(masks, stack.size, wish), planned)
 
@@ -238,8 +250,8 @@ class Drawing(QObject):
             if type_id == "upscale.model":
                 graph = graph.with_node("upscaler", NodeRecord.new("model.upscale"))
                 inputs["model"] = ("upscaler", "model")
-            graph = graph.with_node(UPSCALED, NodeRecord.new(type_id, params=params, inputs=inputs))
-            self._runs.submit(graph, (UPSCALED,), "picture", QImage(), None, done)
+            graph = graph.with_node(MADE, NodeRecord.new(type_id, params=params, inputs=inputs))
+            self._runs.submit(graph, (MADE,), "picture", QImage(), None, done)
 
         self._keeper.keep(submit)
 
@@ -247,7 +259,3 @@ class Drawing(QObject):
 def _length(value: Any) -> float | None:
     """A length that was set; ``None`` where the formulas choose."""
     return float(value) if isinstance(value, int | float) and value >= 0 else None
-
-
-def _fields(wish: Wish) -> dict[str, Any]:
-    return {name: getattr(wish, name) for name in Wish.__dataclass_fields__}

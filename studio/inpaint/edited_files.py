@@ -20,7 +20,6 @@ from studio.inpaint.reading import encode_png, picture_from
 KEPT_SECONDS: Final = 30 * 24 * 3600.0
 """How long a file that nobody closed is kept after it was last saved."""
 _NAME_BYTES: Final = 120
-_SUFFIXES: Final = (".png", ".ora")
 
 
 class Stamp(NamedTuple):
@@ -94,17 +93,6 @@ def remove(path: Path) -> None:
     """Delete a file, if the system lets us: on Windows the program may still hold it. It is swept later."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
-
-
-def left_behind(folder: Path | None = None) -> tuple[Path, ...]:
-    """Pictures that were elsewhere when Diptych ended, the latest first."""
-    found: list[tuple[float, Path]] = []
-    with contextlib.suppress(OSError), os.scandir(folder or default_folder()) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.is_file() and entry.name.endswith(_SUFFIXES):
-                    found.append((entry.stat().st_mtime, Path(entry.path)))
-    return tuple(path for _, path in sorted(found, reverse=True))
 
 
 def sweep(folder: Path, older_than: float = KEPT_SECONDS) -> int:

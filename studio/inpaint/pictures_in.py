@@ -31,6 +31,8 @@ from studio.translate import tr
 PICTURES: Final = "(*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif *.avif *.ora)"
 BLANK: Final = 512
 """Pixels that the longer side of an empty sheet has, at least half of them."""
+NAME: Final = 40
+"""Characters of a prompt that name the layer of its picture."""
 RASTER: Final = ".ora"
 Opened = QImage | OraPicture
 
@@ -69,11 +71,14 @@ class PicturesIn(QObject):
         if path is not None:
             self.open_path(path)
 
-    def open_path(self, path: Path) -> None:
+    def open_path(self, path: Path, name: str = "") -> None:
         """Put the picture of a file on the canvas; an OpenRaster file brings its layers."""
         self._shell.show_workspace("canvas")
         in_background(
-            self, lambda: read_any(path), lambda found: self._open(found, path.stem), self.page.show_error
+            self,
+            lambda: read_any(path),
+            lambda found: self._open(found, name or path.stem),
+            self.page.show_error,
         )
 
     def _open(self, found: Opened, name: str) -> None:
@@ -107,7 +112,7 @@ class PicturesIn(QObject):
         if result is None:
             return
         if result.path:
-            self.open_path(Path(result.path))
+            self.open_path(Path(result.path), result.prompt[:NAME])
         elif image is not None:
             self._shell.show_workspace("canvas")
             self._open(image, tr("Picture"))
@@ -117,7 +122,7 @@ class PicturesIn(QObject):
         """The picture that was made last."""
         made = [item for item in self._parts.results.results if item.path]
         if made:
-            self.open_path(Path(made[-1].path))
+            self.open_path(Path(made[-1].path), made[-1].prompt[:NAME])
 
     @Slot()
     def blank(self) -> None:

@@ -6,7 +6,7 @@ nodes that it feeds. Applying a result writes a layer, never a node.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -337,7 +337,3 @@ class CanvasWorkspace(QWidget):
         """``in``, ``out``, ``fit`` or ``actual``."""
         view = self.canvas.view
         {"in": view.zoom_in, "out": view.zoom_out, "fit": view.fit, "actual": view.actual_size}[how]()
-
-    def whole_rect(self) -> QRect:
-        """The canvas's pixels."""
-        return self.paint.rect

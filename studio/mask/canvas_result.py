@@ -141,11 +141,6 @@ class CanvasResult(CanvasEye):
         self.update()
 
     @property
-    def mask_overlay(self) -> bool:
-        """Whether masks are shown above a result."""
-        return self._masks_over
-
-    @property
     def drawing(self) -> bool:
         """Whether something is drawn at this moment."""
         return False
