@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMargins, QRect, Qt
+from PySide6.QtCore import QMargins, QRect, Qt, QThreadPool
 from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
 
 from pipelines.errors import EngineDied, ModelMissing
 from pipelines.graph.document import Graph
@@ -435,3 +436,14 @@ def test_what_the_tasks_set_the_nodes_know() -> None:
     for task in TASKS:
         assert set(task.values) <= set(fields)
     assert graph.nodes["draw"].type == "diffusion.inpaint"
+
+
+def test_a_plan_for_a_document_that_is_gone_is_not_run(stage: Stage, qtbot: QtBot) -> None:
+    stage.open()
+    stage.stroke()
+    stage.kept()
+    stage.page.drawing.generate()  # the crop is being planned
+    stage.document.new()
+    QThreadPool.globalInstance().waitForDone()
+    qtbot.wait(50)
+    assert not stage.bridge.submitted
