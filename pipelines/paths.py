@@ -26,6 +26,11 @@ def _home() -> Path | None:
     return Path(home).expanduser() if home else None
 
 
+def is_portable() -> bool:
+    """Whether everything is kept below one folder (``DIPTYCH_HOME``)."""
+    return _home() is not None
+
+
 def profile() -> str:
     """The profile in use; empty for the user's own."""
     name = os.environ.get(PROFILE, "").strip()
@@ -91,6 +96,16 @@ def assets_dir() -> Path:
 def models_dir() -> Path:
     """The user's own models, in a folder for each kind (``diffusion``, ``language``, ``upscale``…)."""
     return data_dir() / "models"
+
+
+def nodes_dir() -> Path:
+    """The user's own node types, one Python file each (see :mod:`pipelines.outside`)."""
+    return data_dir() / "nodes"
+
+
+def agreements_path() -> Path:
+    """Which nodes from outside the user agreed to."""
+    return config_dir() / "nodes.json"
 
 
 def shared_model_folders() -> tuple[Path, ...]:

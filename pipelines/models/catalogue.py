@@ -1,140 +1,152 @@
 """Which models there are: the folders that are searched, and what is known of each model found.
 
 An id is the path below its root (``starter/text-to-image``, ``dreamy.safetensors``); an absolute path works
-as an id too. A model is examined once and remembered by path, size and time, so that searching again is
-cheap.
+as an id too. A model is examined once and kept in an index by path, size and time, so that searching again
+takes one look at each file. What is *listed* may come from the index; what is *found* to be used was examined
+by this process.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from blake3 import blake3
-
+from pipelines import paths
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import (
     ControlModelMissing,
     DiptychError,
     InpaintModelMissing,
     ModelMissing,
-    ModelUnreadable,
-    ModelUnsuitable,
     PathNotAllowed,
     StarterTextModelMissing,
-    UnknownModelFamily,
 )
-from pipelines.files import is_folder, is_there, safe_join
-from pipelines.graph.node import file_fingerprint
-from pipelines.models.cards import Card, card_path, read_card
-from pipelines.models.controls import layer_limits
-from pipelines.models.families import family
-from pipelines.models.folders import is_model_folder, probe_folder
-from pipelines.models.limits import unavailable
-from pipelines.models.probe import Kind, Probe, probe_file
-from pipelines.models.safety import check_file, check_folder, files_of
-from pipelines.models.unopened import likely_kind, size_of
+from pipelines.files import is_there, safe_join
+from pipelines.graph.node import CancelToken
+from pipelines.models.cards import read_card
+from pipelines.models.entries import NOWHERE, Entry, Root, controls_among, id_of, with_layers, with_notes
+from pipelines.models.examine import TASKS
+from pipelines.models.folders import is_model_folder
+from pipelines.models.index import NAME, ModelIndex
+from pipelines.models.known import Known, Memory, fingerprint
+from pipelines.models.layouts import folders_of, usual_places
+from pipelines.models.probe import Kind
+from pipelines.models.scanning import Report, Scan
+from pipelines.models.walk import Place, Seen, place_at, places_below
 from pipelines.paths import RESOURCES
 
-MODEL_SUFFIXES: Final = frozenset({".safetensors", ".ckpt", ".pt", ".pth", ".gguf"})
-MAX_ENTRIES: Final = 50_000
-MAX_DEPTH: Final = 6
+__all__ = [
+    "TASKS", "Catalogue", "Entry", "Root", "Scan", "default_roots", "fingerprint", "open_catalogue",
+    "searched_roots",
+]  # fmt: skip
+
 DEFAULTS: Final = {"diffusion": "starter/text-to-image", "upscale": "starter/upscaler"}
-TASKS: Final = {
-    "diffusion": "drawing from a prompt",
-    "language": "writing text",
-    "upscale": "enlarging pictures",
-    "control": "steering a drawing by a picture",
-    "inpaint": "filling gaps in pictures",
-}
+OWN: Final[tuple[Kind, ...]] = (
+    "diffusion", "language", "upscale", "control", "inpaint",
+    "lora", "embedding", "vae", "text_encoder", "adapter", "vision",
+)  # fmt: skip
+"""The folders below the user's own, one for each kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A folder that is searched. Ids of its models begin with ``prefix``; ``kind`` is what is expected
-    there.
-    """
-
-    path: Path
-    prefix: str = ""
-    kind: Kind | None = None
-
-
-NOWHERE: Final = Root(Path())
-"""Root of what lies below none: such a model's id is its path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One model: what is told of it, what its tensors say, what to load, and why it can't be used if so."""
-
-    info: ModelInfo
-    probe: Probe
-    weights: Path
-    fingerprint: str
-    error: DiptychError | None = None
-
-    def check(self, kind: Kind) -> None:
-        """Raise what keeps this model from being used as a ``kind`` of model."""
-        if self.error is not None:
-            # A new one each time: the traceback of a remembered error would grow with every use.
-            raise type(self.error)(**self.error.arguments)
-        if self.info.kind != kind:
-            reason = f"It is a model for {TASKS[self.info.kind]}."
-            raise ModelUnsuitable(model=self.info.id, reason=reason, task=TASKS[kind])
-
-
-def default_roots(models: Path, folders: Sequence[str | Path] = ()) -> tuple[Root, ...]:
-    """The starter models, the five folders below ``models``, and what the user added."""
-    own: tuple[Kind, ...] = ("diffusion", "language", "upscale", "control", "inpaint")
+def default_roots(
+    models: Path, folders: Sequence[str | Path] = (), others: Sequence[Root] = ()
+) -> tuple[Root, ...]:
+    """The starter models, the folders below ``models``, what the user added, and ``others``."""
     return (
         Root(RESOURCES / "starter", "starter/"),
-        *(Root(models / kind, kind=kind) for kind in own),
-        *(Root(Path(folder).expanduser()) for folder in folders),
+        *(Root(models / kind, kind=kind) for kind in OWN),
+        *(
+            Root(found.path, found.prefix, program=found.program)
+            for folder in folders
+            for found in folders_of(Path(folder).expanduser())
+        ),
+        *others,
     )
 
 
-def fingerprint(path: Path) -> str:
-    """A digest of path, size and time of a file, or of every file of a folder; it changes as they do."""
-    digest = blake3()
-    for file in files_of(path) if path.is_dir() else (path,):
-        digest.update(file_fingerprint(file).encode() + b"\0")
-    return digest.hexdigest(16)
+def open_catalogue(models: Path, folders: Sequence[str | Path] = ()) -> Catalogue:
+    """The catalogue of the program: the starters, the user's folder ``models``, the ``folders`` they added,
+    and the libraries of other programs in their usual places; its index is kept beside ``models``.
+
+    A portable installation (``DIPTYCH_HOME``) looks nowhere else.
+    """
+    index = ModelIndex(models.parent / NAME if models.is_absolute() else None)
+    return Catalogue(searched_roots(models, folders), index)
+
+
+def searched_roots(models: Path, folders: Sequence[str | Path] = ()) -> tuple[Root, ...]:
+    """The roots of :func:`open_catalogue`."""
+    others = () if paths.is_portable() else tuple(usual_places())
+    return default_roots(
+        models, folders, [Root(found.path, found.prefix, program=found.program) for found in others]
+    )
 
 
 class Catalogue:
-    """The models below some roots. Safe to use from several threads."""
+    """The models below some roots; ``index`` None keeps what is known in memory. For several threads."""
 
-    def __init__(self, roots: Sequence[Root]) -> None:
-        self._roots = tuple(roots)
-        self._known: dict[tuple[Path, str, str], Entry] = {}
-        self._lock = threading.Lock()
+    def __init__(self, roots: Sequence[Root], index: ModelIndex | None = None) -> None:
+        self.index = index or ModelIndex()
+        self._memory = Memory(self.index, roots)
+        self._searching = threading.Lock()
+        self.seen = Seen()
+        """The folders that the last search went through, for a watch."""
+
+    @property
+    def roots(self) -> tuple[Root, ...]:
+        return self._memory.roots
+
+    def search_in(self, roots: Sequence[Root]) -> None:
+        """Search other roots from now on; what is known of files stays."""
+        with self._searching:
+            self._memory.roots = tuple(roots)
 
     def list(self) -> tuple[ModelInfo, ...]:
         """All models, usable or not, in the order of the roots and then by name."""
-        found: dict[tuple[str, str], tuple[ModelInfo, Entry]] = {}
-        for root in self._roots:
-            for path in _models_below(root.path):
-                entry = self._examine(path, root)
-                info = entry.info
-                if (
-                    info.kind,
-                    info.id,
-                ) in found:  # another root has one of this name: the path tells them apart
-                    info = info.model_copy(update={"id": str(path)})
-                found.setdefault((info.kind, info.id), (info, entry))
-        entries = [entry for _, entry in found.values()]
-        return tuple(_with_layers(info, entry, entries) for info, entry in found.values())
+        return self.scan()
+
+    def scan(
+        self, tell: Callable[[Scan], None] | None = None, cancel: CancelToken | None = None
+    ) -> tuple[ModelInfo, ...]:
+        """Search all roots; what has not changed since it was examined is not opened.
+
+        Args:
+            tell: called with what was found, a few times a second.
+            cancel: polled at each file.
+
+        Raises:
+            Cancelled: what was examined until then is kept.
+        """
+        with self._searching:
+            found: dict[tuple[str, str], tuple[ModelInfo, Known]] = {}
+            seen, report = Seen(), Report(tell)
+            places = list(self._places(seen))
+            try:
+                with closing(self._memory.prepared(places)) as prepared:
+                    for place, root, known in prepared:
+                        if cancel is not None:
+                            cancel.check()
+                        known = known or self._memory.look(place, root)
+                        info = _named(known.info, found)
+                        found.setdefault((info.kind, info.id), (info, known))
+                        report.found(info, len(found), self._memory.unwritten)
+            finally:
+                self._memory.write()
+            report.end(len(found))
+            self.seen = seen
+            self._memory.forget({place.path for place, _ in places})
+        return self._told(list(found.values()))
 
     def describe(self, path: str) -> ModelInfo:
         """What :meth:`list` would tell of a model that draws, at any path. Raises as :meth:`find`."""
         entry = self.find("diffusion", path)
-        others = (self._examine(below, root) for root in self._roots for below in _models_below(root.path))
-        return _with_layers(entry.info, entry, list(others))
+        with self._searching:
+            controls = self._controls([self._memory.look(*found) for found in self._places()])
+            self._memory.write()
+        return with_layers(entry.info, entry, controls)
 
     def find(self, kind: Kind, model: str) -> Entry:
         """The model with an id or a path; ``""`` is the default of its kind.
@@ -147,126 +159,69 @@ class Catalogue:
         model = model or DEFAULTS.get(kind, "")
         if not model:
             return self._first(kind)
-        roots = sorted(self._roots, key=lambda root: root.kind != kind)
+        roots = sorted(self._memory.roots, key=lambda root: root.kind != kind)
         for root in roots:
             path = _inside(root, model)
             if path is not None:
-                return self._examine(path, root)
+                return self._at(path, root)
         path = Path(model).expanduser()
         if not path.is_absolute() or not is_there(path):
             raise ModelMissing(model=model)
         owner = next((root for root in roots if path.is_relative_to(root.path)), NOWHERE)
-        return self._examine(path, owner)
+        return self._at(path, owner)
 
     def _first(self, kind: Kind) -> Entry:
-        for root in sorted(self._roots, key=lambda root: root.kind != kind):
-            for path in _models_below(root.path):
-                entry = self._examine(path, root)
-                if entry.info.kind == kind and entry.error is None:
-                    return entry
+        for root in sorted(self._memory.roots, key=lambda root: root.kind != kind):
+            for place in places_below(root.path):
+                known = self._memory.look(place, root)
+                if known.info.kind == kind and not known.info.problem:
+                    entry = self._memory.entry(self._memory.look(place, root, itself=True))
+                    if entry.info.kind == kind and entry.error is None:
+                        self._memory.write()
+                        return entry
         missing: dict[Kind, DiptychError] = {
             "language": StarterTextModelMissing(), "control": ControlModelMissing(),
             "inpaint": InpaintModelMissing(),
         }  # fmt: skip
         raise missing.get(kind, ModelMissing(model=kind))
 
-    def _examine(self, path: Path, root: Root) -> Entry:
-        card_file = card_path(path)
+    def _at(self, path: Path, root: Root) -> Entry:
         try:
-            state = fingerprint(path)
-        except DiptychError as error:
-            return _entry(path, path, root, Probe(None), "", Card(), error)
-        key = (path, state, file_fingerprint(card_file) if card_file else "")
-        with self._lock:
-            known = self._known.get(key)
-        if known is None:
-            known = _examined(path, root, state)
-            with self._lock:
-                for old in [old for old in self._known if old[0] == path]:
-                    del self._known[old]
-                self._known[key] = known
-        return known
+            place = place_at(path)
+        except OSError as error:
+            raise ModelMissing(model=id_of(path, root)) from error
+        known = self._memory.look(place, root, itself=True)
+        self._memory.write()
+        return self._memory.entry(known)
+
+    def _places(self, seen: Seen | None = None) -> Iterator[tuple[Place, Root]]:
+        for root in self._memory.roots:
+            for place in places_below(root.path, seen):
+                yield place, root
+
+    def _controls(self, found: Sequence[Known]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        return controls_among([self._memory.entry(known) for known in found if known.info.kind == "control"])
+
+    def _told(self, found: Sequence[tuple[ModelInfo, Known]]) -> tuple[ModelInfo, ...]:
+        controls = self._controls([known for _, known in found])
+        digests, notes, uses = self.index.digests(), self.index.notes(), self.index.uses()
+
+        def told(info: ModelInfo, known: Known) -> ModelInfo:
+            if info.kind == "diffusion" and not info.problem:
+                info = with_layers(info, self._memory.entry(known), controls)
+            if info.path in uses:
+                info = info.model_copy(update={"used": uses[info.path]})
+            state, found = digests.get(info.path, ("", None))
+            return with_notes(info, found, notes) if found and state == known.fingerprint else info
+
+        return tuple(told(info, known) for info, known in found)
 
 
-def _examined(path: Path, root: Root, state: str) -> Entry:
-    card = read_card(path)
-    name = _id(path, root)
-    weights = path
-    error: DiptychError
-    try:
-        if path.is_dir() and card.weights:
-            weights = safe_join(path, card.weights)
-        if weights.is_dir():
-            probe = probe_folder(weights, check_folder(weights, name), name)
-        else:
-            probe = probe_file(check_file(weights, name))
-        return _entry(path, weights, root, probe, state, card, _obstacle(probe, name))
-    except DiptychError as caught:
-        error = caught
-    except OSError as caught:
-        error = ModelUnreadable(model=name, reason=f"{caught.strerror or caught}.")
-    except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as caught:
-        # Settings of another shape than any library writes: one odd folder must not hide all other models.
-        error = ModelUnreadable(model=name, reason=f"Its settings make no sense ({str(caught)[:200]}).")
-    return _entry(path, weights, root, Probe(None), state, card, error)
-
-
-def _obstacle(probe: Probe, name: str) -> DiptychError | None:
-    """What keeps a model that was read without a fault from being used."""
-    if probe.reason:
-        return UnknownModelFamily(model=name, reason=probe.reason)
-    problem = family(probe.family).problem
-    if problem:
-        return ModelUnsuitable(model=name, reason=problem, task=TASKS["diffusion"])
-    return None
-
-
-def _entry(
-    path: Path, weights: Path, root: Root, probe: Probe, state: str, card: Card, error: DiptychError | None
-) -> Entry:
-    facts = family("" if probe.kind == "control" else probe.family)  # those are of what it steers
-    kind = probe.kind or root.kind or likely_kind(path, root.path) or "diffusion"
-    size = card.native_size or probe.native_size or facts.native_size
-    defaults = dict(facts.defaults)
-    if size and defaults:
-        defaults |= {"width": size[0], "height": size[1]}
-    info = ModelInfo(
-        kind=kind, id=_id(path, root), title=card.title or _title(path), path=str(path), family=probe.family,
-        bytes=probe.bytes or size_of(path),
-        problem=" ".join(filter(None, error.info().sentences()[1:])) if error else "",
-        native_size=size, size_multiple=max(facts.size_multiple, probe.size_multiple),
-        defaults={**defaults, **card.defaults}, examples=card.examples, card=card.text,
-        unavailable=unavailable(probe) if kind == "diffusion" and not error else {},
-    )  # fmt: skip
-    return Entry(info, probe, weights, state, error)
-
-
-def _with_layers(info: ModelInfo, entry: Entry, others: Sequence[Entry]) -> ModelInfo:
-    """With the kinds of canvas layers that a model that draws can't use, given the other models."""
-    if info.kind != "diffusion" or entry.error is not None:
-        return info
-    controls = [
-        (other.probe.family, other.probe.facts)
-        for other in others
-        if other.info.kind == "control" and other.error is None
-    ]
-    limits = layer_limits((entry.probe.family, entry.probe.facts), controls)
-    return info.model_copy(update={"unavailable": {**info.unavailable, **limits}})
-
-
-def _id(path: Path, root: Root) -> str:
-    if path == root.path:
-        return path.name
-    if not path.is_relative_to(root.path):
-        return str(path)
-    return root.prefix + path.relative_to(root.path).as_posix()
-
-
-def _title(path: Path) -> str:
-    repository = path.parent.parent
-    if path.parent.name == "snapshots" and repository.name.startswith("models--"):
-        return repository.name.removeprefix("models--").replace("--", "/")
-    return path.name if path.is_dir() else path.stem
+def _named(info: ModelInfo, found: Container[tuple[str, str]]) -> ModelInfo:
+    """With an id of its own: where another root has one of this name, the path tells them apart."""
+    if (info.kind, info.id) in found:
+        return info.model_copy(update={"id": info.path})
+    return info
 
 
 def _inside(root: Root, model: str) -> Path | None:
@@ -280,39 +235,10 @@ def _inside(root: Root, model: str) -> Path | None:
         path = safe_join(root.path, rest)
     except PathNotAllowed:
         # A link the user put there: it counts if the search finds it, not because a name leads through it.
-        below = _models_below(root.path)
+        below = (Path(place.path) for place in places_below(root.path))
         return next((path for path in below if path.relative_to(root.path).as_posix() == rest), None)
     return path if path != root.path and is_there(path) else None
 
 
 def _is_model(folder: Path) -> bool:
     return is_model_folder(folder) or bool(read_card(folder).weights)
-
-
-def _models_below(root: Path) -> Iterator[Path]:
-    """Every model folder and model file below ``root``, bounded; a folder that can't be read is left out."""
-    pending, seen, count = [(root, 0)], set(), 0
-    while pending:
-        folder, depth = pending.pop()
-        real = os.path.realpath(folder)
-        if real in seen or depth > MAX_DEPTH or not is_folder(folder):
-            continue
-        seen.add(real)
-        if _is_model(folder):
-            yield folder
-            continue
-        try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name.casefold())
-        except OSError:
-            continue
-        folders = []
-        for entry in entries:
-            count += 1
-            if entry.name.startswith(".") or count > MAX_ENTRIES:
-                continue
-            if is_folder(Path(entry.path)):  # never an error, as a link to itself would be
-                folders.append((Path(entry.path), depth + 1))
-            elif Path(entry.name).suffix.lower() in MODEL_SUFFIXES:
-                yield Path(entry.path)
-        pending.extend(reversed(folders))

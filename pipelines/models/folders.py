@@ -1,18 +1,25 @@
-"""What kind of model a folder is: from its own index, and from the settings of its parts."""
+"""What kind of model a folder is: from its own index, and from the settings of its parts.
+
+A pipeline that can't be opened is named all the same (:func:`recognise_folder`): by its index, and by the
+tensors of its denoiser.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.errors import ModelUnreadable
+from pipelines.errors import DiptychError, ModelUnreadable
 from pipelines.models.controls import control_folder
-from pipelines.models.header import Header
+from pipelines.models.families import LATER, family
+from pipelines.models.header import Header, TensorFacts, read_header
 from pipelines.models.pipeline_classes import PIPELINES, UNUSED, PipelineClass
-from pipelines.models.probe import Kind, Probe, main_dtype
-from pipelines.models.safety import read_json
+from pipelines.models.pipeline_families import ENCODERS, of_network, of_pipeline
+from pipelines.models.probe import Kind, Probe, main_dtype, probe_file
+from pipelines.models.safety import files_of, read_json
 
 
 def is_model_folder(folder: Path) -> bool:
@@ -31,9 +38,68 @@ def probe_folder(folder: Path, headers: Mapping[Path, Header], model: str = "") 
         return _pipeline_folder(folder, headers, name)
     config = read_json(folder / "config.json", name)
     if isinstance(config, dict) and "_class_name" in config:  # one part, by diffusers
-        family, facts, reason = control_folder(config, _has_weights(folder, headers))
-        return Probe("control", family, **_totals(headers), facts=facts, reason=reason)
+        return _network_folder(config, folder, headers)
     return _language_folder(config, folder, headers)
+
+
+def recognise_folder(folder: Path, model: str = "") -> Probe | None:
+    """Name a pipeline of diffusers that can't be opened; None if its index is of no family that is known.
+
+    Raises:
+        ModelUnreadable: its index is missing or broken.
+    """
+    index = read_json(folder / "model_index.json", model or folder.name)
+    named = of_pipeline(str(index.get("_class_name"))) if isinstance(index, dict) else None
+    if named is None:
+        return None
+    headers: dict[Path, Header] = {}
+    for path in files_of(folder, model):
+        if path.suffix.lower() == ".safetensors":
+            with suppress(DiptychError):
+                headers[path] = read_header(path, model)
+    denoiser = [header for path, header in headers.items() if path.parent.name in _DENOISERS]
+    found = probe_file(merged(denoiser)) if denoiser else Probe(None)
+    # The index knows what shapes can't tell: what was made for editing, or distilled.
+    closer = found.family == named.family and found.variant.startswith(named.variant)
+    facts = family(named.family)
+    told = {**found.facts, "pipeline": str(index["_class_name"])}
+    return Probe(
+        named.kind, named.family, **_totals(headers), native_size=facts.native_size,
+        size_multiple=facts.size_multiple, facts=told, layout="diffusers",
+        variant=found.variant if closer else named.variant, problem=facts.problem or LATER,
+    )  # fmt: skip
+
+
+_DENOISERS: Final = ("transformer", "unet", "prior", "decoder")
+
+
+def merged(headers: Iterable[Header]) -> Header:
+    """One header of all shards of a network."""
+    tensors: dict[str, TensorFacts] = {}
+    metadata: dict[str, str] = {}
+    numbers: dict[str, int] = {}
+    total = 0
+    for header in headers:
+        tensors.update(header.tensors)
+        metadata.update(header.metadata)
+        total += header.file_bytes
+        for name, count in header.numbers.items():
+            numbers[name] = numbers.get(name, 0) + count
+    return Header(tensors, metadata, total, numbers)
+
+
+def _network_folder(config: Mapping[str, Any], folder: Path, headers: Mapping[Path, Header]) -> Probe:
+    """One network of diffusers: by its class what it is for, by its tensors whose it is."""
+    kind = of_network(str(config["_class_name"])) or "control"
+    if kind == "control":
+        named, facts, reason = control_folder(config, _has_weights(folder, headers))
+        return Probe("control", named, **_totals(headers), facts=facts, reason=reason, base=named)
+    found = probe_file(merged(headers.values())) if headers else Probe(None)
+    if found.kind != kind:
+        reason = f"It is a {config['_class_name']}, which this version of Diptych has no use for."
+        return Probe(kind, **_totals(headers), reason=reason)
+    problem = "It holds only a denoiser; use the whole folder of the pipeline." if kind == "diffusion" else ""
+    return replace(found, **_totals(headers), layout="diffusers", problem=problem)
 
 
 def _totals(headers: Mapping[Path, Header]) -> dict[str, Any]:
@@ -189,6 +255,10 @@ def _language_folder(config: Any, folder: Path, headers: Mapping[Path, Header]) 
     totals = _totals(headers)
     kinds = config.get("architectures") if isinstance(config, dict) else None
     architecture = str(kinds[0]) if isinstance(kinds, list) and kinds else ""
+    if architecture in ENCODERS:
+        found = probe_file(merged(headers.values()))
+        if found.kind in ("text_encoder", "vision"):
+            return replace(found, **totals, problem="")
     if not architecture.endswith(("ForCausalLM", "LMHeadModel")):
         what = f"a {architecture}" if architecture else "unnamed"
         reason = f"Its config.json is {what}; a text model is a …ForCausalLM or …LMHeadModel."

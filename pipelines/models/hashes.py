@@ -1,4 +1,4 @@
-"""The sha256 of a model's weights: what other programs know it by. Made once per model, and remembered on
+"""The hashes of a model's weights: what other programs know it by. Made once per model, and remembered on
 disk."""
 
 from __future__ import annotations
@@ -6,17 +6,25 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from blake3 import blake3
 
 from pipelines.errors import DiptychError
 from pipelines.files import atomic_write
+from pipelines.graph.node import CancelToken
+from pipelines.models.header import MAX_HEADER
+from pipelines.models.index import Digests
 
 INLINE_BYTES: Final = 512 * 2**20
 """Weights up to this size are hashed at once (well under a second); larger ones in the background."""
 SHORT: Final = 10
 """Digits that A1111 shows of a hash ("Model hash")."""
+AUTOV1, AUTOV3 = 8, 12
+"""Digits of the hash that A1111 showed before 2023, and of the one that leaves out the header."""
+_OLD_START, _OLD_END = 0x100000, 0x110000
 _PIECE: Final = 8 * 2**20
 _NAME: Final = "model-hashes.json"
 
@@ -89,3 +97,59 @@ class ContentHashes:
             return {}
         items = found.items() if isinstance(found, dict) else ()
         return {key: value for key, value in items if isinstance(value, str)}
+
+
+def digests_of(
+    path: Path,
+    cancel: CancelToken | None = None,
+    tell: Callable[[int], None] | None = None,
+) -> Digests:
+    """Every hash that a model is known by, in one reading.
+
+    Args:
+        path: a file; of a folder, only the sha256 of its weights is made, as :func:`sha256_of`.
+        cancel: polled at each piece.
+        tell: called with the bytes of each piece.
+
+    Raises:
+        OSError: it can't be read.
+        Cancelled: by the user.
+    """
+    files = weights_of(path)
+    whole, fast, behind, piece_digest = hashlib.sha256(), blake3(), hashlib.sha256(), hashlib.sha256()
+    at = 0
+    for file_path in files:
+        start = _data_start(file_path)
+        with file_path.open("rb", buffering=0) as file:
+            at = 0
+            while piece := file.read(_PIECE):
+                if cancel is not None:
+                    cancel.check()
+                whole.update(piece)
+                fast.update(piece)
+                if start is not None and at + len(piece) > start:
+                    behind.update(memoryview(piece)[max(start - at, 0) :])
+                if len(files) == 1:
+                    _update_between(piece_digest, piece, at, _OLD_START, _OLD_END)
+                at += len(piece)
+                if tell is not None:
+                    tell(len(piece))
+    if path.is_dir() or not files:
+        return Digests(whole.hexdigest())
+    autov3 = behind.hexdigest()[:AUTOV3] if _data_start(path) is not None else ""
+    return Digests(whole.hexdigest(), fast.hexdigest(), piece_digest.hexdigest()[:AUTOV1], autov3)
+
+
+def _data_start(path: Path) -> int | None:
+    """Where the data of a safetensors file begin; None for another one."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    length = int.from_bytes(head[:8], "little")
+    return 8 + length if head[8:] == b"{" and length <= MAX_HEADER else None
+
+
+def _update_between(digest: Any, piece: bytes, at: int, start: int, end: int) -> None:
+    """Add what of ``piece``, which begins at ``at``, lies between two places of the file."""
+    first, last = max(start - at, 0), min(end - at, len(piece))
+    if first < last:
+        digest.update(memoryview(piece)[first:last])

@@ -1,38 +1,40 @@
 """What kind of model a file is: from tensor names and shapes. Folders are named in :mod:`.folders`.
 
-Never from a file's name. What can't be named keeps a reason that says what was looked for. No torch import
-here.
+Never from a file's name. The signatures are in :mod:`.signatures`; what none fits keeps a reason that says
+which came closest and what it lacked. No torch import here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
-from pipelines.models.controls import control_file
-from pipelines.models.header import FLOAT_DTYPES, Header
-from pipelines.models.upscalers import identify, identify_inpainter
+from pipelines.models.gguf_header import GgufHeader, as_header
+from pipelines.models.header import Header
+from pipelines.models.signatures import Found, Kind, identify, nearest
 
-Kind = Literal["diffusion", "language", "upscale", "inpaint", "control"]
+__all__ = ["Kind", "Probe", "main_dtype", "probe_file", "probe_gguf"]
 
-UNET: Final = "model.diffusion_model."
-_CONV_IN: Final = UNET + "input_blocks.0.0.weight"
-_VAE: Final = "first_stage_model.decoder.conv_in.weight"
-_CLIP: Final = "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight"
-_OPEN_CLIP: Final = "cond_stage_model.model.token_embedding.weight"
-_XL_CLIP: Final = "conditioner.embedders.0.transformer.text_model.embeddings.position_embedding.weight"
-_XL_OPEN_CLIP: Final = "conditioner.embedders.1.model.positional_embedding"
-_REFINER_CLIP: Final = "conditioner.embedders.0.model.text_projection"
+PROBED_METADATA: Final = (
+    "modelspec.prediction_type", "modelspec.resolution", "modelspec.architecture", "modelspec.title",
+    "modelspec.implementation",
+)  # fmt: skip
+"""What a probe takes from a file's free text, beside its tensors."""
+
+_PACKED: Final = ((".quant_state.bitsandbytes__nf4", "NF4"), (".quant_state.bitsandbytes__fp4", "FP4"),
+                  (".SCB", "INT8"))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What was found out.
 
-    ``family`` is empty for an unknown model; ``reason`` then says why, in sentences for the user. ``facts``:
-    ``prediction_type``, ``zero_snr``, ``in_channels``, ``scheduler`` (its configuration), ``text_encoder``
-    (its class), ``scale``, ``context``… as far as they are known.
+    ``family`` is empty for an unknown model; ``reason`` then says why, in sentences for the user.
+    ``problem`` is why a model that was recognised can't be used. ``variant``: which of a family (``dev``,
+    ``inpaint``). ``base``: the family that a LoRA, a control model or a VAE is for. ``layout``: whose names
+    the tensors have. ``facts``: ``prediction_type``, ``zero_snr``, ``in_channels``, ``scheduler`` (its
+    configuration), ``text_encoder`` (its class), ``scale``, ``context``, ``parts``… as far as they are known.
     """
 
     kind: Kind | None
@@ -44,86 +46,65 @@ class Probe:
     size_multiple: int = 8
     facts: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    variant: str = ""
+    base: str = ""
+    layout: str = ""
+    problem: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """What differs from an empty probe."""
+        found: dict[str, Any] = {}
+        for name, usual in _USUAL.items():
+            value = getattr(self, name)
+            if value != usual:
+                found[name] = value
+        return found
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Probe:
+        """The probe that :meth:`to_json` wrote; what isn't known is ignored.
+
+        Raises:
+            TypeError, ValueError: it was not written by it.
+        """
+        known = {name: data[name] for name in _USUAL if name in data}
+        size = known.get("native_size")
+        if size is not None:
+            width, height = size
+            known["native_size"] = (int(width), int(height))
+        return cls(**{"kind": None, **known})
+
+
+_USUAL: Final = {item.name: getattr(Probe(None), item.name) for item in fields(Probe)}
+"""What an empty probe says."""
 
 
 def probe_file(header: Header) -> Probe:
     """Name the model in a single safetensors file."""
-    kind: Kind | None
-    if (control := control_file(header)) is not None:
-        kind, (family, facts, reason) = "control", control
-    elif _CONV_IN in header.tensors:
-        kind, family, facts, reason = _checkpoint(header)
-    else:
-        kind, family, facts, reason = _other(header)
+    found = identify(header) or Found(None, reason=_unknown(header))
+    return _probe(header, found)
+
+
+def probe_gguf(gguf: GgufHeader) -> Probe:
+    """Name the model in a GGUF file: a denoiser by its tensors, a language model by its architecture."""
+    header = as_header(gguf)
+    if "token_embd.weight" not in header.tensors:
+        return probe_file(header)
+    architecture = gguf.architecture
+    facts = {
+        "context": gguf.number("context_length"), "width": gguf.number("embedding_length"),
+        "layers": gguf.number("block_count"),
+    }  # fmt: skip
+    kind: Kind = "text_encoder" if architecture.startswith("t5") else "language"
+    return _probe(header, Found(kind, architecture or "language", layout="gguf", facts=facts))
+
+
+def _probe(header: Header, found: Found) -> Probe:
     return Probe(
-        kind, family, main_dtype(header), header.elements(), header.file_bytes,
-        facts=facts, reason=reason, native_size=_stated_size(header),
+        found.kind, found.family, main_dtype(header), header.elements(), header.file_bytes,
+        native_size=_stated_size(header), facts=found.facts, reason=found.reason, variant=found.variant,
+        base=found.base, layout=found.layout, problem=found.problem,
     )  # fmt: skip
-
-
-_Found = tuple[Kind | None, str, dict[str, Any], str]
-
-
-def _checkpoint(header: Header) -> _Found:
-    """A checkpoint in the original Stable Diffusion layout, with all its parts or not."""
-    shape = header.shape(_CONV_IN) or ()
-    channels = shape[1] if len(shape) == 4 else 0
-    facts: dict[str, Any] = {"in_channels": channels}
-    if channels == 7:  # latents, and a small picture in colour
-        return "upscale", "", facts, "It is Stable Diffusion's upscaler; use the diffusers folder of it."
-    base, encoders = _base(header)
-    if not base:
-        tried = "Its denoiser is of no known size: Stable Diffusion 1.x, 2.x and XL were tried."
-        return "diffusion", "", facts, tried
-    inpaints = channels == 9 and base != "sdxl-refiner"
-    if channels != 4 and not inpaints:
-        needs = f"Its denoiser takes {channels} channels, so it needs another picture as input."
-        return "diffusion", "", facts, needs
-    missing = [title for key, title in ((_VAE, "the VAE"), *encoders) if key not in header.tensors]
-    if missing:
-        parts = f"It holds only a part of a {base} checkpoint; missing: {', '.join(missing)}."
-        return "diffusion", "", facts, parts
-    # All SD 2.x inpainting models derive from the one that predicts the noise.
-    facts |= _prediction(header, "sd1" if inpaints else base)
-    return "diffusion", f"{base}-inpaint" if inpaints else base, facts, ""
-
-
-def _base(header: Header) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The base model by the width of its cross-attention, and the text encoders it needs."""
-    if UNET + "label_emb.0.0.weight" in header.tensors:
-        width = _last(header, "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight")
-        if width == 2048:
-            return "sdxl", ((_XL_CLIP, "the first text encoder"), (_XL_OPEN_CLIP, "the second text encoder"))
-        return ("sdxl-refiner", ((_REFINER_CLIP, "the text encoder"),)) if width == 1280 else ("", ())
-    match _last(header, "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"):
-        case 768:
-            return "sd1", ((_CLIP, "the text encoder"),)
-        case 1024:
-            return "sd2", ((_OPEN_CLIP, "the text encoder"),)
-        case _:
-            return "", ()
-
-
-def _last(header: Header, name: str) -> int:
-    shape = header.shape(UNET + name)
-    return shape[-1] if shape else 0
-
-
-def _prediction(header: Header, base: str) -> dict[str, Any]:
-    """What the denoiser predicts.
-
-    By rule: a ``v_pred`` marker tensor or the ModelSpec metadata decides; without them SD 2.x is taken for
-    the 768 px v-prediction model (the one most checkpoints derive from), everything else for epsilon.
-    ``ztsnr`` marks zero terminal SNR.
-    """
-    stated = header.metadata.get("modelspec.prediction_type", "").lower()
-    if "v_pred" in header.tensors or stated.startswith("v"):
-        kind = "v_prediction"
-    elif stated.startswith("eps"):
-        kind = "epsilon"
-    else:
-        kind = "v_prediction" if base == "sd2" else "epsilon"
-    return {"prediction_type": kind, "zero_snr": "ztsnr" in header.tensors}
 
 
 def _stated_size(header: Header) -> tuple[int, int] | None:
@@ -135,48 +116,19 @@ def _stated_size(header: Header) -> tuple[int, int] | None:
     return size if all(64 <= side <= 8192 for side in size) else None
 
 
-_PARTS: Final[tuple[tuple[str, str], ...]] = (
-    (".lora_up.weight", "It is a LoRA: it changes another model and isn't one by itself."),
-    (".lora_A.weight", "It is a LoRA: it changes another model and isn't one by itself."),
-    (".lora_B.weight", "It is a LoRA: it changes another model and isn't one by itself."),
-    ("lora_te_text_model", "It is a LoRA: it changes another model and isn't one by itself."),
-    ("control_model.", "It is a part of a ControlNet, or one that is made differently."),
-    ("lora_controlnet", "It is a Control-LoRA, which this version of Diptych can't open."),
-    ("double_blocks.0.img_attn", "It is a Flux model, which this version of Diptych can't open."),
-    ("joint_blocks.0.", "It is a Stable Diffusion 3 model, which this version of Diptych can't open."),
-    ("emb_params", "It is a textual inversion: it adds words to another model."),
-    ("first_stage_model.", "It holds only a VAE, without the denoiser."),
-    ("encoder.down.0.block.0.conv1.weight", "It holds only a VAE, without the denoiser."),
-    ("down_blocks.0.resnets.0.conv1.weight", "It is one part of a diffusers folder; open the whole folder."),
-    ("model.embed_tokens.weight", "It is a part of a language model; open the whole folder it belongs to."),
-    ("transformer.wte.weight", "It is a part of a language model; open the whole folder it belongs to."),
-)
-
-
-def _other(header: Header) -> _Found:
-    """Everything that isn't an original-layout checkpoint: an upscaler, or a part with a name."""
-    upscaler = identify(header)
-    if upscaler:
-        return "upscale", upscaler.family, {"scale": upscaler.scale}, ""
-    inpainter = identify_inpainter(header)
-    if inpainter:
-        return "inpaint", inpainter, {}, ""
-    if any((header.shape(prefix + "img_in.weight") or (0,))[-1] == 384 for prefix in ("", UNET)):
-        return "diffusion", "", {}, "It is a part of a Flux fill model; use the whole diffusers folder."
-    for mark, reason in _PARTS:
-        if any(mark in name for name in header.tensors):
-            return None, "", {}, reason
+def _unknown(header: Header) -> str:
+    """Why no signature fits: the closest ones, and what the file has instead."""
     first = ", ".join(sorted(header.tensors)[:3]) or "none"
-    return None, "", {}, (
-        "Its tensors fit neither a Stable Diffusion 1.x, 2.x or XL checkpoint nor an upscaler; "
-        f"they begin with: {first[:200]}."
-    )  # fmt: skip
+    close = "; ".join(miss.text() for miss in nearest(header))
+    tried = f"closest came {close}" if close else "nothing in it is known"
+    return f"Its tensors fit no model that is known here: {tried[:600]}. They begin with: {first[:200]}."
 
 
 def main_dtype(header: Header) -> str:
-    """The floating-point type most numbers are kept in."""
-    totals: dict[str, int] = {}
-    for facts in header.tensors.values():
-        if facts.dtype in FLOAT_DTYPES or facts.dtype.startswith("F8"):
-            totals[facts.dtype] = totals.get(facts.dtype, 0) + facts.elements
-    return max(totals, key=lambda name: totals[name], default="")
+    """The type most numbers are kept in, in safetensors' or ggml's spelling; ``NF4``, ``INT8`` if packed."""
+    if "U8" in header.numbers or "I8" in header.numbers:
+        for ending, name in _PACKED:
+            if any(tensor.endswith(ending) for tensor in header.tensors):
+                return name
+    floats = [name for name in header.numbers if name[0] not in "UIC" and name != "BOOL"]
+    return max(floats, key=lambda name: header.numbers[name], default="")

@@ -20,7 +20,7 @@ from pipelines.errors import (
     StarterTextModelMissing,
     UnknownModelFamily,
 )
-from pipelines.models import catalogue as module
+from pipelines.models import known as module
 from pipelines.models.catalogue import Catalogue, Root, default_roots, fingerprint
 from pipelines.models.limits import FROM_PROMPT, unavailable
 from pipelines.models.probe import Probe
@@ -28,6 +28,10 @@ from pipelines.paths import RESOURCES
 from tests.helpers.model_files import REFINER, SD1, SDXL, U, sparse
 
 STARTER = RESOURCES / "starter"
+LORA = {
+    "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight": (8, 768),
+    "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight": (320, 8),
+}
 
 
 def language(folder: Path) -> Path:
@@ -119,9 +123,12 @@ def test_why_a_model_cannot_be_used(catalogue: Catalogue, models: Path) -> None:
         catalogue.find("diffusion", "old.ckpt").check("diffusion")
     with pytest.raises(ModelUnsuitable, match="writing text"):
         catalogue.find("diffusion", str(models / "language" / "tiny")).check("diffusion")
-    lora = sparse(models / "diffusion" / "style.safetensors", {"x.lora_up.weight": (1, 1)})
-    with pytest.raises(UnknownModelFamily, match="LoRA"):
+    lora = sparse(models / "diffusion" / "style.safetensors", LORA)
+    with pytest.raises(ModelUnsuitable, match="LoRA"):
         catalogue.find("diffusion", lora.name).check("diffusion")
+    odd = sparse(models / "diffusion" / "odd.safetensors", {"x.lora_up.weight": (1, 1)})
+    with pytest.raises(UnknownModelFamily, match="no family"):
+        catalogue.find("diffusion", odd.name).check("diffusion")
     refiner = sparse(models / "diffusion" / "refiner.safetensors", REFINER)
     with pytest.raises(ModelUnsuitable, match="refines"):
         catalogue.find("diffusion", refiner.name).check("diffusion")
@@ -140,9 +147,9 @@ def test_searching_again_examines_nothing_again(
 ) -> None:
     first = catalogue.list()
     seen = []
-    examined = module._examined
+    examine = module.examine
     monkeypatch.setattr(
-        module, "_examined", lambda path, *rest: seen.append(path.name) or examined(path, *rest)
+        module, "examine", lambda place, *rest: seen.append(Path(place.path).name) or examine(place, *rest)
     )
     assert catalogue.list() == first
     assert seen == []
@@ -280,7 +287,7 @@ def test_a_pickle_is_listed_where_it_belongs_and_never_opened(
     (info,) = (info for info in catalogue.list() if info.id == place)
     assert (info.kind, info.bytes) == (kind, path.stat().st_size)
     assert "pickle" in info.problem
-    assert "convert it to safetensors" in info.problem
+    assert "diptych models convert" in info.problem
     with pytest.raises(ModelUnsafe):
         catalogue.find("upscale", place).check("upscale")
     assert not (tmp_path / "sprung").exists()

@@ -103,8 +103,7 @@ def test_the_content_decides_not_the_name_of_the_class(folder: Path, name: str, 
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("flux_fill", {"_class_name": "FluxPipeline"}),
-        ("flux_fill", {"_class_name": "FluxControlPipeline"}),
+        ("flux_fill", {"_class_name": "DiTPipeline"}),
         ("flux_fill", {"transformer": ["diffusers", "UNet2DConditionModel"]}),
         ("flux_fill", {"text_encoder_2": ["transformers", "Trainer"]}),
         ("flux_fill", {"pipeline": ["diffusers", "FluxFillPipeline"]}),

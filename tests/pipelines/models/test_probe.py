@@ -62,8 +62,8 @@ def test_stated_resolution_is_taken_if_sane(tmp_path: Path) -> None:
 @pytest.mark.parametrize("gone", [key for key in SDXL if not key.startswith(U)])
 def test_missing_parts_are_named(tmp_path: Path, gone: str) -> None:
     probe = probed(tmp_path, {key: shape for key, shape in SDXL.items() if key != gone})
-    assert probe.family == ""
-    assert "missing" in probe.reason
+    assert (probe.family, probe.reason) == ("sdxl", "")
+    assert "missing" in probe.problem
 
 
 COMPACT = {
@@ -118,14 +118,15 @@ def test_upscalers(tmp_path: Path, shapes: dict, family: str, scale: int | None)
     [
         ({"lora_unet_x.lora_up.weight": (4, 4)}, "LoRA"),
         ({"control_model.input_blocks.0.0.weight": (4, 4)}, "ControlNet"),
-        ({"double_blocks.0.img_attn.norm.key_norm.scale": (4,)}, "Flux"),
-        ({"double_blocks.0.img_attn.norm.key_norm.scale": (4,), "img_in.weight": (4, 384)}, "fill"),
-        ({**SD1, U + "input_blocks.0.0.weight": (320, 7, 3, 3)}, "upscaler"),
-        ({"model.embed_tokens.weight": (4, 4)}, "language"),
+        ({"double_blocks.0.img_attn.norm.key_norm.scale": (128,)}, "FLUX.1 (missing: img_in.weight (3072"),
+        (
+            {"double_blocks.0.img_attn.norm.key_norm.scale": (4,), "vector_in.in_layer.weight": (3072, 768)},
+            "img_attn.norm.key_norm.scale (128)",
+        ),
         ({"whatever.weight": (4, 4)}, "whatever.weight"),
         ({}, "none"),
         ({**SD1, U + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (320, 333)}, "no known size"),
-        ({**SD1, U + "input_blocks.0.0.weight": (320, 8, 3, 3)}, "8 channels"),
+        ({**SD1, U + "input_blocks.0.0.weight": (320, 11, 3, 3)}, "11 channels"),
     ],
 )
 def test_the_unknown_keeps_a_reason(tmp_path: Path, shapes: dict, word: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from pipelines.errors import FileMissing, ModelUnreadable, ModelUnsuitable
 from pipelines.files import open_file
+from pipelines.models.header import Header, TensorFacts
 
 MAX_HEADER: Final = 32 * 2**20
 """Bytes of header that are read at most. More than for safetensors, since the vocabulary is in it."""
@@ -73,6 +74,21 @@ class GgufHeader:
         """A whole number under the architecture's own prefix (``block_count``…); 0 if there is none."""
         value = self.values.get(f"{self.architecture}.{name}", 0)
         return value if type(value) is int else 0
+
+
+def as_header(gguf: GgufHeader) -> Header:
+    """The same in the terms of safetensors: shapes slowest axis first, so that one set of signatures serves
+    both formats.
+    """
+    tensors = {
+        name: TensorFacts(tensor.type, tensor.shape[::-1], tensor.bytes)
+        for name, tensor in gguf.tensors.items()
+    }
+    numbers: dict[str, int] = {}
+    for tensor in gguf.tensors.values():
+        numbers[tensor.type] = numbers.get(tensor.type, 0) + tensor.elements
+    metadata = {name: value for name, value in gguf.values.items() if isinstance(value, str)}
+    return Header(tensors, metadata, gguf.file_bytes, numbers)
 
 
 class _Cursor:

@@ -1,0 +1,273 @@
+"""Diffusion transformers that draw pictures: Stable Diffusion 3, PixArt, Sana, AuraFlow, Lumina 2, Z-Image,
+HiDream, Qwen-Image, Kandinsky 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipelines.models.signatures.base import (
+    ANY,
+    DENOISER,
+    Found,
+    Key,
+    Signature,
+    View,
+    keys,
+    parts,
+    stated,
+)  # fmt: skip
+
+
+def _found(view: View, family: str, variant: str, layout: str, **facts: Any) -> Found:
+    return Found("diffusion", family, variant, "", layout, {**facts, "parts": parts(view)})
+
+
+def _sd3(view: View) -> Found:
+    """Medium has 24 blocks and positions for 192² patches, 3.5 medium for 384², 3.5 large 38 blocks."""
+    original = view.has("x_embedder.proj.weight")
+    blocks = view.count("joint_blocks." if original else "transformer_blocks.")
+    entry = "x_embedder.proj.weight" if original else "pos_embed.proj.weight"
+    positions = view.side("pos_embed" if original else "pos_embed.pos_embed", 1)
+    variant = "3.5-large" if blocks == 38 else "3.5-medium" if positions > 192**2 else "medium"
+    return _found(
+        view, "sd3", variant, "original" if original else "diffusers", blocks=blocks,
+        in_channels=view.side(entry, 1), width=view.side(entry, 0), latent_channels=16,
+    )  # fmt: skip
+
+
+def _pixart(view: View) -> Found:
+    """Alpha at 1024 px is told the size and the shape of the picture, Sigma isn't."""
+    original = view.has("x_embedder.proj.weight")
+    entry = "x_embedder.proj.weight" if original else "pos_embed.proj.weight"
+    sized = view.has("csize_embedder.mlp.0.weight") or view.has(
+        "adaln_single.emb.resolution_embedder.linear_1.weight"
+    )
+    return _found(
+        view, "pixart", "alpha" if sized else "sigma", "original" if original else "diffusers",
+        in_channels=view.side(entry, 1), width=view.side(entry, 0), latent_channels=4,
+        blocks=view.count("blocks." if original else "transformer_blocks."),
+    )  # fmt: skip
+
+
+def _sana(view: View) -> Found:
+    original = view.has("x_embedder.proj.weight")
+    entry = "x_embedder.proj.weight" if original else "patch_embed.proj.weight"
+    width = view.side(entry, 0)
+    guided = view.has("time_embed.guidance_embedder.linear_1.weight") or view.has("cfg_embedder.mlp.0.weight")
+    variant = "sprint" if guided else {1152: "0.6b", 2240: "1.6b"}.get(width, "")
+    return _found(
+        view, "sana", variant, "original" if original else "diffusers", width=width, latent_channels=32,
+        in_channels=view.side(entry, 1), blocks=view.count("blocks." if original else "transformer_blocks."),
+    )  # fmt: skip
+
+
+def _auraflow(view: View) -> Found:
+    original = view.has("cond_seq_linear.weight")
+    return _found(
+        view, "auraflow", "", "original" if original else "diffusers", latent_channels=4,
+        blocks=view.count("double_layers." if original else "joint_transformer_blocks."),
+        single_blocks=view.count("single_layers." if original else "single_transformer_blocks."),
+    )  # fmt: skip
+
+
+def _next_dit(view: View) -> Found:
+    """Lumina 2 and Z-Image grew from one architecture; the width and the text encoder's tell them apart."""
+    caption = "time_caption_embed.caption_embedder" if view.has(_LUMINA_CAPTION) else "cap_embedder"
+    width, context = view.side(f"{caption}.1.weight", 0), view.side(f"{caption}.1.weight", 1)
+    family = "z-image" if view.has("layers.0.adaLN_modulation.0.weight") else "lumina2"
+    diffusers = view.has("layers.0.attention.to_q.weight") or view.has("layers.0.attn.to_q.weight")
+    variant = "omni" if view.holds("\nsiglip_") else ""
+    return _found(
+        view, family, variant, "diffusers" if diffusers else "original", width=width, context_dim=context,
+        latent_channels=16, blocks=view.count("layers."),
+    )  # fmt: skip
+
+
+_LUMINA_CAPTION: Final = "time_caption_embed.caption_embedder.1.weight"
+
+
+def _hidream(view: View) -> Found:
+    edits = stated(view, "e1", "edit")
+    layout = "original" if view.prefix else "diffusers"  # both use the same names
+    return _found(
+        view, "hidream", "e1" if edits else "i1", layout, width=view.side("x_embedder.proj.weight", 0),
+        latent_channels=16, blocks=view.count("double_stream_blocks."),
+        single_blocks=view.count("single_stream_blocks."),
+    )  # fmt: skip
+
+
+def _qwen_image(view: View) -> Found:
+    """Qwen-Image-Edit has the shapes of Qwen-Image; a mark of its second kind, or the metadata, names it."""
+    edits = view.has("__index_timestep_zero__") or stated(view, "edit")
+    layered = view.has("time_text_embed.addition_t_embedding.weight")
+    variant = "layered" if layered else "edit" if edits else ""
+    more: Mapping[str, Any] = {} if variant else {"same_shapes": ("edit",)}
+    family, layout = "qwen-image-edit" if edits else "qwen-image", "original" if view.prefix else "diffusers"
+    return _found(
+        view, family, variant, layout,
+        in_channels=view.side("img_in.weight", 1), width=view.side("img_in.weight", 0), latent_channels=16,
+        context_dim=view.side("txt_in.weight", 1), blocks=view.count("transformer_blocks."), **more,
+    )  # fmt: skip
+
+
+def _kandinsky5(view: View) -> Found:
+    entry = "visual_embeddings.in_layer.weight"
+    width = view.side(entry, 0)
+    variant = {1792: "lite-video", 2560: "lite-image", 4096: "pro-video"}.get(width, "")
+    return _found(
+        view, "kandinsky5", variant, "original" if view.prefix else "diffusers", width=width,
+        in_channels=view.side(entry, 1), blocks=view.count("visual_transformer_blocks."),
+    )  # fmt: skip
+
+
+def _qwen_image_2(view: View) -> Found:
+    return _found(view, "qwen-image-2.1", "", "original")
+
+
+SIGNATURES: Final = (
+    Signature(
+        "Stable Diffusion 3",
+        (
+            Key("x_embedder.proj.weight", (ANY, 16, 2, 2)),
+            Key("joint_blocks.0.context_block.adaLN_modulation.1.bias"),
+            Key("context_embedder.weight", (ANY, 4096)),
+        ),
+        _sd3,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "Stable Diffusion 3 in diffusers' layout",
+        (
+            Key("pos_embed.proj.weight", (ANY, 16, 2, 2)),
+            Key("time_text_embed.text_embedder.linear_1.weight", (ANY, 2048)),
+            Key("transformer_blocks.0.norm1_context.linear.weight"),
+            Key("context_embedder.weight", (ANY, 4096)),
+        ),
+        _sd3,
+        prefixes=DENOISER,
+        absent=("controlnet_blocks.0.weight",),
+    ),
+    Signature(
+        "Sana",
+        (
+            Key("x_embedder.proj.weight", (ANY, ANY, 1, 1)),
+            Key("attention_y_norm.weight"),
+            Key("blocks.0.cross_attn.q_linear.weight"),
+            Key("y_embedder.y_proj.fc1.weight"),
+        ),
+        _sana,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "Sana in diffusers' layout",
+        (
+            Key("patch_embed.proj.weight", (ANY, ANY, 1, 1)),
+            Key("caption_norm.weight"),
+            Key("transformer_blocks.0.ff.conv_inverted.weight"),
+        ),
+        _sana,
+        prefixes=DENOISER,
+        absent=("controlnet_blocks.0.weight",),
+    ),
+    Signature(
+        "PixArt",
+        (
+            Key("x_embedder.proj.weight", (1152, 4, 2, 2)),
+            Key("blocks.0.scale_shift_table"),
+            Key("blocks.0.cross_attn.q_linear.weight"),
+            Key("y_embedder.y_proj.fc1.weight", (1152, 4096)),
+        ),
+        _pixart,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "PixArt in diffusers' layout",
+        (
+            Key("pos_embed.proj.weight", (1152, 4, 2, 2)),
+            Key("adaln_single.emb.timestep_embedder.linear_1.weight"),
+            Key("transformer_blocks.0.scale_shift_table", (6, 1152)),
+        ),
+        _pixart,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "AuraFlow",
+        keys("double_layers.0.attn.w1q.weight", "double_layers.0.attn.w2q.weight", "cond_seq_linear.weight"),
+        _auraflow,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "AuraFlow in diffusers' layout",
+        keys(
+            "register_tokens",
+            "joint_transformer_blocks.0.ff_context.linear_1.weight",
+            "context_embedder.weight",
+        ),
+        _auraflow,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "Lumina 2 or Z-Image",
+        (
+            Key("cap_embedder.1.weight", (ANY, ANY)),
+            Key("noise_refiner.0.attention.qkv.weight"),
+            Key("layers.0.feed_forward.w1.weight"),
+        ),
+        _next_dit,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "Z-Image in diffusers' layout",
+        (
+            Key("cap_embedder.1.weight", (ANY, ANY)),
+            Key("all_x_embedder.2-1.weight"),
+            Key("layers.0.attention.to_q.weight"),
+        ),
+        _next_dit,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "Lumina 2 in diffusers' layout",
+        (
+            Key(_LUMINA_CAPTION, (ANY, ANY)),
+            Key("noise_refiner.0.attn.to_q.weight"),
+            Key("layers.0.attn.to_q.weight"),
+        ),
+        _next_dit,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "HiDream",
+        keys(
+            "double_stream_blocks.0.block.adaLN_modulation.1.weight",
+            "single_stream_blocks.0.block.ff_i.gate.weight",
+            "caption_projection.0.linear.weight",
+        ),
+        _hidream,
+        prefixes=DENOISER,
+    ),
+    Signature(
+        "Qwen-Image",
+        (
+            Key("txt_norm.weight", (3584,)),
+            Key("img_in.weight", (3072, ANY)),
+            Key("transformer_blocks.0.img_mod.1.weight"),
+        ),
+        _qwen_image,
+        prefixes=DENOISER,
+        absent=("controlnet_blocks.0.weight",),
+    ),
+    Signature("Qwen-Image 2.1", keys("txt_in.text_norm.weight"), _qwen_image_2, prefixes=DENOISER),
+    Signature(
+        "Kandinsky 5",
+        keys(
+            "visual_embeddings.in_layer.weight",
+            "visual_transformer_blocks.0.visual_modulation.out_layer.weight",
+            "text_embeddings.in_layer.weight",
+        ),
+        _kandinsky5,
+        prefixes=DENOISER,
+    ),
+)
