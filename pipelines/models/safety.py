@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -29,6 +30,12 @@ CODE_SETTINGS: Final = frozenset({"auto_map", "custom_pipeline", "custom_generat
 
 LIBRARIES: Final = frozenset({"diffusers", "transformers"})
 
+_CLASS_SETTINGS: Final = {
+    "tokenizer_class": re.compile(r"\w+(Tokenizer|TokenizerFast|Backend)"),
+    "processor_class": re.compile(r"\w+Processor"),
+}
+"""Settings that name a class, which transformers looks up among everything it has, and what may be named."""
+
 
 def check_file(path: Path, model: str = "") -> Header:
     """Check a single model file; its header is the proof that it is what it says.
@@ -45,8 +52,13 @@ def check_file(path: Path, model: str = "") -> Header:
     return header
 
 
-def check_folder(folder: Path, model: str = "") -> dict[Path, Header]:
+def check_folder(folder: Path, model: str = "", roots: Sequence[Path] = ()) -> dict[Path, Header]:
     """Check everything in a model folder: code, links, settings, shard names, classes, and every header.
+
+    Args:
+        folder: the model.
+        model: what to call it in an error; its folder's name by default.
+        roots: folders of models that the user chose: links may lead into them as well.
 
     Returns:
         The header of each safetensors file, by its path.
@@ -57,10 +69,10 @@ def check_folder(folder: Path, model: str = "") -> dict[Path, Header]:
     """
     name = model or folder.name
     headers: dict[Path, Header] = {}
-    boundary = _boundary(folder)
+    boundaries = (_boundary(folder), *(root.resolve() for root in roots))
     for path in files_of(folder, name):
         relative = path.relative_to(folder).as_posix()
-        if not path.resolve().is_relative_to(boundary):
+        if not _is_within(path, boundaries):
             raise ModelUnsafe(model=name, reason=f"{relative} is a link that leaves its folder.")
         suffix = path.suffix.lower()
         if suffix in CODE_SUFFIXES:
@@ -73,6 +85,26 @@ def check_folder(folder: Path, model: str = "") -> dict[Path, Header]:
         elif suffix == ".json":
             _check_settings(folder, path, name)
     return headers
+
+
+def check_settings(folder: Path, model: str = "") -> None:
+    """What of :func:`check_folder` needs no weights: settings that ask for code, and foreign classes.
+
+    Raises:
+        ModelMissing, ModelUnsafe, ModelUnreadable, UnknownModelFamily: what is wrong, naming the file.
+    """
+    name = model or folder.name
+    for path in files_of(folder, name):
+        if path.suffix.lower() == ".json" and not path.name.endswith(".index.json"):
+            _check_settings(folder, path, name)
+
+
+def _is_within(path: Path, boundaries: Sequence[Path]) -> bool:
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):  # a link to itself
+        return False
+    return any(real.is_relative_to(boundary) for boundary in boundaries)
 
 
 def _boundary(folder: Path) -> Path:
@@ -156,6 +188,9 @@ def _refuse_code(data: Any, file: str, name: str) -> None:
             for key, value in item.items():
                 if key in CODE_SETTINGS and value:
                     raise ModelUnsafe(model=name, reason=f"{file} asks for code of its own ({key}).")
+                allowed = _CLASS_SETTINGS.get(key)
+                if allowed and isinstance(value, str) and not allowed.fullmatch(value):
+                    raise ModelUnsafe(model=name, reason=f"{file} names {value[:60]!r} as its {key}.")
                 if key.endswith("attn_implementation") and isinstance(value, str) and "/" in value:
                     raise ModelUnsafe(model=name, reason=f"{file} asks for code from the network ({key}).")
                 pending.append(value)

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication
 from pipelines.errors import BackupNotKept, GraphNotSaved, JournalNotKept
 from pipelines.graph.registry import builtin
 from studio.document import GraphDocument
-from studio.keeping import session
+from studio.keeping import session_files as session
 from studio.keeping.backups import Backups
 from studio.keeping.journal import JournalWriter, State
 from tests.helpers.fault_processes import environment, shell, start

@@ -117,7 +117,7 @@ def test_a_pickle_called_safetensors_is_never_run(drive, tmp_path, protocol, kin
     canary = tmp_path / "canary"
     trap(tmp_path / "nice.safetensors", canary, protocol)
     error = refusal(drive, tmp_path / "nice.safetensors", kind)
-    assert error.code in ("ModelUnsafe", "ModelUnreadable")
+    assert error.code == "ModelPickled"
     assert not canary.exists()
 
 
@@ -135,7 +135,7 @@ def test_a_pickle_called_safetensors_inside_a_folder_is_never_run(drive, folder,
     canary = tmp_path / "canary"
     trap(folder / place, canary)
     error = refusal(drive, folder)
-    assert error.code == "ModelUnsafe"
+    assert error.code == "ModelPickled"
     assert not canary.exists()
 
 
