@@ -32,12 +32,14 @@ def decode(loaded: LoadedDiffusion, latents: torch.Tensor, context: Context) -> 
     with torch.inference_mode():
         for index in range(len(latents)):
             context.cancel.check()
-            pictures.append(_to_uint8(decode_one(loaded, latents[index : index + 1])))
+            pictures.append(_to_uint8(decode_one(loaded, latents[index : index + 1], context)))
     return pictures
 
 
-def decode_one(loaded: LoadedDiffusion, latents: torch.Tensor) -> torch.Tensor:
-    """1×3×H×W in -1..1, float32."""
+def decode_one(
+    loaded: LoadedDiffusion, latents: torch.Tensor, context: Context | None = None
+) -> torch.Tensor:
+    """1×3×H×W in -1..1, float32. ``context`` is told if memory ran out on the way."""
     import torch
 
     if not torch.isfinite(latents).all():
@@ -47,7 +49,8 @@ def decode_one(loaded: LoadedDiffusion, latents: torch.Tensor) -> torch.Tensor:
         ready = to_vae(vae, latents.float()).to(device=loaded.device, dtype=vae.dtype)
         return vae.decode(ready, return_dict=False)[0].float().cpu()
 
-    pixels = run_vae(loaded, run, "Decoding the picture")
+    height, width = (side * int(loaded.pipeline.vae_scale_factor) for side in latents.shape[-2:])
+    pixels = run_vae(loaded, run, "Decoding the picture", (width, height), context)
     if pixels is None:
         raise DecodeFailed(dtype=str(loaded.pipeline.vae.dtype).removeprefix("torch."))
     return pixels

@@ -40,7 +40,7 @@ def encode_image(loaded: LoadedDiffusion, image: Image, context: Context) -> Lat
         "image latent", handle.fingerprint or handle.path, str(loaded.pipeline.vae.dtype), pixels.shape,
         blake3(pixels.tobytes()).hexdigest(),
     )  # fmt: skip
-    made: Latent = context.memo(key, lambda: Latent(_encode(loaded, pixels)))
+    made: Latent = context.memo(key, lambda: Latent(_encode(loaded, pixels, context)))
     return Latent(made.tensor(), dict(image.info))
 
 
@@ -50,7 +50,7 @@ def rgb(image: Image) -> Array:
     return np.ascontiguousarray(np.repeat(pixels, 3, axis=2) if image.channels == 1 else pixels[..., :3])
 
 
-def _encode(loaded: LoadedDiffusion, pixels: Array) -> torch.Tensor:
+def _encode(loaded: LoadedDiffusion, pixels: Array, context: Context) -> torch.Tensor:
     """H×W×3 in 0..1 -> 1×C×h×w float32 on the CPU."""
     import torch
 
@@ -62,7 +62,7 @@ def _encode(loaded: LoadedDiffusion, pixels: Array) -> torch.Tensor:
         return from_vae(vae, latents.float().cpu())
 
     with torch.inference_mode():
-        found = run_vae(loaded, run, "Encoding the picture")
+        found = run_vae(loaded, run, "Encoding the picture", pixels.shape[1::-1], context)
     if found is None:
         raise EncodeFailed(dtype=str(loaded.pipeline.vae.dtype).removeprefix("torch."))
     return found

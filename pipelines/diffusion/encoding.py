@@ -12,7 +12,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipelines.diffusion.memory import retried
+from pipelines.diffusion.memory import retried, tell
 from pipelines.errors import InvalidParameter, PromptTooLong, SettingIgnored
 from pipelines.graph.values import Conditioning
 
@@ -61,10 +61,10 @@ def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context)
     skip = _clip_skip(loaded, clip_skip, context)
     handle = loaded.handle
     key = (
-        "prompt", handle.fingerprint or handle.path, str(loaded.dtype), handle.quantization,
+        "prompt", handle.fingerprint or handle.path, handle.loras, str(loaded.dtype), handle.quantization,
         type(loaded.pipeline).__name__, text, skip,
     )  # fmt: skip
-    conditioning: Conditioning = context.memo(key, lambda: _encode(loaded, text, skip))
+    conditioning: Conditioning = context.memo(key, lambda: _encode(loaded, text, skip, context))
     if (found := conditioning.info.get("truncation")) is not None:
         warning = PromptTooLong(**found).info()
         context.warn(dataclasses.replace(warning, severity="warning"))
@@ -142,7 +142,7 @@ def _with_text_model(pipeline: Any) -> Any:
     return shallow
 
 
-def _encode(loaded: LoadedDiffusion, text: str, skip: int) -> Conditioning:
+def _encode(loaded: LoadedDiffusion, text: str, skip: int, context: Context) -> Conditioning:
     import torch
 
     pipeline = loaded.pipeline
@@ -165,11 +165,14 @@ def _encode(loaded: LoadedDiffusion, text: str, skip: int) -> Conditioning:
     }
     accepted = {name: value for name, value in arguments.items() if name in known}
     with torch.inference_mode():
-        result = retried(
+        result, offloaded = retried(
             lambda: encode_prompt(**accepted),
             str(loaded.device),
             "Encoding the prompt needs more than is free.",
+            lambda: loaded.residence is not None and loaded.residence.offload("encode"),
         )
+    if offloaded:
+        tell(context, str(loaded.device), "The prompt was encoded with more of the model in main memory.")
     tensors = _named(pipeline, result)
     if "prompt_embeds" in tensors:
         info["width"] = int(tensors["prompt_embeds"].shape[-1])

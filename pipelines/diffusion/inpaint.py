@@ -21,6 +21,7 @@ from pipelines.diffusion.inpaint_detail import needs_detail, with_detail
 from pipelines.diffusion.latents import made_for_inpainting
 from pipelines.diffusion.noise import SEEDS
 from pipelines.diffusion.sampling import SamplingOptions
+from pipelines.diffusion.size_limits import check_shape
 from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing, draw
 from pipelines.errors import InvalidParameter
@@ -91,6 +92,7 @@ def inpaint(
     check_size(image.width, image.height)
     selection = fitted(mask, image.width, image.height)
     plan = plan_crop(selection, inpainting.strength, limits_of(loaded), inpainting.settings)
+    check_shape(plan.box.width, plan.box.height)
     piece, denoise, stitch = cut(image, plan)
     seed = secrets.randbelow(SEEDS) if seed is None else seed
     drawings = draw(

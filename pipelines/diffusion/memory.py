@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
-from pipelines.errors import OutOfMemory
+from pipelines.errors import MemoryRanOut, OutOfMemory
+
+if TYPE_CHECKING:
+    from pipelines.graph.node import Context
 
 T = TypeVar("T")
 
@@ -36,13 +40,32 @@ def free_cache(device: str) -> None:
         torch.xpu.empty_cache()
 
 
-def retried(run: Callable[[], T], device: str, reason: str) -> T:
-    """``run()``, once more with a free cache if memory ran out; then :class:`OutOfMemory` with ``reason``."""
-    for _ in range(2):
+def tell(context: Context, device: str, done: str) -> None:
+    """Note at the node that memory ran out, and what was ``done`` about it, in a sentence."""
+    context.warn(replace(MemoryRanOut(device=device, done=done).info(), severity="warning"))
+
+
+def retried(
+    run: Callable[[], T], device: str, reason: str, offload: Callable[[], bool] = lambda: False
+) -> tuple[T, bool]:
+    """``run()``, again with a free cache if memory ran out, and then while ``offload()`` finds more of it.
+
+    Returns:
+        What it gave, and whether anything had to be offloaded.
+
+    Raises:
+        OutOfMemory: with ``reason``.
+    """
+    freed = offloaded = False
+    while True:
         try:
-            return run()
+            return run(), offloaded
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         free_cache(device)
-    raise OutOfMemory(device=device, reason=reason)
+        if freed:
+            if not offload():
+                raise OutOfMemory(device=device, reason=reason)
+            offloaded = True
+        freed = True

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph.values import Image
 
 if TYPE_CHECKING:
     from pipelines.graph.node import Context
+
+
+class Moved(TypedDict, total=False):
+    """Arguments of ``progress``."""
+
+    moved: int
+
+
+def told(moved: int) -> Moved:
+    """The argument of ``progress`` that is left out where nothing was moved, as it nearly always is."""
+    return {"moved": moved} if moved else {}
 
 
 class PartContext:
@@ -34,8 +45,9 @@ class PartContext:
         preview: Image | None = None,
         text: str | None = None,
         asked: int | None = None,
+        moved: int = 0,
     ) -> None:
-        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked)
+        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked, **told(moved))
 
     def warn(self, warning: ErrorInfo) -> None:
         self.whole.warn(warning)

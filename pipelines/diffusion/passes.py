@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pipelines.diffusion.any_size import SizePlan
-from pipelines.diffusion.part_context import PartContext
+from pipelines.diffusion.part_context import PartContext, told
 from pipelines.graph.values import Image
 from pipelines.image import resize
 
@@ -36,12 +36,13 @@ class FirstPass(PartContext):
         preview: Image | None = None,
         text: str | None = None,
         asked: int | None = None,
+        moved: int = 0,
     ) -> None:
         if preview is not None:
             width = max(1, round(preview.width * self._stretch))
             preview = resize(preview, width, preview.height, "bilinear")
         phase = self._phase if phase == "denoising" else phase
-        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked)
+        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked, **told(moved))
 
 
 class OneOfSeveral(PartContext):
@@ -64,6 +65,7 @@ class OneOfSeveral(PartContext):
         preview: Image | None = None,
         text: str | None = None,
         asked: int | None = None,
+        moved: int = 0,
     ) -> None:
         if self._index > 0 and step == 0:
             return
@@ -71,4 +73,4 @@ class OneOfSeveral(PartContext):
             phase, asked = self._phase, None
         step, total = self._index * total + step, self._count * total
         asked = asked and asked * self._count
-        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked)
+        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked, **told(moved))

@@ -17,8 +17,9 @@ from pipelines.diffusion.encode_image import rgb
 from pipelines.diffusion.image_to_image import image_to_image, limits_of
 from pipelines.diffusion.latents import layout
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
-from pipelines.diffusion.part_context import PartContext
+from pipelines.diffusion.part_context import PartContext, told
 from pipelines.diffusion.sampling import SamplingOptions
+from pipelines.diffusion.size_limits import check_shape
 from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing
 from pipelines.errors import ErrorInfo, OutOfMemory
@@ -111,6 +112,7 @@ def redraw(
     Raises:
         As :func:`pipelines.diffusion.image_to_image.image_to_image`.
     """
+    check_shape(image.width, image.height)
     limits, found = limits_of(loaded), layout(loaded)
     multiple, factor = limits.multiple, found.factor
     pixels = np.pad(
@@ -230,13 +232,14 @@ class _PieceContext(PartContext):
         preview: Image | None = None,
         text: str | None = None,
         asked: int | None = None,
+        moved: int = 0,
     ) -> None:
         if phase != "denoising" or (self._index > 0 and step == 0):
             return
         shown = self._preview.put(preview, self._box) if preview is not None else None
         done, every = self._index * total + step, self._count * total
         asked = asked and asked * self._count
-        self.whole.progress(done, every, phase=phase, preview=shown, asked=asked)
+        self.whole.progress(done, every, phase=phase, preview=shown, asked=asked, **told(moved))
 
     def warn(self, warning: ErrorInfo) -> None:
         if self._index == 0:

@@ -24,7 +24,7 @@ from pipelines.diffusion.latents import (
     unpack,
 )
 from pipelines.diffusion.levels import steps_to_run
-from pipelines.diffusion.memory import free_cache, is_out_of_memory
+from pipelines.diffusion.memory import free_cache, is_out_of_memory, tell
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
 from pipelines.diffusion.samplers import SAMPLERS, NoiseSource, Sampler, Schedule, check
 from pipelines.diffusion.scheduling import build, scheduler_config
@@ -130,7 +130,8 @@ def _in_parts_that_fit(
     import torch
 
     drawn: list[torch.Tensor] = []
-    size, freed = len(seeds), False
+    size, freed, offloaded = len(seeds), False, False
+    device = str(loaded.device)
     with torch.inference_mode():
         while len(drawn) < len(seeds):
             context.cancel.check()
@@ -144,12 +145,18 @@ def _in_parts_that_fit(
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if size == 1 and freed:
-                    reason = f"Drawing at {options.width} × {options.height} needs more than is free."
-                    raise OutOfMemory(device=str(loaded.device), reason=reason) from error
             # Outside the handler: the exception keeps the failed attempt's tensors alive.
-            free_cache(str(loaded.device))
+            free_cache(device)
+            if size == 1 and freed:
+                if loaded.residence is None or not loaded.residence.offload("main"):
+                    reason = f"Drawing at {options.width} × {options.height} needs more than is free."
+                    raise OutOfMemory(device=device, reason=reason)
+                offloaded = True
             size, freed = max(1, size // 2), True
+    if offloaded:
+        tell(context, device, "The picture was drawn with more of the model in main memory.")
+    elif size < len(seeds):
+        tell(context, device, "The pictures were drawn in smaller batches.")
     return drawn
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipelines.errors import ShapeUnsuitable
+
 _LARGEST: Final[Mapping[str, int]] = {
     "sd1": 768 * 768, "sd1-inpaint": 768 * 768, "sd2": 768 * 768, "sd2-inpaint": 768 * 768,
     "sdxl": 1024 * 1024, "sdxl-inpaint": 1024 * 1024, "sdxl-refiner": 1024 * 1024,
@@ -16,6 +18,17 @@ _LARGEST: Final[Mapping[str, int]] = {
 """Most pixels that models of a family draw well at once; others draw their native size."""
 _FURTHEST: Final = 1.5**2
 """So many times its native pixels at most: a model of a family may have been trained at far less."""
+
+
+MAX_RATIO: Final = 512
+"""The longer side of what is drawn, by the shorter. A side of less than a multiple is drawn a multiple wide:
+without an end to that, 1 × 100,000 px would cost as much as 16 × 100,000, in thousands of pieces."""
+
+
+def check_shape(width: int, height: int) -> None:
+    """Raise :class:`ShapeUnsuitable` for a strip in which no model could draw anything."""
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise ShapeUnsuitable(width=width, height=height, limit=MAX_RATIO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.levels import scales_up
+from pipelines.diffusion.part_context import told
 from pipelines.diffusion.preview import MAX_SIDE, preview_matrix, render
 from pipelines.diffusion.samplers import is_flow
 from pipelines.graph.values import Image
@@ -50,6 +51,8 @@ class StepObserver:
         self._loaded, self._scheduler, self._sources, self._context = loaded, scheduler, sources, context
         self._part, self._count, self._steps, self._asked = part, count, steps, asked
         self._evaluations = 0
+        self._moved = 0
+        self._fetched()
         self._matrix = preview_matrix(loaded, context.cache_dir)
 
     def attach(self, unpack: Unpack) -> None:
@@ -87,7 +90,16 @@ class StepObserver:
             )
         preview = Image(render(latents, self._matrix))
         asked = self._asked if self._asked is not None and self._asked > total else None
-        self._context.progress(overall // self._count, total, phase="denoising", preview=preview, asked=asked)
+        moved = told(self._fetched())
+        done = overall // self._count
+        self._context.progress(done, total, phase="denoising", preview=preview, asked=asked, **moved)
+
+    def _fetched(self) -> int:
+        """Bytes of weights that were fetched since the last report."""
+        residence = self._loaded.residence
+        now = residence.moved if residence is not None else 0
+        before, self._moved = self._moved, now
+        return now - before
 
     def _foreseen(
         self, output: torch.Tensor, timestep: Any, sample: torch.Tensor, result: Any, unpack: Unpack

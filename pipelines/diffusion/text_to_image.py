@@ -186,4 +186,5 @@ def _history(
         "dtype": str(loaded.dtype).removeprefix("torch."),
         "device": str(loaded.device),
         "quantization": handle.quantization,
+        **({"loras": loaded.card["loras"]} if "loras" in loaded.card else {}),
     }

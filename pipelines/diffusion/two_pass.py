@@ -18,6 +18,7 @@ from pipelines.diffusion.noise import SEEDS, batch_seeds
 from pipelines.diffusion.passes import DRAWING_DETAIL, ENLARGING, FirstPass, OneOfSeveral
 from pipelines.diffusion.pieces import redraw_whole
 from pipelines.diffusion.sampling import SamplingOptions, check_options
+from pipelines.diffusion.size_limits import check_shape
 from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing, text_to_image
 from pipelines.diffusion.upscalers import is_diffusion_upscaler, upscale_by_diffusion
@@ -71,6 +72,7 @@ class AnySizeDrawing:
         """
         options, context = self.options, self.context
         check_size(options.width, options.height)
+        check_shape(options.width, options.height)
         with context.models.use(self.model, context) as loaded:
             plan = plan_size(options.width, options.height, limits_of(loaded))
             planned = self.beyond.sizes == "auto" and not plan.plain
@@ -109,6 +111,7 @@ class AnySizeDrawing:
             As :func:`pipelines.diffusion.image_to_image.image_to_image`.
         """
         check_size(image.width, image.height)
+        check_shape(image.width, image.height)
         context = self.context
         with context.models.use(self.model, context) as loaded:
             plan = plan_size(image.width, image.height, limits_of(loaded))

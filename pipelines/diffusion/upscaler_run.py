@@ -206,7 +206,7 @@ class UpscalerRun:
                 latent = encode_image(loaded, Image(pixels.copy()), context)
                 arguments["image"] = self._placed(latent.tensor())
             latents = pipeline(**arguments)[0].float().cpu()
-            decoded = decode_one(loaded, latents)
+            decoded = decode_one(loaded, latents, context)
         return ((decoded[0] + 1) / 2).permute(1, 2, 0).to(torch.float32).numpy()
 
     def _seen_pixels(self, pipeline: Any, pixels: Array, noise: torch.Tensor) -> dict[str, Any]:

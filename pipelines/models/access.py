@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import DiptychError, describe
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import Catalogue, default_roots
+from pipelines.models.catalogue import Catalogue, Scan, open_catalogue, searched_roots
 from pipelines.models.loading import ModelLoader
 from pipelines.models.probe import Kind
-from pipelines.models.residency import Held, Residency
+from pipelines.models.residency import Held, Residency, default_budget
+
+if TYPE_CHECKING:
+    from pipelines.models.residency.accelerator import Accelerator
+
+
+USE_SECONDS: Final = 60.0
+"""A model that is used all the time is noted as used this often."""
 
 
 class Models:
@@ -23,6 +32,12 @@ class Models:
     def __init__(self, catalogue: Catalogue, residency: Residency) -> None:
         self._catalogue = catalogue
         self._residency = residency
+        self._noted: dict[str, float] = {}
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What there is."""
+        return self._catalogue
 
     def find(self, kind: str, model: str, dtype: str = "auto", quantization: str = "none") -> ModelHandle:
         """The handle of a catalogue id or a path; ``""`` is the default model of that kind. Reads headers
@@ -36,10 +51,15 @@ class Models:
         entry = self._catalogue.find(cast(Kind, kind), model)
         entry.check(cast(Kind, kind))
         info = entry.info
-        return ModelHandle(info.kind, info.id, info.path, info.family, dtype, quantization, entry.fingerprint)
+        return ModelHandle(cast(Any, kind), info.id, info.path, info.family, dtype, quantization, entry.fingerprint)
 
     def use(self, handle: ModelHandle, context: Context) -> AbstractContextManager[Any]:
         """The loaded model while the block runs; see :meth:`pipelines.models.residency.Residency.use`."""
+        now = time.time()
+        for path in (handle.path, *(lora.path for lora in handle.loras)):
+            if now - self._noted.get(path, 0.0) > USE_SECONDS:
+                self._noted[path] = now
+                self._catalogue.index.store_use(path, now)
         return self._residency.use(handle, context)
 
     def examine(self, path: str) -> ModelInfo:
@@ -50,9 +70,14 @@ class Models:
             problem = " ".join(filter(None, describe(error).sentences()))
             return ModelInfo(kind="diffusion", id=path, title=Path(path).name, path=path, problem=problem)
 
-    def list(self) -> tuple[ModelInfo, ...]:
-        """All models of the catalogue, usable or not; what hasn't changed is not examined again."""
-        return self._catalogue.list()
+    def list(self, tell: Callable[[Scan], None] | None = None) -> tuple[ModelInfo, ...]:
+        """All models of the catalogue, usable or not; what hasn't changed is not examined again. ``tell``
+        hears a few times a second how far the search is."""
+        return self._catalogue.scan(tell)
+
+    def search_in(self, models: Path, folders: Sequence[str | Path]) -> None:
+        """Look in other folders of the user's from now on; see :func:`open_models`."""
+        self._catalogue.search_in(searched_roots(models, folders))
 
     def held(self) -> tuple[Held, ...]:
         """The models in memory."""
@@ -63,9 +88,16 @@ class Models:
         return self._residency.free()
 
 
-def open_models(models: Path, folders: Sequence[str | Path] = ()) -> Models:
+def open_models(models: Path, folders: Sequence[str | Path] = (), reserve: int = 0) -> Models:
     """The models of the program: the starters, the user's folder ``models``, and the ``folders`` they
-    added.
+    added. ``reserve`` bytes of the device are left to other programs.
     """
-    catalogue = Catalogue(default_roots(models, folders))
-    return Models(catalogue, Residency(ModelLoader(catalogue)))
+    catalogue = open_catalogue(models, folders)
+    loader = ModelLoader(catalogue, accelerators=lambda device: _accelerator(device, reserve))
+    return Models(catalogue, Residency(loader, partial(default_budget, reserve=reserve)))
+
+
+def _accelerator(device: str, reserve: int) -> Accelerator:
+    from pipelines.models.residency.accelerator import open_accelerator
+
+    return open_accelerator(device, reserve)

@@ -13,7 +13,7 @@ from pipelines.models.device import resolve_dtype
 from pipelines.models.families import family
 from pipelines.models.libraries import import_diffusers
 from pipelines.models.load_diffusion import check_complete, variant_files
-from pipelines.models.loaded import LoadedControl
+from pipelines.models.loaded import LoadedControl, Target
 from pipelines.models.reading import Reader, explained
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def load_control(
-    entry: Entry, handle: ModelHandle, device: str, context: Context, configs: Path
+    entry: Entry, handle: ModelHandle, target: Target, context: Context, configs: Path
 ) -> LoadedControl:
     """Open the model of ``entry``; see :meth:`pipelines.models.loading.ModelLoader.load`.
 
@@ -31,9 +31,9 @@ def load_control(
     """
     import torch
 
-    dtype = resolve_dtype(handle.dtype, device, torch)
+    dtype = resolve_dtype(handle.dtype, target.name, torch)
     reader = Reader(entry.probe.bytes, context)
-    with explained(handle.id, device):
+    with explained(handle.id, target.name):
         if entry.weights.is_dir():
             model = _from_folder(entry.weights, handle.id, dtype, reader)
         else:
@@ -43,8 +43,8 @@ def load_control(
                 raise UnknownModelFamily(model=handle.id, reason=reason)
             model = _from_file(entry.weights, handle.id, configs / config, dtype, reader)
         context.cancel.check()
-        model.requires_grad_(False).eval().to(device)
-    return LoadedControl(handle, model, torch.device(device), dtype)
+        model.requires_grad_(False).eval().to(target.weights)
+    return LoadedControl(handle, model, target.compute, dtype)
 
 
 def _from_folder(folder: Path, model: str, dtype: torch.dtype, reader: Reader) -> Any:

@@ -7,11 +7,11 @@ from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import TASKS, Entry
 from pipelines.models.load_upscale import read_descriptor
-from pipelines.models.loaded import LoadedInpaint
+from pipelines.models.loaded import LoadedInpaint, Target
 from pipelines.models.reading import explained
 
 
-def load_inpaint(entry: Entry, handle: ModelHandle, device: str, context: Context) -> LoadedInpaint:
+def load_inpaint(entry: Entry, handle: ModelHandle, target: Target, context: Context) -> LoadedInpaint:
     """Open the model of ``entry``; see :meth:`pipelines.models.loading.ModelLoader.load`.
 
     Always in 32 bits, whatever the handle says: LaMa's Fourier transforms know no shorter numbers.
@@ -23,7 +23,7 @@ def load_inpaint(entry: Entry, handle: ModelHandle, device: str, context: Contex
     import spandrel
     import torch
 
-    with explained(handle.id, device):
+    with explained(handle.id, target.name):
         descriptor = read_descriptor(entry, handle, context)
         if not isinstance(descriptor, spandrel.MaskedImageModelDescriptor):
             reason = "It takes no mask."
@@ -34,5 +34,5 @@ def load_inpaint(entry: Entry, handle: ModelHandle, device: str, context: Contex
             raise ModelUnsuitable(model=handle.id, reason=reason, task=TASKS["inpaint"])
         context.cancel.check()
         descriptor.model.requires_grad_(False)
-        descriptor.eval().to(device=torch.device(device), dtype=torch.float32)
-    return LoadedInpaint(handle, descriptor, torch.device(device), torch.float32)
+        descriptor.eval().to(device=target.weights, dtype=torch.float32)
+    return LoadedInpaint(handle, descriptor, target.compute, torch.float32)

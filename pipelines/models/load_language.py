@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Entry
 from pipelines.models.device import resolve_dtype
 from pipelines.models.libraries import import_transformers
-from pipelines.models.load_diffusion import check_complete
-from pipelines.models.loaded import LoadedLanguage
-from pipelines.models.quantization import quantize
+from pipelines.models.load_diffusion import check_complete, kept_packed
+from pipelines.models.loaded import LoadedLanguage, Target
+from pipelines.models.packed import without_weights
+from pipelines.models.quantization import PACKED, quantize
 from pipelines.models.reading import Reader, explained
 
+if TYPE_CHECKING:
+    import torch
 
-def load_language(entry: Entry, handle: ModelHandle, device: str, context: Context) -> LoadedLanguage:
+
+def load_language(entry: Entry, handle: ModelHandle, target: Target, context: Context) -> LoadedLanguage:
     """Open the model of ``entry`` in the handle's precision; see
     :meth:`pipelines.models.loading.ModelLoader.load`.
     """
     import torch
 
     transformers = import_transformers()
-    dtype = resolve_dtype(handle.dtype, device, torch)
+    dtype = resolve_dtype(handle.dtype, target.name, torch)
     reader = Reader(entry.probe.bytes, context)
     folder = str(entry.weights)
-    with explained(handle.id, device):
-        reader.read(sorted(entry.weights.glob("*.safetensors")))
+    with explained(handle.id, target.name):
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False,
-            output_loading_info=True,
-        )  # fmt: skip
-        check_complete(handle.id, "network", report["missing_keys"])
-        context.cancel.check()
-        model.requires_grad_(False).eval()
-        if handle.quantization != "none":
-            quantize(model, handle.quantization, device, dtype)
-        model.to(device)
-    return LoadedLanguage(handle, model, tokenizer, torch.device(device), dtype)
+        kept = kept_packed(entry, handle, target, dtype)
+        model = None
+        if kept is not None and kept.has("model"):
+            reader.read([kept.path("model")])
+            model = kept.load("model", lambda: _skeleton(folder, dtype))
+        if model is None:
+            reader.read(sorted(entry.weights.glob("*.safetensors")))
+            model, report = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False,
+                output_loading_info=True,
+            )  # fmt: skip
+            check_complete(handle.id, "network", report["missing_keys"])
+            context.cancel.check()
+            model.requires_grad_(False).eval()
+            numbers = sum(weight.numel() for weight in model.parameters())
+            if handle.quantization != "none":
+                quantize(model, handle.quantization, str(target.compute), dtype)
+            if kept is not None:
+                kept.keep("model", model, numbers)
+        model.to(target.compute if handle.quantization in PACKED else target.weights)
+    return LoadedLanguage(handle, model, tokenizer, target.compute, dtype)
+
+
+def _skeleton(folder: str, dtype: torch.dtype) -> Any:
+    """The network in the shapes of its settings, without weights."""
+    transformers = import_transformers()
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with without_weights():
+        made = transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    return made.to(dtype)

@@ -9,8 +9,8 @@ from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import TASKS, Entry
 from pipelines.models.device import resolve_dtype
-from pipelines.models.loaded import LoadedUpscale
-from pipelines.models.quantization import quantize
+from pipelines.models.loaded import LoadedUpscale, Target
+from pipelines.models.quantization import PACKED, quantize
 from pipelines.models.reading import Reader, explained
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
 
 
-def load_upscale(entry: Entry, handle: ModelHandle, device: str, context: Context) -> LoadedUpscale:
+def load_upscale(entry: Entry, handle: ModelHandle, target: Target, context: Context) -> LoadedUpscale:
     """Open the model of ``entry``; see :meth:`pipelines.models.loading.ModelLoader.load`.
 
     Raises:
@@ -26,20 +26,20 @@ def load_upscale(entry: Entry, handle: ModelHandle, device: str, context: Contex
         ModelUnsuitable: it isn't a model that turns one picture into a larger one.
     """
     import spandrel
-    import torch
 
-    with explained(handle.id, device):
+    with explained(handle.id, target.name):
         descriptor = read_descriptor(entry, handle, context)
         if not isinstance(descriptor, spandrel.ImageModelDescriptor):
             reason = "It needs more than one picture as its input."
             raise ModelUnsuitable(model=handle.id, reason=reason, task=TASKS["upscale"])
         context.cancel.check()
-        dtype = _dtype(handle, descriptor, device)
+        dtype = _dtype(handle, descriptor, target.name)
         descriptor.model.requires_grad_(False)
-        descriptor.eval().to(device=torch.device(device), dtype=dtype)
+        packed = handle.quantization in PACKED
+        descriptor.eval().to(device=target.compute if packed else target.weights, dtype=dtype)
         if handle.quantization != "none":
-            quantize(descriptor.model, handle.quantization, device, dtype)
-    return LoadedUpscale(handle, descriptor, torch.device(device), dtype)
+            quantize(descriptor.model, handle.quantization, str(target.compute), dtype)
+    return LoadedUpscale(handle, descriptor, target.compute, dtype)
 
 
 def read_descriptor(

@@ -8,13 +8,74 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pipelines.graph.values import ModelHandle
+from pipelines.graph.values import Lora, ModelHandle
 
 if TYPE_CHECKING:
     import torch
     from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
+
+Stage = Literal["encode", "main", "decode"]
+"""When a network is used: to read a prompt, in every step or for every token, or to make a picture of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One network of a loaded model, as those see it that move weights.
+
+    ``movable``: its weights can wait in main memory (packed ones can't without being unpacked).
+    ``divisible``: its blocks may come and go one by one.
+    """
+
+    name: str
+    stage: Stage
+    module: torch.nn.Module
+    movable: bool = True
+    divisible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a model is opened for: ``name`` decides its precision, ``compute`` is where packed weights have
+    to be, and its other ``weights`` are put where the manager of memory wants them first.
+    """
+
+    name: str
+    compute: torch.device
+    weights: torch.device
+
+
+@dataclass(frozen=True, slots=True)
+class LoraFile:
+    """A LoRA that is to be added to a model: what the handle says of it, its file, and what it is called."""
+
+    lora: Lora
+    path: Path
+    title: str
+
+
+class Residence(Protocol):
+    """What is known of where a model's weights are, and what can be done where memory runs out."""
+
+    @property
+    def moved(self) -> int:
+        """Bytes of weights that were fetched only to be computed with, since the model was loaded."""
+
+    @property
+    def resident(self) -> int:
+        """Bytes of its weights that stay on the device."""
+
+    @property
+    def total(self) -> int:
+        """Bytes of its weights, wherever they are."""
+
+    def streams(self, stage: Stage) -> bool:
+        """Whether some blocks of a stage's networks are fetched for each step."""
+
+    def offload(self, stage: Stage) -> bool:
+        """Take weights off the device for the sake of a stage; False if there is nothing left to take."""
 
 
 @dataclass(slots=True)
@@ -35,6 +96,8 @@ class LoadedDiffusion:
     """Things fitted once per model (the latent preview's linear map); dropped with the model."""
     content_hash: Callable[[], str] = str
     """The sha256 of its weights; empty while that isn't known yet."""
+    residence: Residence | None = None
+    """Where its weights are; None where they are in main memory and stay there."""
 
 
 @dataclass(slots=True)
@@ -46,6 +109,7 @@ class LoadedLanguage:
     tokenizer: Any
     device: torch.device
     dtype: torch.dtype
+    residence: Residence | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +120,7 @@ class LoadedControl:
     model: Any
     device: torch.device
     dtype: torch.dtype
+    residence: Residence | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +131,7 @@ class LoadedUpscale:
     descriptor: ImageModelDescriptor
     device: torch.device
     dtype: torch.dtype
+    residence: Residence | None = None
 
 
 @dataclass(slots=True)
@@ -76,3 +142,4 @@ class LoadedInpaint:
     descriptor: MaskedImageModelDescriptor
     device: torch.device
     dtype: torch.dtype
+    residence: Residence | None = None

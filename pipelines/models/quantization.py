@@ -1,23 +1,28 @@
-"""Weights in 8 and 4 bits: the linear layers of a model swapped for those of bitsandbytes, one at a time.
+"""Weights in 8 and 4 bits: the linear layers of a model swapped for those of bitsandbytes, one at a time, or
+every layer kept in 8-bit floats and computed with in 16 (FP8).
 
-diffusers' own way refuses a computer without a card, though bitsandbytes has kernels for processors;
+diffusers' own way to bitsandbytes refuses a computer without a card, though that has kernels for processors;
 swapping the layers is the same on every device. LLM.int8: Dettmers et al. 2022 (arXiv:2208.07339); NF4:
-Dettmers et al. 2023 (arXiv:2305.14314, section 3).
+Dettmers et al. 2023 (arXiv:2305.14314, section 3); FP8: Micikevicius et al. 2022 (arXiv:2209.05433), E4M3.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import QuantizationUnavailable
 from pipelines.models.device import Torch, capabilities
-from pipelines.models.libraries import import_bitsandbytes
+from pipelines.models.libraries import import_bitsandbytes, import_diffusers
 
 if TYPE_CHECKING:
     import torch
 
-TITLES: Final = {"int8": "INT8", "nf4": "NF4"}
-BYTES_PER_NUMBER: Final = {"int8": 1.05, "nf4": 0.55}
+TITLES: Final = {"fp8": "FP8", "int8": "INT8", "nf4": "NF4"}
+PACKED: Final = frozenset({"int8", "nf4"})
+"""Methods whose weights have to be on the device that computes with them, and stay there."""
+
+BYTES_PER_NUMBER: Final = {"fp8": 1.05, "int8": 1.05, "nf4": 0.55}
 """Memory of a quantized number with its share of the scales."""
 
 SMALLEST: Final = 4096
@@ -33,9 +38,30 @@ OUTLIERS: Final = 6.0
 """LLM.int8: columns of the input with a larger value are computed in 16 bits (paper, section 3.2)."""
 
 
+_T5_OUTPUT: Final = r"DenseReluDense\.wo$"
+"""T5 casts what goes into this layer to the precision of its weights before it is called."""
+
+
+def method_of(quantization: str, part: str) -> str:
+    """The method for one network, from a handle's choice.
+
+    ``nf4`` is for what works in every step; ``nf4,text=fp8`` has another for the text encoders. VAEs, which
+    are small, stay as they are.
+    """
+    main, _, text = quantization.partition(",text=")
+    if part.startswith("text_encoder"):
+        return text or "none"
+    return "none" if part.startswith(("vae", "vqvae")) else main
+
+
 def check(method: str, device: str, torch: Torch) -> None:
-    """Raise :class:`QuantizationUnavailable` if ``int8`` or ``nf4`` can't be used on ``device``."""
+    """Raise :class:`QuantizationUnavailable` if a method can't be used on ``device``."""
     if method == "none":
+        return
+    if method == "fp8":
+        if device.startswith("mps"):
+            reason = "Its numbers of 8 bits are unknown to this kind of graphics card."
+            raise QuantizationUnavailable(quantization=TITLES[method], reason=reason)
         return
     if not capabilities(device, torch).quantization:
         reason = f"bitsandbytes, which computes with such weights, doesn't serve {device}."
@@ -48,15 +74,16 @@ def check(method: str, device: str, torch: Torch) -> None:
 
 
 def quantize(module: torch.nn.Module, method: str, device: str, dtype: torch.dtype) -> int:
-    """Swap the linear layers of ``module`` for quantized ones on ``device``, in place.
+    """Swap the linear layers of ``module`` for quantized ones on ``device``, in place; for ``fp8``, keep
+    every layer's weights in 8 bits wherever they are.
 
     Args:
         module: a denoiser or a language model, in evaluation mode, with dense weights in main memory.
-        method: ``int8`` or ``nf4``.
+        method: ``fp8``, ``int8`` or ``nf4``.
         dtype: what is computed in.
 
     Returns:
-        How many layers were swapped.
+        How many layers were swapped, or are cast.
 
     Raises:
         QuantizationUnavailable: there is no layer that could be.
@@ -64,6 +91,8 @@ def quantize(module: torch.nn.Module, method: str, device: str, dtype: torch.dty
     import torch
 
     output = getattr(module, "get_output_embeddings", lambda: None)()
+    if method == "fp8":
+        return _cast(module, dtype, output)
     chosen = [
         (name, layer)
         for name, layer in module.named_modules()
@@ -76,6 +105,23 @@ def quantize(module: torch.nn.Module, method: str, device: str, dtype: torch.dty
         reason = "This model has no linear layers, the only kind that can be quantized."
         raise QuantizationUnavailable(quantization=TITLES[method], reason=reason)
     return len(chosen)
+
+
+def _cast(module: torch.nn.Module, dtype: torch.dtype, output: torch.nn.Module | None) -> int:
+    """Keep weights as E4M3 floats; norms and embeddings (and an ``output`` layer, which may share their
+    weights) stay as they are.
+    """
+    import torch
+
+    diffusers = import_diffusers()
+    kept = (torch.nn.Embedding, torch.nn.LayerNorm, torch.nn.GroupNorm)
+    outputs = (f"^{re.escape(name)}$" for name, layer in module.named_modules() if layer is output)
+    defaults = diffusers.hooks.layerwise_casting.DEFAULT_SKIP_MODULES_PATTERN
+    pattern = (*defaults, *outputs, _T5_OUTPUT)
+    diffusers.hooks.apply_layerwise_casting(
+        module, torch.float8_e4m3fn, dtype, skip_modules_pattern=pattern, skip_modules_classes=kept
+    )
+    return sum(weight.dtype == torch.float8_e4m3fn for weight in module.parameters())
 
 
 def _fits(layer: torch.nn.Linear, method: str) -> bool:

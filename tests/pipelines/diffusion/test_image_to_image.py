@@ -18,6 +18,7 @@ from pipelines.errors import (
     ImageTooLarge,
     OutOfMemory,
     SamplerUnavailable,
+    ShapeUnsuitable,
     SizeUnsuitable,
 )
 from pipelines.graph.values import Image, ListValue
@@ -43,6 +44,18 @@ def change(first, second):
 
 def same(first, second):
     return np.array_equal(first.pixels, second.pixels)
+
+
+def test_a_strip_is_refused_before_anything_is_drawn(sd1):
+    strip = Image(np.zeros((100_000, 1, 3), np.uint8))
+    with pytest.raises(ShapeUnsuitable, match="1 × 100000 px"):
+        redraw(sd1, strip)
+    with pytest.raises(ShapeUnsuitable):
+        redraw(sd1, strip, size="image")
+    params = TextToImage.Params(**SMALL, width=8192, height=8)
+    with pytest.raises(ShapeUnsuitable):
+        TextToImage().run({"model": sd1.loaded.handle, "prompt": PROMPT, "seed": 1}, params, sd1)
+    assert redraw(sd1, Image(np.zeros((1, 64, 3), np.uint8)))["image"].height == 1
 
 
 # --- where a run begins -------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def test_the_processors_own_way_to_run_out_is_known(context, monkeypatch):
 
 
 def test_memory_that_runs_out_on_every_rung_is_a_clear_message(context, monkeypatch):
-    FaultyDecoder(context.loaded.pipeline.vae, [torch.OutOfMemoryError("no")] * 3, monkeypatch)
+    FaultyDecoder(context.loaded.pipeline.vae, [torch.OutOfMemoryError("no")] * 4, monkeypatch)
     with pytest.raises(OutOfMemory, match="tiles"):
         decode(context.loaded, latents(), context)
     assert not context.loaded.pipeline.vae.use_tiling

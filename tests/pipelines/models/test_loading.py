@@ -317,7 +317,7 @@ def test_a_language_model(language: Path, tmp_path: Path) -> None:
     assert logits.dtype == torch.float32
 
 
-@pytest.mark.parametrize(("method", "tolerance"), [("int8", 0.03), ("nf4", 0.25)])
+@pytest.mark.parametrize(("method", "tolerance"), [("int8", 0.03), ("nf4", 0.25), ("fp8", 0.1)])
 def test_quantized_weights(language: Path, tmp_path: Path, method: str, tolerance: float) -> None:
     access = models(tmp_path)
     dense = load(access, "language", dtype="fp32")
@@ -327,7 +327,7 @@ def test_quantized_weights(language: Path, tmp_path: Path, method: str, toleranc
         expected, found = (model.model(tokens).logits for model in (dense, small))
     assert (expected - found).abs().max() < tolerance * expected.abs().max()
     layer = small.model.model.layers[0].mlp.up_proj
-    assert layer.weight.dtype in (torch.int8, torch.uint8)
+    assert layer.weight.dtype in (torch.int8, torch.uint8, torch.float8_e4m3fn)
     assert (
         layer.weight.numel() * layer.weight.element_size()
         < dense.model.model.layers[0].mlp.up_proj.weight.nbytes

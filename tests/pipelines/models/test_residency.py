@@ -53,6 +53,9 @@ class FakeLoader:
         self.moves.append((loaded.name, device))
         loaded.place = device
 
+    def accelerator(self, device) -> None:
+        return None
+
     def movable(self, loaded) -> bool:
         return not loaded.name.startswith("fixed")
 

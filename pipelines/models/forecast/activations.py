@@ -1,0 +1,98 @@
+"""Memory and operations of a pass through a network, from the size of the picture.
+
+The figures are fitted (:mod:`.fit` has the method and prints them anew): memory grows with the picture's
+pixels and the network's width, so that one number a family says it. ``error`` is how far the line was off
+between 512 and 1024 px; what a card's allocator and its attention kernels add comes on top, see
+:data:`ALLOCATOR`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pipelines.models.forecast.components import Component
+
+TEXT: Final = 512
+"""Tokens of a prompt that a transformer reads beside the picture."""
+
+ALLOCATOR: Final = 1.15
+"""What memory in use grows by in blocks of an allocator; an allowance, not measured on a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """``bytes`` of 16-bit numbers per px and channel of width (per token and channel, for a transformer).
+
+    ``operations``: of one pass, per px of the picture, for a network as large as its family's (0: from the
+    number of its weights). ``error``: of ``bytes``, as a share; ``assumed`` where the family itself was not
+    fitted. ``text``: what a token of the prompt takes beside one of the picture.
+    """
+
+    bytes: float
+    operations: float = 0.0
+    error: float = 0.0
+    assumed: bool = False
+    text: float = 1.0
+
+
+UNETS: Final[Mapping[str, Fit]] = {
+    "sd1": Fit(0.8125, 4.46e6),
+    "sd2": Fit(0.8125, 4.46e6),
+    "sdxl": Fit(0.4922, 6.45e6),
+}
+TRANSFORMERS: Final[Mapping[str, Fit]] = {
+    "flux": Fit(34.34),
+    "sd3": Fit(26.0, text=0.23),
+}
+DECODER: Final = Fit(12.0, 78_000.0)
+"""AutoencoderKL: its last level decides, in bytes per px and channel; operations per px and channel."""
+
+WEIGHTS_OF: Final[Mapping[str, int]] = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684}
+"""Numbers in the denoisers that :data:`UNETS` was fitted to: others do operations in proportion."""
+
+
+def fit_of(component: Component, family: str) -> Fit:
+    """The figures of a denoiser's family; those of the most alike one for a family that was not fitted."""
+    base = family.partition("-")[0]
+    if component.convolves:
+        found = UNETS.get(base)
+        alike = UNETS["sd1" if component.attends else "sdxl"]
+        return found or replace(alike, error=0.3, assumed=True)
+    found = TRANSFORMERS.get(base)
+    return found or replace(TRANSFORMERS["flux"], error=0.3, assumed=True)
+
+
+def denoiser_bytes(component: Component, family: str, pixels: int, batch: int, size: int) -> int:
+    """Activations of one step for ``batch`` pictures at once, with numbers of ``size`` bytes."""
+    fitted = fit_of(component, family)
+    units = pixels if component.convolves else pixels // component.factor**2 + fitted.text * TEXT
+    per_unit = fitted.bytes * component.width * size / 2
+    return int(per_unit * units * batch * ALLOCATOR)
+
+
+def decoder_bytes(component: Component, pixels: int, size: int) -> int:
+    """Activations of a VAE that decodes a picture of so many px at once."""
+    return int(DECODER.bytes * component.width * pixels * size / 2 * ALLOCATOR)
+
+
+def tokens(component: Component, pixels: int) -> int:
+    """What a transformer reads: patches of the picture, and the prompt."""
+    return pixels // component.factor**2 + TEXT
+
+
+def denoiser_operations(component: Component, family: str, pixels: int) -> float:
+    """Operations (multiplications and additions) of one step for one picture."""
+    if component.convolves:
+        base = family.partition("-")[0]
+        alike = base if base in UNETS else "sd1" if component.attends else "sdxl"
+        return UNETS[alike].operations * pixels * component.elements / WEIGHTS_OF[alike]
+    read = tokens(component, pixels)
+    layers = max(round((component.elements - component.outside) / max(component.largest, 1)), 1)
+    return 2.0 * component.elements * read + 4.0 * read * read * component.width * layers
+
+
+def decoder_operations(component: Component, pixels: int) -> float:
+    """Operations of decoding a picture."""
+    return DECODER.operations * component.width * pixels

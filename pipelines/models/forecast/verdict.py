@@ -1,0 +1,222 @@
+"""Whether a drawing fits a device, with what of it there, and how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from pipelines.models.device import BYTES
+from pipelines.models.forecast.activations import (
+    decoder_bytes,
+    decoder_operations,
+    denoiser_bytes,
+    denoiser_operations,
+)
+from pipelines.models.forecast.calibration import Calibration
+from pipelines.models.forecast.components import Component
+from pipelines.models.quantization import BYTES_PER_NUMBER, PACKED, method_of
+
+Verdict = Literal["fits", "offload", "too_large"]
+VERDICTS: Final[tuple[Verdict, ...]] = ("fits", "offload", "too_large")
+"""From the best to the worst."""
+
+DRIVER: Final = 400 * 2**20
+"""What a driver and the libraries take on a card before anything is computed; an allowance."""
+
+REFERENCE: Final = Calibration("", {"fp32": 1e13, "bf16": 4e13, "fp16": 4e13}, 12e9, 1e9)
+"""A middling card, to compare ways of running something where nothing was measured."""
+
+USED: Final = (0.9, 0.35)
+"""The share of the measured rate of products that networks reach, at best and at worst."""
+
+USED_BY_SMALL: Final = (0.5, 0.05)
+"""The same for convolutions on a processor: the starter's U-Net reaches a tenth."""
+
+UNPACKING: Final = {"none": (1.0, 1.0), "fp8": (1.02, 1.3), "int8": (1.0, 2.0), "nf4": (1.05, 1.6)}
+"""How many times as long a step takes with packed weights, at best and at worst; bitsandbytes' own range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A device: ``memory`` in bytes, ``reserve`` of it kept for others, and ``host`` bytes of main memory.
+
+    ``dtype`` is what “auto” stands for there.
+    """
+
+    device: str
+    memory: int
+    host: int
+    dtype: str = "fp16"
+    quantization: bool = True
+    reserve: int = 0
+    calibration: Calibration = field(default_factory=Calibration)
+    total: int = 0
+    """Bytes of the device, whoever holds them; 0: ``memory`` is all of it."""
+
+    @property
+    def room(self) -> int:
+        """Bytes for weights and what is computed with them."""
+        taken = 0 if self.device == "cpu" else DRIVER
+        return max(self.memory - self.reserve - taken, 0)
+
+    @property
+    def spare(self) -> int:
+        """What the manager of memory leaves free of weights, at least."""
+        return max(self.memory // 10, 2**30 if self.device == "cpu" else 2**29)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is asked of a model: ``pictures`` of ``pixels``, ``at_once`` in a batch, of ``steps`` each.
+
+    ``doubled``: each step is computed with the prompt and without. ``beside``: numbers of other networks that
+    work in each step (control models).
+    """
+
+    components: tuple[Component, ...]
+    family: str
+    pixels: int
+    steps: int
+    pictures: int = 1
+    at_once: int = 1
+    doubled: bool = True
+    beside: int = 0
+    file_bytes: int = 0
+
+    @property
+    def seen(self) -> int:
+        """Pixels that would have as many latent ones if, as usual, 8×8 of them made one."""
+        factor = next((part.factor for part in self.components if part.stage == "decode"), 8)
+        return self.pixels * 64 // factor**2
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a drawing needs in one precision. All in bytes but ``seconds``: the least and the most, for all of
+    its pictures with the model in memory; None where nothing was measured.
+    """
+
+    verdict: Verdict
+    weights: dict[str, int]
+    activations: int
+    decoding: int
+    peak: int
+    resident: int
+    moved: int
+    tiled: bool
+    seconds: tuple[float, float] | None
+    loading: tuple[float, float] | None
+    reason: str = ""
+
+
+def bytes_of(component: Component, dtype: str, quantization: str) -> int:
+    """Bytes of a network's weights."""
+    method = method_of(quantization, component.name)
+    return int(component.elements * BYTES_PER_NUMBER.get(method, BYTES[dtype]))
+
+
+def assess(drawing: Drawing, machine: Machine, dtype: str, quantization: str) -> Assessment:
+    """What a drawing needs on a machine; the manager of memory does as is assumed here."""
+    size = BYTES[dtype]
+    method = method_of(quantization, "model")
+    block = BYTES_PER_NUMBER.get(method, size)
+    weights = {part.name: bytes_of(part, dtype, quantization) for part in drawing.components}
+    stages: dict[str, list[Component]] = {"encode": [], "main": [], "decode": []}
+    for part in drawing.components:
+        stages[part.stage].append(part)
+    main = sum(weights[part.name] for part in stages["main"])
+    vae = sum(weights[part.name] for part in stages["decode"])
+    beside = drawing.beside * size
+    at_once = drawing.at_once * (2 if drawing.doubled else 1)
+    drawn = sum(denoiser_bytes(part, drawing.family, drawing.seen, at_once, size) for part in stages["main"])
+    decoded = sum(decoder_bytes(part, drawing.pixels, size) for part in stages["decode"])
+    room, spare = machine.room, max(machine.spare, drawn)
+    least = _least(stages["main"], block, method, main)
+    encoders = max((weights[part.name] for part in stages["encode"]), default=0)
+    encoders_least = max(
+        ((part.outside + part.window) * size for part in stages["encode"] if part.elements), default=0
+    )
+    on_cpu = machine.device == "cpu"
+    whole = main + beside + vae + (sum(weights[part.name] for part in stages["encode"]) if on_cpu else 0)
+    tiled = vae + decoded > room - (main + beside if whole + spare <= room else 0)
+    decoding = decoded // 9 if tiled else decoded
+    reason = ""
+    if whole + spare <= room and (on_cpu or encoders + machine.spare <= room):
+        verdict: Verdict = "fits"
+        resident = main
+    elif on_cpu or least + beside + spare > room or min(encoders, encoders_least) + machine.spare > room:
+        verdict, resident = "too_large", 0
+        reason = "Not even its largest blocks fit, one by one, beside what is computed."
+    elif sum(weights.values()) > machine.host:
+        verdict, resident = "too_large", 0
+        reason = "It doesn't fit into main memory, from which it would be fetched."
+    else:
+        verdict = "offload"
+        resident = max(min(main, room - spare - beside - _window(stages["main"], block)), 0)
+    if whole + spare <= room and verdict == "offload":  # only a text encoder has to stream
+        resident = main
+    moved = 0 if verdict != "offload" else main - resident
+    peak = max(
+        resident + (_window(stages["main"], block) if moved else 0) + beside + drawn,
+        vae + decoding + (main if verdict == "fits" and not tiled else 0),
+        min(encoders, room),
+    )  # fmt: skip
+    if on_cpu:
+        peak = sum(weights.values()) + beside + max(drawn, decoding)
+    made = Assessment(verdict, weights, drawn, decoding, peak, resident, moved, tiled, None, None, reason)
+    return _timed(made, drawing, machine, dtype, quantization)
+
+
+def _least(parts: Sequence[Component], size: float, quantization: str, whole: int) -> int:
+    """The fewest bytes a denoiser works with. Packed weights can't be fetched block by block."""
+    if quantization in PACKED:
+        return whole
+    return min(sum(int((part.outside + part.window) * size) for part in parts), whole)
+
+
+def _window(parts: Sequence[Component], size: float) -> int:
+    return max((int(part.window * size) for part in parts), default=0)
+
+
+def _timed(made: Assessment, drawing: Drawing, machine: Machine, dtype: str, quantization: str) -> Assessment:
+    measured = machine.calibration
+    seconds = _seconds(made, drawing, measured, dtype, quantization)
+    if seconds is None or made.verdict == "too_large":
+        return made
+    loading = (0.0, drawing.file_bytes / measured.disk) if measured.disk else None
+    return replace(made, seconds=seconds, loading=loading)
+
+
+def cost(made: Assessment, drawing: Drawing, machine: Machine, dtype: str, quantization: str) -> float:
+    """Seconds to compare ways by: on this machine if it was measured, else on a middling one."""
+    for measured in (machine.calibration, REFERENCE):
+        found = _seconds(made, drawing, measured, dtype, quantization)
+        if found is not None:
+            return sum(found)
+    return 0.0
+
+
+def _seconds(
+    made: Assessment, drawing: Drawing, measured: Calibration, dtype: str, quantization: str
+) -> tuple[float, float] | None:
+    rate = measured.products.get(dtype, 0.0)
+    if not rate or not measured.copy:
+        return None
+    main = [part for part in drawing.components if part.stage == "main"]
+    step = sum(denoiser_operations(part, drawing.family, drawing.seen) for part in main)
+    step *= (2 if drawing.doubled else 1) * drawing.pictures
+    decode = sum(
+        decoder_operations(part, drawing.pixels) for part in drawing.components if part.stage == "decode"
+    )
+    encode = sum(2.0 * part.elements * 512 for part in drawing.components if part.stage == "encode")
+    rest = decode * drawing.pictures + encode
+    small = measured.device == "cpu" and any(part.convolves for part in main)
+    used = USED_BY_SMALL if small else USED
+    batches = -(-drawing.pictures // drawing.at_once)
+    copied = made.moved * drawing.steps * batches / measured.copy
+    best, worst = (
+        step * drawing.steps * times / (rate * share)
+        for times, share in zip(UNPACKING[method_of(quantization, "model")], used, strict=True)
+    )
+    return max(best, copied) + rest / (rate * used[0]), worst + copied + rest / (rate * used[1])

@@ -1,0 +1,10 @@
+"""How long models stay in memory, and where: one manager for models of every kind, network by network.
+
+``manager`` decides; ``part`` and ``streaming`` move weights; ``accelerator`` is any device of torch's,
+``fake`` one of main memory for tests and measurements, ``meter`` counts what is computed with.
+"""
+
+from pipelines.models.residency.manager import Budget, Held, Residency, default_budget
+from pipelines.models.residency.slot import Residence
+
+__all__ = ["Budget", "Held", "Residence", "Residency", "default_budget"]
