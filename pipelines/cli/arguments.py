@@ -15,7 +15,7 @@ from pipelines.graph.document import Graph
 from pipelines.graph.node import Input
 from pipelines.graph.registry import Registry, builtin
 from pipelines.graph.storage import PICTURES, read_document, read_file
-from pipelines.models.catalogue import Catalogue, Entry, default_roots
+from pipelines.models.catalogue import Catalogue, Entry, open_catalogue
 from pipelines.models.probe import Kind
 from pipelines.preferences import read_model_folders
 
@@ -146,7 +146,7 @@ def catalogue() -> Catalogue:
     """The models a command can use: the starters, the user's folder, and those added in the studio's
     settings.
     """
-    return Catalogue(default_roots(paths.models_dir(), read_model_folders()))
+    return open_catalogue(paths.models_dir(), read_model_folders())
 
 
 def find_model(kind: Kind, model: str) -> Entry:

@@ -14,7 +14,10 @@ from pipelines.cli.session import FAILED, OK, print_json
 from pipelines.errors import TextNotSaved, WrongUse
 from pipelines.files import atomic_write
 
-BENCHES: Final = ("graph", "studio", "engine", "overhead", "language", "inpaint", "upscale", "canvas-paint")
+BENCHES: Final = (
+    "graph", "studio", "engine", "overhead", "language", "inpaint", "upscale", "canvas", "canvas-paint",
+    "residency", "forecast",
+)  # fmt: skip
 
 
 def bench(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Final, NoReturn
 
 from pipelines import errors, paths
+from pipelines.cli import models
 from pipelines.errors import DiptychError, ErrorInfo, UnexpectedError, WrongUse, describe
 from pipelines.files import atomic_write
 
@@ -28,6 +29,8 @@ WRONG_INPUT: Final = frozenset(
         errors.ImageTooLarge,
         errors.ImageUnreadable,
         errors.ModelMissing,
+        errors.NodeNameUnusable,
+        errors.OutsideNotFound,
         errors.TableUnreadable,
         errors.TextUnreadable,
     )
@@ -58,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     engine.add_argument(
         "--stdio", action="store_true", required=True, help="requests in, events out, one a line"
     )
+    _forecast(words)
     bench = _word(words, "bench", "bench:bench", "measure speed and memory on this machine")
     bench.add_argument("name", nargs="*", help="which measurements (all)")
     bench.add_argument("-o", "--output", help="write the JSON to this file")
@@ -231,16 +235,39 @@ def _show(words: argparse._SubParsersAction[_Parser]) -> None:
         made = _word(words, name, f"show:{name}", text)
         made.add_argument("graph")
         made.add_argument("--json", action="store_true")
-    made = _word(words, "nodes", "show:nodes", "list the node types")
-    made.add_argument("--json", action="store_true")
+    _nodes(words)
     made = _word(words, "inspect", "show:inspect", "say how a picture was made")
     made.add_argument("image")
     made.add_argument("--json", action="store_true")
-    made = _word(words, "models", "show:models", "list the models on this computer")
+    models.add(words)
 
-    made.add_argument("action", nargs="?", default="list", choices=("list", "probe"))
-    made.add_argument("file", nargs="?", help="a model file or folder to probe")
-    made.add_argument("--json", action="store_true")
+
+def _nodes(words: argparse._SubParsersAction[_Parser]) -> None:
+    made = _word(words, "nodes", "nodes:list_nodes", "list the node types; begin one, agree to some")
+    made.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    actions = made.add_subparsers(dest="action", metavar="WORD", parser_class=_Parser)
+    one = "print one JSON object"
+    for name, text, what in (
+        ("new", "write a node and its test to begin with", "small letters, digits and underscores"),
+        ("agree", "let the nodes of a file or package be used, as it is now", "a file or a package"),
+        ("withdraw", "let them be used no longer", "a file or a package"),
+    ):
+        action = _word(actions, name, f"nodes:{name}", text)
+        action.add_argument("name", help=what)
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=one)
+        if name == "new":
+            action.add_argument("--folder", help="where to write it (default: the folder for nodes)")
+
+
+def _forecast(words: argparse._SubParsersAction[_Parser]) -> None:
+    text = "say what a graph will need, and whether it fits"
+    made = _word(words, "forecast", "forecast:forecast_graph", text)
+    made.add_argument("graph")
+    made.add_argument("--set", action="append", default=[], metavar="NODE.PARAM=VALUE")
+    made.add_argument("--device-memory", metavar="SIZE", help="of a card, as in 8GiB (default: this one's)")
+    made.add_argument("--host-memory", metavar="SIZE", help="of the computer (default: this one's)")
+    made.add_argument("--calibrate", action="store_true", help="measure this computer first")
+    _common(made, model=False)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

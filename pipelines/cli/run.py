@@ -21,7 +21,7 @@ from pipelines.cli.sweep import Progress, Variant, variants
 from pipelines.engine.protocol import Message, RunFinished
 from pipelines.errors import DiptychError, WrongUse
 from pipelines.graph.document import Graph
-from pipelines.graph.registry import builtin
+from pipelines.graph.registry import Registry
 
 SAVERS = ("image.save", "text.save")
 
@@ -31,7 +31,6 @@ def run(options: argparse.Namespace) -> int:
     files, values = split_arguments(options.graph)
     if not files:
         raise WrongUse(reason="No graph was given.", hint="diptych run GRAPH [name=value …]")
-    jobs = [(file, item) for file in files for item in _variants(file, values, options)]
     progress = Progress(Path(options.output), options.resume) if options.output else None
     if options.resume and progress is None:
         raise WrongUse(reason="--resume needs a folder to go on in.", hint="Give it with -o DIR.")
@@ -45,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
 
     finished: list[RunFinished] = []
     with Session(listen, device=options.device) as session:
+        types = session.registry()
+        jobs = [(file, item) for file in files for item in _variants(file, values, options, types)]
         for file, variant in jobs:
             if progress is not None and progress.is_done(variant):
                 print(f"{variant.label}: already done", file=sys.stderr)
@@ -76,8 +77,11 @@ def _note(progress: Progress, variant: Variant) -> None:
         print(error, file=sys.stderr)
 
 
-def _variants(file: str, values: dict[str, str], options: argparse.Namespace) -> list[Variant]:
-    graph = apply_sets(apply_exposed(load_graph(file, to_run=True), values), options.set)
+def _variants(
+    file: str, values: dict[str, str], options: argparse.Namespace, types: Registry
+) -> list[Variant]:
+    graph = apply_exposed(load_graph(file, to_run=True), values, types)
+    graph = apply_sets(graph, options.set, types)
     if options.overwrite:
         graph = _overwriting(graph)
     for target in options.target:
@@ -85,7 +89,7 @@ def _variants(file: str, values: dict[str, str], options: argparse.Namespace) ->
             raise WrongUse(
                 reason=f"There is no node called {target}.", hint=f"The graph has: {', '.join(graph.nodes)}"
             )
-    return variants(graph, file, options.each, options.sweep, builtin())
+    return variants(graph, file, options.each, options.sweep, types)
 
 
 def _overwriting(graph: Graph) -> Graph:

@@ -3,6 +3,7 @@ keeps."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import signal
@@ -22,40 +23,50 @@ from pipelines.engine.hosts import ProcessHost
 from pipelines.engine.protocol import (
     ErrorData,
     Failure,
+    LoadNodes,
     Lost,
     Message,
     NodeFinished,
     NodeProgress,
     NodeWarning,
+    OutsideNodes,
+    Problems,
     Ready,
     RunFinished,
     RunWaiting,
     Saved,
     SaveImage,
     Settings,
+    Validate,
 )
 from pipelines.errors import DiskFull, ErrorInfo, NothingToSave, SaveFailed
+from pipelines.graph.described import from_description
 from pipelines.graph.document import Graph
+from pipelines.graph.plan import validate
+from pipelines.graph.registry import OpenRegistry, builtin
+from pipelines.outside.agreements import Agreements
 from pipelines.preferences import read_model_folders, read_output_dir
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.5
 SAVE_SECONDS = 120.0
+ASK_SECONDS = 90.0
 NOT_SAVED = frozenset({SaveFailed.__name__, DiskFull.__name__})
 Listener = Callable[[Message], None]
 
 
 class Session:
-    """An engine for the time of a command (a context manager)."""
+    """An engine for the time of a command (a context manager). It is started when it is first needed."""
 
     def __init__(self, listener: Listener | None = None, **settings: Any) -> None:
         self._events: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._listener = listener or Narrator()
         self.client = EngineClient(_settings(**settings), self._events.put, ProcessHost)
         self.interrupted = False
+        self._started = False
+        self._registry: OpenRegistry | None = None
 
     def __enter__(self) -> Self:
-        self.client.start()
         return self
 
     def __exit__(
@@ -73,6 +84,7 @@ class Session:
         output_dir: Path | None = None,
     ) -> RunFinished:
         """Run a graph to its end. Ctrl-C cancels it (``interrupted`` is set then); what is done is kept."""
+        self._start()
         job = self.client.submit(
             graph,
             targets,
@@ -89,6 +101,59 @@ class Session:
                 self._listener(event)
                 if isinstance(event, RunFinished) and event.job == job:
                     return event
+
+    def registry(self) -> OpenRegistry:
+        """The node types that can be used. Those from outside only the engine knows: it is asked, if the
+        user agreed to any."""
+        if self._registry is None:
+            self.outside()
+            assert self._registry is not None
+        return self._registry
+
+    def outside(self, *, again: bool = False) -> OutsideNodes:
+        """What there is from outside; empty where nothing was agreed to. ``again``: what failed before is
+        tried once more."""
+        found = OutsideNodes(sources=(), nodes=())
+        if again or self._has_agreed():
+            answer = self._ask(LoadNodes(request=uuid.uuid4().hex, again=again), OutsideNodes)
+            found = answer if isinstance(answer, OutsideNodes) else found
+        self._registry = OpenRegistry(builtin())
+        self._registry.set_outside(from_description(item) for item in found.nodes)
+        return found
+
+    def problems(self, graph: Graph) -> list[ErrorInfo]:
+        """What is wrong with a graph. The engine says it where nodes from outside may be in it."""
+        if self._has_agreed():
+            request = Validate(request=uuid.uuid4().hex, graph=graph.dumps().decode())
+            answer = self._ask(request, Problems)
+            if isinstance(answer, Problems):
+                return [ErrorInfo.from_json(item.model_dump()) for item in answer.problems]
+        return validate(graph, builtin())
+
+    def _has_agreed(self) -> bool:
+        return bool(Agreements(Path(self.client.settings.agreements)).read())
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self.client.start()
+
+    def _ask(self, request: Message, kind: type[Message]) -> Message | None:
+        """The engine's answer to a question; ``None`` if it has none, or is gone."""
+        self._start()
+        asked = getattr(request, "request", "")
+        self.client.send(request)
+        end = time.monotonic() + ASK_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                event = self._events.get(timeout=min(left, POLL_SECONDS))
+                if isinstance(event, kind | Failure) and getattr(event, "request", "") == asked:
+                    return event
+                if isinstance(event, Lost) and not event.restarting:
+                    break
+                if event is not None and not isinstance(event, OutsideNodes):
+                    self._listener(event)
+        return None
 
     def rescue(self, job: str, node: str) -> list[Path]:
         """Save the pictures that a failed node could not save, to the first place that takes them.

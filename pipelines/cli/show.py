@@ -1,4 +1,4 @@
-"""Words that look and run nothing: ``validate``, ``nodes``, ``inputs``, ``inspect``, ``models``."""
+"""Words that look and run nothing: ``validate``, ``inputs`` and ``inspect``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipelines.cli.arguments import catalogue, load_graph
-from pipelines.cli.session import FAILED, OK, WRONG_USE, print_json
-from pipelines.errors import DiptychError, WrongUse
+from pipelines.cli.arguments import load_graph
+from pipelines.cli.session import FAILED, OK, WRONG_USE, Session, print_json
+from pipelines.errors import DiptychError
 from pipelines.graph import types
 from pipelines.graph.node import Input
-from pipelines.graph.plan import validate as problems_of
-from pipelines.graph.registry import NodeSchema, builtin
+from pipelines.graph.registry import NodeSchema
 
 
 def validate(options: argparse.Namespace) -> int:
     """Every problem of a graph at once: 0 none, 1 invalid, 2 unreadable."""
     try:
-        problems = problems_of(load_graph(options.graph), builtin())
+        graph = load_graph(options.graph)
+        with Session() as session:
+            problems = session.problems(graph)
     except DiptychError as error:
         if options.json:
             print_json({"graph": options.graph, "valid": False, "problems": [error.info().to_json()]})
@@ -37,27 +38,15 @@ def validate(options: argparse.Namespace) -> int:
     return OK if valid else FAILED
 
 
-def nodes(options: argparse.Namespace) -> int:
-    """The node types, with ports and params; ``--json`` has the JSON Schema of their params."""
-    registry = sorted(builtin(), key=lambda schema: (schema.category, schema.id))
-    if options.json:
-        print_json({"nodes": [schema.to_json() for schema in registry]})
-        return OK
-    for schema in registry:
-        inputs = ", ".join(f"{port.name}: {port.type}" for port in schema.inputs({})) or "–"
-        outputs = ", ".join(f"{port.name}: {port.type}" for port in schema.outputs({})) or "–"
-        print(f"{schema.id:28} {schema.title}\n{'':28} {inputs} → {outputs}")
-        print(f"{'':28} {', '.join(param.name for param in schema.params)}")
-    return OK
-
-
 def inputs(options: argparse.Namespace) -> int:
     """The arguments of a graph: its exposed params, by name."""
     graph = load_graph(options.graph)
     properties: dict[str, Any] = {}
+    with Session() as session:
+        registry = session.registry()
     for name, (node, param) in graph.exposed.items():
         record = graph.nodes.get(node)
-        schema = builtin().get(record.type) if record else None
+        schema = registry.get(record.type) if record else None
         port = schema.port(param, record.params) if schema and record else None
         if port is None or schema is None or record is None:
             continue
@@ -120,22 +109,3 @@ def _print_tree(tree: dict[str, Any]) -> None:
         print(f"{name.replace('_', ' '):20} {shown}")
     for problem in tree.get("problems", []):
         print(problem, file=sys.stderr)
-
-
-def models(options: argparse.Namespace) -> int:
-    """The models of the catalogue, or what one file is (``probe``)."""
-    known = catalogue()
-    if options.action == "probe":
-        if not options.file:
-            raise WrongUse(reason="No file was given.", hint="diptych models probe FILE")
-        path = Path(options.file).expanduser().absolute()
-        found = [known.find("diffusion", str(path)).info]
-    else:
-        found = list(known.list())
-    if options.json:
-        print_json({"models": [info.model_dump() for info in found]})
-    else:
-        for info in found:
-            size = f"{info.bytes / 1e6:.0f} MB"
-            print(f"{info.kind:10} {info.id:40} {info.family:10} {size:>9}  {info.problem or info.title}")
-    return FAILED if options.action == "probe" and found[0].problem else OK

@@ -68,6 +68,8 @@ def default_settings(**changes: Any) -> Settings:
         "data_dir": str(paths.data_dir()),
         "cache_dir": str(paths.cache_dir()),
         "output_dir": str(paths.pictures_dir()),
+        "nodes_dir": str(paths.nodes_dir()),
+        "agreements": str(paths.agreements_path()),
     }
     return Settings(**{**usual, **changes})
 

@@ -50,13 +50,16 @@ class JobContext(Protocol):
 
 
 class RunContext:
-    """The :class:`pipelines.graph.node.Context` of one call of one node."""
+    """The :class:`pipelines.graph.node.Context` of one call of one node.
 
-    def __init__(self, job: JobContext, node: str, item: int, items: int) -> None:
+    ``code`` is the hash of the node's code, for one from outside: what other code remembered isn't its own.
+    """
+
+    def __init__(self, job: JobContext, node: str, item: int, items: int, code: str = "") -> None:
         self.node = node
         self.models, self.cancel = job.models, job.cancel
         self.cache_dir, self.output_dir = job.cache_dir, job.output_dir
-        self._job, self._item, self._items = job, item, items
+        self._job, self._item, self._items, self._code = job, item, items, code
         self._phase, self._since, self._first, self._sent = "", 0.0, 0, 0.0
 
     @property
@@ -72,6 +75,7 @@ class RunContext:
         preview: Image | None = None,
         text: str | None = None,
         asked: int | None = None,
+        moved: int = 0,
     ) -> None:
         """Send progress, with the rate since this phase began and the seconds left at that rate."""
         now = time.perf_counter()
@@ -98,6 +102,7 @@ class RunContext:
                 preview=image,
                 text=text,
                 asked=asked,
+                moved_bytes=moved,
             )
         )
 
@@ -116,4 +121,4 @@ class RunContext:
         return self._job.provenance()
 
     def memo(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
-        return self._job.cache.memo(key, make)
+        return self._job.cache.memo((self._code, *key) if self._code else key, make)

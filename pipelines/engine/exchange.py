@@ -42,13 +42,14 @@ def sweep(parent: Path) -> int:
     swept = 0
     for folder in parent.glob(f"{PREFIX}*-*"):
         pid = folder.name[len(PREFIX) :].split("-")[0]
-        if pid.isdigit() and not _is_alive(int(pid)):
+        if pid.isdigit() and not is_alive(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
             swept += 1
     return swept
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number runs."""
     if os.name == "nt":
         import ctypes
 

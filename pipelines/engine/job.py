@@ -17,6 +17,7 @@ from pipelines.engine.protocol import (
     ImageRef,
     Message,
     NodeFinished,
+    NodeProgress,
     NodeStarted,
     NodeStatus,
     NodeWarning,
@@ -27,6 +28,7 @@ from pipelines.engine.protocol import (
     ValueRef,
 )
 from pipelines.engine.refs import error_data, plain_value, value_ref
+from pipelines.engine.seeds import draw_seeds
 from pipelines.errors import PathUnusable, PictureNotShown
 from pipelines.files import reason_of
 from pipelines.graph.assets import AssetStore
@@ -35,7 +37,8 @@ from pipelines.graph.document import Graph
 from pipelines.graph.executor import Lanes, NodeResult, execute
 from pipelines.graph.node import FlagToken, ModelAccess
 from pipelines.graph.plan import Plan, plan
-from pipelines.graph.registry import Registry
+from pipelines.graph.registry import NodeSchema, Registry
+from pipelines.graph.requires import with_requires
 from pipelines.graph.values import Image, nbytes
 
 LIBRARIES = ("torch", "diffusers", "transformers")
@@ -79,6 +82,7 @@ class Job:
         self._began = time.perf_counter()
         self._full: frozenset[str] = frozenset()
         self._unseen = False
+        self._codes: dict[str, str] = {}
 
     def run(self) -> RunFinished:
         """Run to the end, telling everything on the way; the closing message is returned, not yet sent.
@@ -88,7 +92,9 @@ class Job:
         """
         self.is_started, self._began = True, time.perf_counter()
         self.graph = Graph.loads(self.request.graph, self.request.name or "The graph")
+        self.graph = with_requires(draw_seeds(self.graph, self.services.registry), self.services.registry)
         planned = plan(self.graph, self.services.registry, self.request.targets)
+        self._codes = {node: _code_of(item.schema) for node, item in planned.nodes.items()}
         self._full = frozenset(planned.targets)
         self.emit(RunStarted(job=self.id, nodes=planned.order))
         results = execute(
@@ -98,12 +104,18 @@ class Job:
             resources=self,
             cancel=self.cancel,
             listener=self,
-            make_context=lambda node, item, items: RunContext(self, node, item, items),
-            salt=str(self.output_dir),
+            make_context=self._context,
+            salt=self.salt,
         )
         self.results = results
         self._show_left_out(planned)
         return self._finished(planned, results)
+
+    def _context(self, node: str, item: int, items: int) -> RunContext:
+        """The context of one call. Which one of several it is, is told even if the node tells no progress."""
+        if items > 1:
+            self.emit(NodeProgress(job=self.id, node=node, step=0, total=0, item=item, items=items))
+        return RunContext(self, node, item, items, self._codes[node])
 
     def _show_left_out(self, planned: Plan) -> None:
         """Tell the views what nodes hold that were not asked for, because what needs them was cached."""
@@ -154,6 +166,11 @@ class Job:
         }
 
     @property
+    def salt(self) -> str:
+        """Goes into the keys of nodes that save files: where they go if the document doesn't say."""
+        return str(self.output_dir)
+
+    @property
     def device(self) -> str:
         return self.services.device()
 
@@ -168,21 +185,23 @@ class Job:
 
     def node_finished(self, node: str, result: NodeResult) -> None:
         self.seconds[node] = round(result.seconds, 4)
+        self.emit(self.finished(node, result))
+
+    def finished(self, node: str, result: NodeResult) -> NodeFinished:
+        """What became of a node, as it is told: whole pictures of targets, thumbnails of others."""
         values = dict(result.outputs)
         if result.shown is not None:
             schema = self.services.registry.get(self.graph.nodes[node].type) if node in self.graph else None
             values.setdefault(schema.node.preview if schema else "image", result.shown)
         full = node in self._full
-        self.emit(
-            NodeFinished(
-                job=self.id,
-                node=node,
-                status=result.status,
-                seconds=result.seconds,
-                error=error_data(result.error) if result.error else None,
-                outputs={port: self._ref(node, value, full) for port, value in values.items()},
-                stored_bytes=sum(nbytes(value) for value in result.outputs.values()),
-            )
+        return NodeFinished(
+            job=self.id,
+            node=node,
+            status=result.status,
+            seconds=result.seconds,
+            error=error_data(result.error) if result.error else None,
+            outputs={port: self._ref(node, value, full) for port, value in values.items()},
+            stored_bytes=sum(nbytes(value) for value in result.outputs.values()),
         )
 
     def show(self, node: str, picture: Image) -> ImageRef | None:
@@ -241,6 +260,11 @@ class Job:
             "seconds": dict(self.seconds),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _code_of(schema: NodeSchema | None) -> str:
+    """The hash of a type's code, if it is from outside."""
+    return schema.origin.digest if schema is not None and schema.origin is not None else ""
 
 
 def versions() -> dict[str, str]:

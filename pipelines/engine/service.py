@@ -17,19 +17,24 @@ from typing import Any, NamedTuple
 
 from pipelines import paths
 from pipelines.engine.exchange import PixelWriter
+from pipelines.engine.foresight import ForecastService
 from pipelines.engine.job import Job, Services
 from pipelines.engine.lanes import ThreadLanes
+from pipelines.engine.library import REQUESTS, ModelService
 from pipelines.engine.locks import FileLock
+from pipelines.engine.outside import OutsideService
 from pipelines.engine.protocol import (
+    AskPorts,
+    CachedNodes,
     Cancel,
     Failure,
+    FindCached,
+    Forecast,
     FreeMemory,
     Hello,
-    ListModels,
     ListNodes,
+    LoadNodes,
     Message,
-    ModelInfo,
-    Models,
     NodeFinished,
     Nodes,
     Prepare,
@@ -45,6 +50,7 @@ from pipelines.engine.protocol import (
     Validate,
 )
 from pipelines.engine.refs import error_data
+from pipelines.engine.survey import find_cached
 from pipelines.errors import Cancelled, DiptychError, MessageTooLong, NothingToSave, ProtocolError, describe
 from pipelines.graph.assets import AssetStore
 from pipelines.graph.cache import Cache
@@ -52,7 +58,7 @@ from pipelines.graph.disk_cache import DiskCache
 from pipelines.graph.document import Graph
 from pipelines.graph.node import Lane
 from pipelines.graph.plan import validate
-from pipelines.graph.registry import Registry, builtin
+from pipelines.graph.registry import OpenRegistry, Registry, builtin
 from pipelines.graph.values import Image, ListValue, nbytes
 from pipelines.models.access import Models as ModelStore
 from pipelines.models.access import open_models
@@ -80,11 +86,12 @@ class Engine:
         self._emit_lock = threading.Lock()
         self._lanes = ThreadLanes()
         models = Path(settings.data_dir) / "models"
-        self._models: ModelStore = open_models(models, settings.model_folders)
+        self._models: ModelStore = open_models(models, settings.model_folders, settings.reserve_bytes)
         self._setting, self._device = settings.device, ""
         self._lock: FileLock | None = None
+        types = OpenRegistry(registry or builtin())
         self._services = Services(
-            registry=registry or builtin(),
+            registry=types,
             models=self._models,
             cache=Cache(settings.cache_bytes, _disk_tier(settings)),
             lanes=self._lanes,
@@ -99,12 +106,20 @@ class Engine:
         self._jobs: dict[str, Job] = {}
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        self._foresight = ForecastService(
+            self._models.catalogue, types, self.device, Path(settings.cache_dir), settings.reserve_bytes
+        )
+        self._outside = OutsideService(settings, types, self.emit)
+        self._library = ModelService(
+            self._models, models, self.emit, lambda request, work: self._in_background("io", request, work)
+        )
         self._worker = threading.Thread(target=self._work, name="diptych-jobs", daemon=True)
         self._worker.start()
 
     def emit(self, message: Message) -> None:
         """Send an event. One that is too long goes without the values in it; nobody listens: it is dropped,
         since the end of input ends the engine."""
+        self._foresight.hear(message)
         with self._emit_lock, contextlib.suppress(OSError):
             try:
                 self._emit_unlocked(message)
@@ -127,7 +142,11 @@ class Engine:
                 self._queue.put(job)
             case Cancel():
                 self._cancel(request.job)
-            case Validate() | ListNodes() | ListModels() | SaveImage():
+            case LoadNodes():
+                self._outside.load(request)
+            case _ if isinstance(request, REQUESTS):
+                self._library.serve(request)
+            case Validate() | FindCached() | ListNodes() | AskPorts() | SaveImage() | Forecast():
                 self._in_background("io", request.request, lambda: self._answer(request))
             case Prepare():
                 self._in_background("gpu", "", self._prepare)
@@ -143,6 +162,7 @@ class Engine:
         self._queue.put(None)
         self._worker.join()
         self._lanes.finish()
+        self._library.finish()
 
     def close(self, seconds: float = 1.0) -> None:
         """Cancel everything and wait at most ``seconds`` for the running job."""
@@ -150,7 +170,9 @@ class Engine:
             job.cancel.cancel()
         self._queue.put(None)
         self._worker.join(seconds)
+        self._library.close()
         self._lanes.close()
+        self._outside.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -159,6 +181,7 @@ class Engine:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             if self._jobs.get(job.id) is job:
+                self._outside.wait()
                 self._run(job)
 
     def _run(self, job: Job) -> None:
@@ -170,6 +193,8 @@ class Engine:
         self._keep(job)
         self._jobs.pop(job.id, None)
         self.emit(finished)
+        if took := self._foresight.times(job.id):
+            self._in_background("io", "", lambda: self._foresight.note(job.graph, took))
 
     def _cancel(self, job_id: str) -> None:
         job = self._jobs.get(job_id)
@@ -234,30 +259,28 @@ class Engine:
         registry = self._services.registry
         match request:
             case Validate():
+                self._outside.wait()
                 try:
                     problems = validate(Graph.loads(request.graph), registry)
                 except DiptychError as error:
                     problems = [error.info()]
                 self.emit(Problems(request=request.request, problems=tuple(map(error_data, problems))))
+            case FindCached():
+                self._outside.wait()
+                self.emit(find_cached(request, self._services))
+            case AskPorts():
+                self._outside.wait()
+                self.emit(self._outside.ports(request))
             case ListNodes():
+                self._outside.wait()
                 self.emit(
                     Nodes(request=request.request, nodes=tuple(schema.to_json() for schema in registry))
                 )
-            case ListModels():
-                self.emit(Models(request=request.request, models=self._listed(request.also)))
             case SaveImage():
                 self.emit(self._save(request))
-
-    def _listed(self, also: tuple[str, ...]) -> tuple[ModelInfo, ...]:
-        """The models of the catalogue, then those at the paths ``also`` that aren't among them."""
-        listed = list(self._models.list())
-        known = {info.path for info in listed}
-        for path in also:
-            info = self._models.examine(path)
-            if info.path not in known:
-                known.add(info.path)
-                listed.append(info)
-        return tuple(listed)
+            case Forecast():
+                self._outside.wait()
+                self.emit(self._foresight.answer(request))
 
     def _save(self, request: SaveImage) -> Saved:
         from pipelines.metadata import write_image
@@ -316,6 +339,9 @@ def _shortened(message: Message, error: MessageTooLong) -> Message:
     match message:
         case NodeFinished():
             return message.model_copy(update={"outputs": {}})
+        case CachedNodes():
+            nodes = tuple(node.model_copy(update={"outputs": {}}) for node in message.nodes)
+            return message.model_copy(update={"nodes": nodes})
         case RunFinished():
             result = {**message.result, "status": "failed", "outputs": {}}
             update = {"result": result, "status": "failed", "errors": (*message.errors, told)}

@@ -23,6 +23,12 @@ class SizeUnsuitable(DiptychError):
     remedy = "The nearest that works is {nearest_width} × {nearest_height}."
 
 
+class ShapeUnsuitable(DiptychError):
+    what = "{width} × {height} px is too long and narrow to be drawn."
+    why = "One side is more than {limit} times the other; in such a strip a model sees nothing of a picture."
+    remedy = "Crop it, or extend it on its longer sides."
+
+
 class DecodeFailed(DiptychError):
     what = "The picture could not be decoded: it holds values that are no numbers."
     why = "The model overflowed in {dtype}, and again in full precision."

@@ -134,6 +134,12 @@ class SubgraphNotPlaced(DiptychError):
     remedy = "Put it elsewhere, or make this one independent first."
 
 
+class CanvasChanged(DiptychError):
+    what = "What was made of the canvas has no place on it any more."
+    why = "The canvas was scaled, or another picture was put on it, while it was made."
+    remedy = "Do the same again."
+
+
 class ListLengthMismatch(DiptychError):
     what = "Two lists of different lengths meet: {first} has {first_length} items, {second} {second_length}."
     remedy = "Make them equally long, or give a single value."

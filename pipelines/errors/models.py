@@ -19,7 +19,39 @@ class ModelUnreadable(DiptychError):
 class ModelUnsafe(DiptychError):
     what = "The model {model} was not opened, because it could run a program."
     why = "{reason}"
-    remedy = "Use a safetensors version of it, or convert it to safetensors with a tool you trust."
+    remedy = "Use a safetensors version of it."
+
+
+class ModelPickled(ModelUnsafe):
+    """``file`` is its path."""
+
+    remedy = (
+        "To write a safetensors version beside it without running anything: diptych models convert “{file}”"
+    )
+
+
+class ConversionRefused(DiptychError):
+    what = "The model {model} was not converted."
+    why = "{reason}"
+    remedy = "Nothing in it was run and nothing was written. Use a safetensors version of it."
+
+
+class ConversionFailed(DiptychError):
+    what = "The model {model} can't be converted."
+    why = "{reason}"
+    remedy = "Download or copy it again, or use a safetensors version of it."
+
+
+class ConversionUnneeded(DiptychError):
+    what = "The model {model} needs no conversion."
+    why = "It is a safetensors file already, whatever its name."
+    remedy = "Use it as it is; rename it if its name doesn't end in .safetensors."
+
+
+class AlreadyConverted(DiptychError):
+    what = "{path} is there already."
+    why = "A file is never replaced by a conversion."
+    remedy = "Use it, or move it away and convert again."
 
 
 class ModelUnsuitable(DiptychError):
@@ -45,6 +77,20 @@ class ControlModelMissing(DiptychError):
     remedy = "Put one into the folder for control models, or add the folder it is in."
 
 
+class LoraUnsuitable(DiptychError):
+    what = "The LoRA {lora} can't be used with the model {model}."
+    why = "{reason}"
+    remedy = "Choose a LoRA made for {family}, or another model."
+
+
+class LoraPartlyUsed(DiptychError):
+    """A warning: the run goes on with what fits."""
+
+    what = "A part of the LoRA {lora} was left out."
+    why = "{missing} of the {total} layers it changes are not there in the model {model}."
+    remedy = "If the result disappoints, choose a LoRA made for this very model."
+
+
 class InpaintModelMissing(DiptychError):
     what = "There is no model for filling gaps on this computer."
     why = "Diptych opens LaMa models, as safetensors."
@@ -63,6 +109,14 @@ class OutOfMemory(DiptychError):
     remedy = "Choose a smaller size, fewer images at a time, or a lower precision."
 
 
+class MemoryRanOut(DiptychError):
+    """A note at a run that went on: which rung of the ladder it took."""
+
+    what = "Memory ran out on {device}; the run went on with less."
+    why = "{done}"
+    remedy = "A smaller size or a lower precision is faster here."
+
+
 class ModelFormatUnsupported(DiptychError):
     what = "The model {model} is kept in a format that can't be used here."
     why = "{reason}"
@@ -74,6 +128,12 @@ class ModelChanged(DiptychError):
 
     what = "The model {model} was replaced while it was about to be used."
     remedy = "Run again; the new file is used then."
+
+
+class ModelNotRemoved(DiptychError):
+    what = "The model {model} was not moved to the bin."
+    why = "{reason}"
+    remedy = "Delete it with the file manager."
 
 
 class DeviceUnused(DiptychError):

@@ -60,6 +60,13 @@ class Cache:
             entry = self._entries.get(key, (None, 0))[0]
         return entry if isinstance(entry, Entry) else None
 
+    def look(self, key: bytes) -> Entry | None:
+        """What :meth:`get` would give, from the disk too; nothing is taken into memory or dropped for it."""
+        entry = self.peek(key)
+        if entry is None and self.disk is not None:
+            entry = self.disk.get(key)
+        return entry if entry is not None and entry.is_valid() else None
+
     def put(self, key: bytes, entry: Entry) -> None:
         """Keep an entry, and drop the least recently used ones over the limit."""
         self._put(key, entry, _held(entry))

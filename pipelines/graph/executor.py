@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from pipelines.errors import Cancelled, DiptychError, ErrorInfo, NotExecuted, describe
+from pipelines.errors import Cancelled, DiptychError, ErrorInfo, NotExecuted
 from pipelines.graph.cache import Cache, Entry
+from pipelines.graph.foreign import foreign_error, is_foreign
 from pipelines.graph.invoke import MakeContext, converted, invoke, located
 from pipelines.graph.keys import key_for, needs_values, used_links
 from pipelines.graph.node import CancelToken, Lane, Resources, file_fingerprint
@@ -144,6 +145,10 @@ class _Run:
                 find(task, planned)
             except NODE_ERRORS as error:
                 self._fail(node, error)
+            except Exception as error:
+                if not is_foreign(planned.schema):
+                    raise
+                self._fail(node, error)
 
     def _find_key(self, task: Task, planned: PlannedNode) -> None:
         """The key needs the keys of the inputs used, and, where these depend on linked params, their
@@ -249,8 +254,8 @@ class _Run:
     def _fail(self, node: str, error: BaseException, seconds: float = 0.0) -> None:
         if isinstance(error, DiptychError):
             error = located(error, node)
-        info = describe(error)
         planned = self.plan.nodes[node]
+        info = foreign_error(planned, error)
         shown = self._shown(planned) if node in self.used else None
         self._finish(node, NodeResult("failed", seconds, error=info.at(info.node or node), shown=shown))
 

@@ -16,8 +16,10 @@ from pipelines.errors import (
 from pipelines.graph import types
 from pipelines.graph.check import parameter_problems
 from pipelines.graph.conversions import convert
+from pipelines.graph.foreign import is_foreign
 from pipelines.graph.node import Context, Input
 from pipelines.graph.planned import PlannedNode
+from pipelines.graph.returned import checked_outputs
 from pipelines.graph.values import ListValue
 
 MakeContext = Callable[[str, int, int], Context]
@@ -145,6 +147,8 @@ def _call(planned: PlannedNode, values: Mapping[str, Any], context: Context) -> 
         if port.name not in inputs and port.required and (not port.lazy or port.name in wanted):
             raise MissingInput(port_title=port.label, type=str(port.type), port=port.name)
     outputs = schema.node().run(inputs, params, context)
+    if is_foreign(schema):
+        return checked_outputs(planned, outputs)
     names = {port.name for port in planned.outputs}
     if set(outputs) != names:
         raise BadOutput(f"{schema.id} declares the outputs {sorted(names)} and returned {sorted(outputs)}")

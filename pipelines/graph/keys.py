@@ -52,7 +52,11 @@ def key_for(
     prints = _fingerprints(schema.node, values, resources) if _reads_files(schema.node) else ""
     unwanted = _unwanted(planned, values)
     literals = {name: value for name, value in planned.literals.items() if name not in unwanted}
-    return key_of(schema.id, schema.node.version, literals, links, prints, salt if schema.node.saves else "")
+    code = (
+        [schema.origin.digest] if schema.origin else []
+    )  # keys of built-in types, on disks too, stay as they are
+    salt = salt if schema.node.saves else ""
+    return key_of(schema.id, schema.node.version, literals, links, prints, salt, *code)
 
 
 def _unwanted(planned: PlannedNode, values: Mapping[str, Any]) -> set[str]:

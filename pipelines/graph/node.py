@@ -111,7 +111,7 @@ def Param(
         ``folder``,
             ``save``, ``model``, ``seed``.
         choices: the name of a dynamic list (``models:diffusion``, ``models:language``, ``models:upscale``,
-            ``models:control``).
+            ``models:control``, ``models:lora``).
         empty: what an empty text or 0 stands for, in a few words, where it is not itself ("the model's own").
         advanced: stands behind "More".
         primary: shown on the node itself (at most four are).
@@ -217,10 +217,12 @@ class Context(Protocol):
         preview: Image | None = None,
         text: str | None = None,
         asked: int | None = None,
+        moved: int = 0,
     ) -> None:
         """Report that ``step`` of ``total`` units are done; ``text`` is the whole text so far (streaming).
 
         ``asked`` is how many were asked for, where fewer run: a denoising strength leaves out the first.
+        ``moved`` is how many bytes of weights were fetched for it, where the device can't hold them all.
         """
 
     def warn(self, warning: ErrorInfo) -> None:

@@ -6,17 +6,19 @@ their problems, so that healthy targets run all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pipelines.errors import BadNodeId, CycleFound, ErrorInfo, UnknownTarget
+from pipelines.errors import BadNodeId, CycleFound, ErrorInfo, UnknownNodeType, UnknownTarget
 from pipelines.graph.bypass import passed_on, resolve_bypassed
 from pipelines.graph.check import check_links, check_params
 from pipelines.graph.cycles import dependency_order
 from pipelines.graph.document import NODE_ID, Graph
+from pipelines.graph.foreign import foreign_error, is_foreign
 from pipelines.graph.node import Input, Output
 from pipelines.graph.planned import PlannedNode
 from pipelines.graph.registry import Registry
+from pipelines.graph.requires import missing
 from pipelines.graph.subgraph_file import PortOf
 from pipelines.graph.subgraphs import Flat, flatten
 
@@ -53,16 +55,18 @@ def plan(graph: Graph, registry: Registry, targets: Iterable[str] | None = None)
             wanted += found
             if not found:
                 problems.append(UnknownTarget(target=target, known=_some(graph.nodes)).info())
-    return _plan(flat, registry, dict.fromkeys(wanted), problems)
+    return _plan(graph, flat, registry, dict.fromkeys(wanted), problems)
 
 
 def validate(graph: Graph, registry: Registry) -> list[ErrorInfo]:
     """Every problem of the whole document at once, each with node and port; errors and warnings."""
     flat = flatten(graph)
-    return list(_plan(flat, registry, flat.nodes, []).problems)
+    return list(_plan(graph, flat, registry, flat.nodes, []).problems)
 
 
-def _plan(flat: Flat, registry: Registry, wanted: Iterable[str], problems: list[ErrorInfo]) -> Plan:
+def _plan(
+    graph: Graph, flat: Flat, registry: Registry, wanted: Iterable[str], problems: list[ErrorInfo]
+) -> Plan:
     nodes = {node: _planned(node, flat, registry) for node in flat.nodes}
     resolve_bypassed(nodes)
     targets = dict.fromkeys(wanted)
@@ -70,7 +74,8 @@ def _plan(flat: Flat, registry: Registry, wanted: Iterable[str], problems: list[
         targets.update(dict.fromkeys(passed_on(nodes[target], nodes)))
     order = _order(nodes, _closure(nodes, targets))
     for node in order:
-        check_links(nodes[node], nodes)
+        _guarded(check_links, nodes[node], nodes)
+        _say_where_from(nodes[node], graph)
         if nodes[node].idle:
             nodes[node].problems = [replace(item, severity="warning") for item in nodes[node].problems]
     problems += [problem for node in order for problem in nodes[node].problems]
@@ -87,8 +92,30 @@ def _planned(node: str, flat: Flat, registry: Registry) -> PlannedNode:
     if node in flat.bypassed:
         _offer_ports(planned, *flat.bypassed[node], registry)
     elif node not in flat.unexpanded:
-        check_params(planned)
+        _guarded(check_params, planned)
     return planned
+
+
+def _guarded(check: Callable[..., None], planned: PlannedNode, *more: object) -> None:
+    """Check a node. If the code of a type from outside raises, that is a problem of the node, not of the
+    plan."""
+    try:
+        check(planned, *more)
+    except Exception as error:  # whatever others wrote
+        if not is_foreign(planned.schema):
+            raise
+        planned.problems.append(foreign_error(planned, error).at(planned.id))
+        planned.schema = None  # what its ports are isn't known either
+
+
+def _say_where_from(planned: PlannedNode, graph: Graph) -> None:
+    """Of a type that isn't known, say where it comes from, if the document does."""
+    error = missing(graph, planned.record.type) if planned.schema is None else None
+    if error is not None:
+        planned.problems = [
+            error.info().at(planned.id) if problem.code == UnknownNodeType.__name__ else problem
+            for problem in planned.problems
+        ]
 
 
 def _offer_ports(
@@ -100,7 +127,7 @@ def _offer_ports(
         inner = PlannedNode(
             "", place.record, registry.get(place.record.type), links=dict(place.record.inputs)
         )
-        check_params(inner)
+        _guarded(check_params, inner)
         return inner
 
     for name, place in inputs.items():

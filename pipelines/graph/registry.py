@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -39,12 +39,34 @@ class ParamSchema:
     primary: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node type from outside comes from.
+
+    ``digest`` is the hash of its code: what other code made is never taken for its result.
+    """
+
+    kind: Literal["file", "package"]
+    name: str
+    version: str = ""
+    digest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".strip()
+
+
 @dataclass(frozen=True)
 class NodeSchema:
-    """A node type as data: what the studio, the CLI and the docs read."""
+    """A node type as data: what the studio, the CLI and the docs read.
+
+    ``node`` is the class that runs or, where that is in another process, one that only describes it (see
+    :mod:`pipelines.graph.described`).
+    """
 
     node: type[Node]
     params: tuple[ParamSchema, ...] = field(default_factory=tuple)
+    origin: Origin | None = None
+    """Where it comes from; ``None`` for a built-in type."""
 
     @property
     def id(self) -> str:
@@ -114,11 +136,12 @@ class NodeSchema:
             ],
             "outputs": [port(item) for item in self.outputs({})],
             "params": self.node.Params.model_json_schema(),
+            **({"origin": str(self.origin)} if self.origin else {}),
         }  # fmt: skip
 
 
 class Registry:
-    """Node types by id. One for the built-in types (:func:`builtin`), more for tests and extensions."""
+    """Node types by id. One for the built-in types (:func:`builtin`), more for tests."""
 
     def __init__(self, *nodes: type[Node]) -> None:
         self._nodes: dict[str, NodeSchema] = {}
@@ -129,9 +152,7 @@ class Registry:
         """Register a type (usable as a decorator). An id can only be given once."""
         if node.id in self._nodes:
             raise ValueError(f"node type {node.id} is registered twice")
-        self._nodes[node.id] = NodeSchema(
-            node, tuple(_param(name, info) for name, info in node.Params.model_fields.items())
-        )
+        self._nodes[node.id] = schema_of(node)
         return node
 
     def get(self, type_id: str) -> NodeSchema | None:
@@ -148,6 +169,52 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+
+class OpenRegistry(Registry):
+    """The types of another registry, and those from outside, which come and go while it is in use.
+
+    It may be read in any thread: the types from outside are replaced all at once.
+    """
+
+    def __init__(self, base: Registry) -> None:
+        super().__init__()
+        self._base = base
+
+    @property
+    def outside(self) -> tuple[NodeSchema, ...]:
+        """The types from outside."""
+        return tuple(self._nodes.values())
+
+    def set_outside(self, schemas: Iterable[NodeSchema]) -> None:
+        """Have these types from outside instead of those until now; an id that is taken stays what it is."""
+        self._nodes = {schema.id: schema for schema in schemas if schema.id not in self._base}
+
+    def get(self, type_id: str) -> NodeSchema | None:
+        return self._base.get(type_id) or self._nodes.get(type_id)
+
+    def __getitem__(self, type_id: str) -> NodeSchema:
+        found = self.get(type_id)
+        if found is None:
+            raise KeyError(type_id)
+        return found
+
+    def __contains__(self, type_id: object) -> bool:
+        return type_id in self._base or type_id in self._nodes
+
+    def __iter__(self) -> Iterator[NodeSchema]:
+        yield from self._base
+        yield from self._nodes.values()
+
+    def __len__(self) -> int:
+        return len(self._base) + len(self._nodes)
+
+
+def schema_of(node: type[Node], origin: Origin | None = None) -> NodeSchema:
+    """The schema of a class; ``origin`` for one from outside."""
+    return NodeSchema(
+        node, tuple(_param(name, info) for name, info in node.Params.model_fields.items()), origin
+    )
 
 
 def _plain(annotation: Any) -> tuple[Any, bool]:

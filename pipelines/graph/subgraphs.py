@@ -58,20 +58,18 @@ class Flat:
     generated: frozenset[str] = frozenset()
     unexpanded: frozenset[str] = frozenset()
     bypassed: Mapping[str, tuple[dict[str, PortOf], dict[str, PortOf]]] = field(default_factory=dict)
-    exposed_by: Mapping[str, set[str]] = field(default_factory=dict)
-    """Inner node -> the subgraph nodes that have an output of it."""
+    offers: Mapping[str, Mapping[str, Link]] = field(default_factory=dict)
+    """Subgraph node -> what each of its outputs is: a node inside and an output of that."""
     used: frozenset[str] = frozenset()
     """Subgraph nodes that have a linked output."""
 
     def sinks(self) -> tuple[str, ...]:
         """The nodes none of whose outputs is linked: what a subgraph offers counts as linked as soon as
         anything of it is."""
-        linked = self._linked()
-        return tuple(
-            node
-            for node in self.nodes
-            if node not in linked and not (self.exposed_by.get(node, set()) & self.used)
-        )
+        taken = self._linked() | {
+            link.node for group in self.used for link in self.offers.get(group, {}).values()
+        }
+        return tuple(node for node in self.nodes if node not in taken)
 
     def inside(self, target: str) -> list[str]:
         """What to run for a target: the node itself, or what a subgraph offers and ends in; none if
@@ -79,8 +77,9 @@ class Flat:
         if target in self.nodes:
             return [target]
         linked = self._linked()
+        offered = {link.node for link in self.offers.get(target, {}).values()}
         inner = [node for node in self.nodes if node.startswith(f"{target}/") and node in self.generated]
-        return [node for node in inner if node not in linked or target in self.exposed_by.get(node, ())]
+        return [node for node in inner if node not in linked or node in offered]
 
     def _linked(self) -> set[str]:
         return {link.node for record in self.nodes.values() for link in record.inputs.values()}
@@ -123,7 +122,7 @@ class _Flattener:
                 self.nodes[node] = _with_links(record, links)
         return Flat(
             self.nodes, self.problems, frozenset(self.generated), frozenset(self.unexpanded), self.bypassed,
-            self._exposed_by(), frozenset(self.used),
+            self._offers(), frozenset(self.used),
         )  # fmt: skip
 
     # --- outside in ----------------------------------------------------------------------------------------
@@ -202,16 +201,17 @@ class _Flattener:
             link = Link(f"{instance.id}/{inner.node}", inner.output)
         return link
 
-    def _exposed_by(self) -> dict[str, set[str]]:
-        exposed: dict[str, set[str]] = {}
+    def _offers(self) -> dict[str, dict[str, Link]]:
+        offers: dict[str, dict[str, Link]] = {}
         for instance in self.instances.values():
-            for inner in instance.definition.outputs.values():
+            offered = offers[instance.id] = {}
+            for name, inner in instance.definition.outputs.items():
                 node, output = f"{instance.id}/{inner.node}", inner.output
                 while (within := self.instances.get(node)) is not None:
                     link = within.definition.outputs[output]
                     node, output = f"{node}/{link.node}", link.output
-                exposed.setdefault(node, set()).add(instance.id)
-        return exposed
+                offered[name] = Link(node, output)
+        return offers
 
 
 def _check_inputs(record: NodeRecord, definition: Definition) -> None:

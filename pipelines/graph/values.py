@@ -237,20 +237,38 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA that a model is to be changed by: which file, and how strongly.
+
+    ``strength`` is for the network that removes the noise, ``text_strength`` for the text encoders; 1 is as
+    it was trained, below 0 does the opposite. ``fingerprint`` changes when the file does.
+    """
+
+    id: str
+    path: str
+    fingerprint: str
+    strength: float = 1.0
+    text_strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHandle:
     """A model on an edge: what it is and where, never the weights (those belong to the residency manager).
 
-    ``kind`` is diffusion, language, upscale, control or inpaint; ``dtype`` auto, fp32, bf16 or fp16;
-    ``quantization`` none, int8 or nf4; ``fingerprint`` changes when the files do.
+    ``kind`` is diffusion, language, upscale, control, inpaint or, of a file that changes another model, lora;
+    ``family`` of that is the one it was made for. ``dtype`` auto, fp32, bf16 or fp16; ``quantization`` none,
+    auto, fp8, int8 or nf4; ``fingerprint`` changes when the files do. ``loras`` change the model, in this
+    order: another handle is another model to everything that keeps results.
     """
 
-    kind: Literal["diffusion", "language", "upscale", "control", "inpaint"]
+    kind: Literal["diffusion", "language", "upscale", "control", "inpaint", "lora"]
     id: str
     path: str
     family: str
     dtype: str = "auto"
     quantization: str = "none"
     fingerprint: str = ""
+    loras: tuple[Lora, ...] = ()
 
     def replace(self, **changes: Any) -> ModelHandle:
         """A copy with ``changes``."""

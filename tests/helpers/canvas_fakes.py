@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter
 
 from pipelines.engine.protocol import (
+    CachedNodes,
     ErrorData,
     ImageRef,
     NodeFinished,
@@ -26,6 +27,7 @@ from pipelines.graph.registry import Registry
 class FakeBridge(QObject):
     """An engine bridge without an engine: tests emit what an engine would."""
 
+    ready = Signal(object)
     run_submitted = Signal(str)
     run_started = Signal(object)
     node_started = Signal(object)
@@ -33,11 +35,13 @@ class FakeBridge(QObject):
     node_warned = Signal(object)
     node_finished = Signal(object)
     run_finished = Signal(object)
+    cached_found = Signal(object)
     failed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.submitted: list[tuple[Graph, tuple[str, ...] | None, str, str]] = []
+        self.asked: list[Graph] = []
         self.pictures: dict[str, QImage] = {}
 
     def submit(
@@ -47,6 +51,10 @@ class FakeBridge(QObject):
         job = f"job-{len(self.submitted)}"
         self.run_submitted.emit(job)
         return job
+
+    def find_cached(self, graph: Graph, base: str = "") -> str:
+        self.asked.append(graph)
+        return f"cached-{len(self.asked)}"
 
     def image(self, ref: ImageRef) -> QImage:
         return self.pictures.get(ref.file, QImage())
@@ -77,6 +85,17 @@ class FakeBridge(QObject):
                 stored_bytes=stored,
             )
         )
+
+    def tell_cached(self, **outputs: dict[str, ValueRef]) -> None:
+        """These nodes' results are there: the answer to the last question."""
+        request = f"cached-{len(self.asked)}"
+        nodes = tuple(
+            NodeFinished(
+                job=request, node=node.replace("__", "/"), status="cached", seconds=2.0, outputs=held
+            )
+            for node, held in outputs.items()
+        )
+        self.cached_found.emit(CachedNodes(request=request, nodes=nodes))
 
     def end(self, job: str, status: Any = "finished", **nodes: Any) -> None:
         self.run_finished.emit(RunFinished(job=job, status=status, seconds=1.0, nodes=nodes))

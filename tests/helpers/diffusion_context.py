@@ -26,6 +26,7 @@ class Progress:
     phase: str
     preview: Image | None
     asked: int | None = None
+    moved: int = 0
 
 
 @dataclass
@@ -57,8 +58,8 @@ class DiffusionContext:
     def use(self, handle: ModelHandle, context: Any) -> Iterator[LoadedDiffusion]:
         yield self.loaded
 
-    def progress(self, step, total, *, phase="", preview=None, text=None, asked=None) -> None:
-        report = Progress(step, total, phase, preview, asked)
+    def progress(self, step, total, *, phase="", preview=None, text=None, asked=None, moved=0) -> None:
+        report = Progress(step, total, phase, preview, asked, moved)
         self.reports.append(report)
         if self.on_progress is not None:
             self.on_progress(report)

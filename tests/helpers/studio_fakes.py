@@ -104,7 +104,12 @@ class FakeBridge(QObject):
     node_finished = Signal(object)
     run_finished = Signal(object)
     models_listed = Signal(object)
+    model_answered = Signal(object)
     problems_found = Signal(object)
+    outside_listed = Signal(object)
+    ports_told = Signal(object)
+    cached_found = Signal(object)
+    forecasted = Signal(object)
     saved = Signal(object)
     failed = Signal(object)
 
@@ -117,6 +122,10 @@ class FakeBridge(QObject):
         self.targets: dict[str, Any] = {}
         self.cancelled: list[str] = []
         self.save_requests: list[tuple[str, str, int, str]] = []
+        self.loads: list[bool] = []
+        self.forecast_requests: list[Graph] = []
+        self.port_questions: list[tuple[str, dict[str, Any]]] = []
+        self.model_requests: list[tuple[str, str, dict[str, Any]]] = []
         self._pictures: dict[str, QImage] = {}
         self._number = itertools.count(1)
 
@@ -141,8 +150,51 @@ class FakeBridge(QObject):
     def list_models(self, rescan: bool = False) -> str:
         return "models"
 
+    def _about_model(self, what: str, path: str = "", **more: Any) -> str:
+        self.model_requests.append((what, path, more))
+        return f"model-{len(self.model_requests)}"
+
+    def set_model_folders(self, folders: tuple[str, ...]) -> str:
+        return self._about_model("folders", folders=folders)
+
+    def describe_model(self, path: str) -> str:
+        return self._about_model("describe", path)
+
+    def note_model(self, path: str, **notes: Any) -> str:
+        return self._about_model("note", path, **notes)
+
+    def hash_model(self, path: str, *, verify: bool = False) -> str:
+        return self._about_model("hash", path, verify=verify)
+
+    def convert_model(self, path: str) -> str:
+        return self._about_model("convert", path)
+
+    def remove_model(self, path: str) -> str:
+        return self._about_model("remove", path)
+
+    def find_duplicates(self) -> str:
+        return self._about_model("duplicates")
+
+    def stop_model_work(self, request: str) -> None:
+        self._about_model("stop", request)
+
     def validate(self, graph: Graph) -> str:
         return f"validate-{next(self._number)}"
+
+    def find_cached(self, graph: Graph, base: str = "") -> str:
+        return "cached"
+
+    def forecast(self, graph: Graph) -> str:
+        self.forecast_requests.append(graph)
+        return f"forecast-{len(self.forecast_requests)}"
+
+    def load_nodes(self, *, again: bool = False) -> str:
+        self.loads.append(again)
+        return "nodes"
+
+    def ask_ports(self, type_id: str, params: Any) -> str:
+        self.port_questions.append((type_id, dict(params)))
+        return "ports"
 
     def prepare(self, model: str | None = None) -> None:
         return None

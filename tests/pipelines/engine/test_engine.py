@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from pipelines.engine.protocol import (
+    CachedNodes,
     Cancel,
     Failure,
+    FindCached,
     ListNodes,
     NodeFinished,
     NodeProgress,
@@ -50,6 +53,13 @@ def test_a_run_tells_its_whole_story(drive):
     assert finished.result["nodes"]["sum"]["status"] == "executed"
 
 
+def test_each_item_of_a_list_is_told_though_the_node_tells_nothing(drive):
+    items = ("stub.items", {"items": ["x", "y", "z"]})
+    drive.run(graph(i=items, s=("stub.seeded", {}, {"text": ("i", "items")})))
+    told = drive.of(NodeProgress)
+    assert [(event.node, event.item, event.items) for event in told] == [("s", at, 3) for at in range(3)]
+
+
 def test_a_to_b_to_a_runs_two_one_and_no_nodes(drive):
     executed = []
     for value in (1.0, 5.0, 1.0):
@@ -63,6 +73,44 @@ def test_a_to_b_to_a_runs_two_one_and_no_nodes(drive):
 def test_a_fresh_run_ignores_what_is_cached(drive):
     drive.run(numbers())
     assert set(drive.run(numbers(), fresh=True).nodes.values()) == {"executed"}
+
+
+def cached(drive, graph):
+    drive.client.send(FindCached(request="ask", graph=graph.dumps().decode()))
+    return {node.node: node for node in drive.until(CachedNodes, request="ask").nodes}
+
+
+def test_what_is_cached_is_told_without_a_run(drive):
+    drawn = graph(p=("stub.picture", {"size": 64}), s=("stub.shown", {}, {"image": ("p", "image")}))
+    assert cached(drive, drawn) == {}
+    drive.run(drawn)
+    runs = sum(RUNS.values())
+    found = cached(drive, drawn)
+    assert {node: event.status for node, event in found.items()} == {"p": "cached", "s": "cached"}
+    assert found["s"].outputs["image"].images[0].width == 64
+    assert cached(drive, drawn.with_param("p", "size", 63)) == {}
+    assert sum(RUNS.values()) == runs
+
+
+def test_a_saved_picture_counts_as_cached_while_its_file_is_as_it_was(drive):
+    saved = graph(a=("stub.constant", {"value": "x"}), s=("stub.save", {}, {"text": ("a", "value")}))
+    path = drive.run(saved).result["outputs"]["s"]["path"]
+    assert set(cached(drive, saved)) == {"a", "s"}
+    Path(path).unlink()
+    assert set(cached(drive, saved)) == {"a"}
+
+
+def test_a_key_that_hangs_on_a_value_is_found_where_that_is_cached(drive):
+    picked = graph(
+        on=("stub.constant", {"value": 1.0}),
+        use=("stub.constant", {"value": True}),
+        s=("stub.switch", {}, {"on": ("on", "value"), "off": ("on", "value"), "use_on": ("use", "value")}),
+    )
+    assert cached(drive, picked) == {}
+    drive.run(picked)
+    assert set(cached(drive, picked)) == {"on", "use", "s"}
+    broken = picked.with_node("s", picked.nodes["s"].with_input("on", ("nobody", "value")))
+    assert set(cached(drive, broken)) == {"on", "use"}
 
 
 def test_seeds_are_drawn_at_submit_and_differ(drive):

@@ -87,7 +87,7 @@ def test_closing_ends_the_process_and_removes_the_run_directory(tmp_path):
     assert run_dir.stat().st_mode & 0o777 == 0o700
     drive.client.close()
     assert not run_dir.exists()
-    assert not exchange._is_alive(pid) or Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    assert not exchange.is_alive(pid) or Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
 
 
 def test_the_engine_ends_when_its_client_is_killed(tmp_path):
@@ -103,9 +103,9 @@ def test_the_engine_ends_when_its_client_is_killed(tmp_path):
     child.wait()
     child.stdout.close()
     end = time.monotonic() + 10
-    while exchange._is_alive(pid) and time.monotonic() < end:
+    while exchange.is_alive(pid) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not exchange._is_alive(pid)
+    assert not exchange.is_alive(pid)
 
 
 def test_jobs_left_in_the_queue_run_at_the_next_start(tmp_path):

@@ -36,6 +36,7 @@ CONTRACT = {
     ),
     "control.preprocess": ("image", "image"), "control.layer": ("image model layers", "layers"),
     "control.region": ("mask prompt layers", "layers"), "model.control": ("", "model"),
+    "model.lora": ("model", "model"),
     "upscale.simple": ("image", "image"),
     "upscale.diffusion": ("model image prompt negative seed", "image seed"),
     "upscale.diffusion_model": ("model image prompt negative seed", "image seed"),
