@@ -20,20 +20,26 @@ from studio import picture_files
 from studio.appearance import apply_theme
 from studio.background import in_background
 from studio.document import GraphDocument
-from studio.keeping import recovery, session
+from studio.forecasts import Forecasts
+from studio.inpaint.left_elsewhere import LeftElsewhere
+from studio.keeping import recovery, session_files
 from studio.keeping.moments import moment_text
 from studio.keeping.profile_lock import profile_lock, use_profile
 from studio.keeping.session import SessionKeeper
+from studio.keeping.session_files import WORKSPACE, Saved, SavedSheet
 from studio.main_window import MainWindow
 from studio.panels.second_studio import SecondStudio
 from studio.parts import Parts, assemble
 from studio.settings import Settings, SettingsStore, default_path
+from studio.sheet import Sheet
 from studio.theme import current_theme
 from studio.translate import tr
 
 QUIT_POOL_MS = 1_500
 CANVAS_MS = 600
+LEFT_MS = 2_000
 TIDY_MS = 8_000
+WORKSPACES = ("create", "graph", "canvas")
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -44,6 +50,9 @@ def engine_settings(settings: Settings) -> EngineSettings:
         cache_dir=str(paths.cache_dir()),
         output_dir=str(settings.output_dir),
         model_folders=(*settings.model_folders, *(str(path) for path in paths.shared_model_folders())),
+        nodes_dir=str(paths.nodes_dir()),
+        agreements=str(paths.agreements_path()),
+        reserve_bytes=round(settings.reserve_gb * 1e9),
     )
 
 
@@ -54,17 +63,23 @@ class StudioApp(QObject):
         super().__init__()
         self.parts = parts
         self.window = MainWindow(parts)
+        self.forecasts = Forecasts(parts, self.window.status, self.window.messages, self.window)
         self.keeper: SessionKeeper | None = None
         self._folder = session_folder
+        self._restored: list[tuple[Sheet, SavedSheet]] = []
         saved = self._restore(session_folder)
         if session_folder is not None and not parts.read_only:
-            self.keeper = SessionKeeper(session_folder, parts.document, parts.results, self._view, self)
+            self.keeper = SessionKeeper(
+                session_folder, parts.tabs, parts.results, self._view, self
+            )
             self.window.create_page.strip.result_selected.connect(self.keeper.touch)
             self.keeper.failed.connect(self.window.show_error)
             self.window.actions_.files.use(self.keeper)
-            if saved.state is not None:
-                self.keeper.go_on_from(saved.state, saved.crashed)
+            for sheet, found in self._restored:
+                self.keeper.go_on_from(sheet, found.state, found.crashed)
             self._say_what_came_back(saved)
+        take = lambda paths: self.window.canvas_actions.out.take_back(paths)  # noqa: E731 - it makes the canvas
+        self.left = LeftElsewhere(self.window.banner, take, self)
         self._closed = False
         self.window.painted.connect(self._start_engine)
         self.window.closing.connect(self.close)
@@ -72,23 +87,32 @@ class StudioApp(QObject):
     def _view(self) -> tuple[str, int]:
         return self.window.workspace, self.window.create_page.strip.row
 
-    def _restore(self, folder: Path | None) -> session.Saved:
+    def _restore(self, folder: Path | None) -> Saved:
         look_only = self.parts.read_only
-        saved = session.load(folder, look_only=look_only) if folder is not None else session.Saved()
+        saved = session_files.load(folder, look_only=look_only) if folder is not None else Saved()
         if saved.results:
             self.parts.results.set_results(list(saved.results))
-        if saved.state is None or not recovery.go_on(self.parts.document, saved.state):
+        for found in saved.sheets:
+            sheet = recovery.sheet_of(self.parts.document, found.state)
+            if sheet is not None:
+                sheet.id = found.id or sheet.id
+                sheet.memory[WORKSPACE] = found.workspace
+                self._restored.append((sheet, found))
+        if not self._restored:
             self.window.show_workspace("start")
             return saved
-        known = saved.workspace in ("create", "graph", "canvas")
+        sheets = [sheet for sheet, _ in self._restored]
+        shown = next((sheet for sheet, found in self._restored if found is saved.sheet), sheets[-1])
+        self.parts.tabs.restore(sheets, shown)
+        known = saved.workspace in WORKSPACES
         self.window.show_workspace(saved.workspace if known else "create")
         self.window.create_page.select_last(saved.selected)
         return saved
 
-    def _say_what_came_back(self, saved: session.Saved) -> None:
+    def _say_what_came_back(self, saved: Saved) -> None:
         """After a crash: what is there again, and where earlier states are."""
         earlier = ((tr("Show earlier versions"), self.window.actions_.show_versions),)
-        if saved.crashed and saved.graph is not None and saved.graph.nodes:
+        if saved.crashed and any(sheet.graph.nodes for sheet, _ in self._restored):
             when = moment_text(saved.state.time) if saved.state is not None else ""
             text = tr("Your work of {time} is back.", time=when)
             self.window.show_message(tr("Diptych ended unexpectedly."), text, earlier)
@@ -100,6 +124,7 @@ class StudioApp(QObject):
     def _start_engine(self) -> None:
         self.parts.bridge.start()
         if self.keeper is not None:
+            QTimer.singleShot(LEFT_MS, self.left, self.left.look)
             QTimer.singleShot(TIDY_MS, self, self._tidy)
         # the canvas is made while nobody waits for it, so that it hears of every run
         QTimer.singleShot(CANVAS_MS, self.window, self.window.prepare_soon)
@@ -107,12 +132,13 @@ class StudioApp(QObject):
     @Slot()
     def _tidy(self) -> None:
         """Clear up what nobody needs any more, while nobody waits."""
-        document, keeper, folder = self.parts.document, self.keeper, self._folder
+        tabs, keeper, folder = self.parts.tabs, self.keeper, self._folder
         if self._closed or keeper is None or folder is None:
             return
         settings = self.parts.settings.values
         others = [settings.output_dir, *{Path(path).parent for path in settings.recent}]
-        used, store = assets_of(document.graph), document.assets
+        used = {name for sheet in tabs.kept for name in assets_of(sheet.graph)}
+        store = self.parts.document.assets
         in_background(
             self, lambda: recovery.tidy(folder, store, keeper.backups, used, others), lambda _: None
         )
@@ -183,7 +209,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     read_only = read_only or not lock.held
     parts = make_parts(settings, read_only=read_only)
     apply_theme(parts)
-    studio = StudioApp(parts, session.session_dir())
+    studio = StudioApp(parts, session_files.session_dir())
     if options.file:
         QTimer.singleShot(0, studio.window, lambda: studio.window.actions_.open_path(options.file))
     if problem is not None:

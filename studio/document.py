@@ -1,183 +1,27 @@
-"""The document of the studio: the only writer of a graph, with undo of everything.
-
-A graph is immutable and shares what did not change, so one command class is enough: it holds the graph before
-and after, undo swaps them, and the fine signals come from comparing records by identity.
-"""
+"""The document of the studio: the only writer of a graph. Every edit is one step that undo takes back."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
-
-from pipelines import paths
-from pipelines.errors import AssetsNeedArchive, DocumentReadOnly, GraphFromTheFuture, GraphNotSaved
-from pipelines.files import atomic_write
 from pipelines.graph import jsontext
-from pipelines.graph.assets import AssetStore, asset_of_entry, assets_of
 from pipelines.graph.document import MODES, Graph, NodeRecord, drop
-from pipelines.graph.registry import Registry, builtin
-from pipelines.graph.storage import ARCHIVE_SUFFIX, file_bytes, read_any, read_bytes, read_data, read_file
 from studio.graph import edits as graph_edits
 from studio.graph import fragments, subgraph_edits
 from studio.graph.annotations import Box, Kind, boxes, with_boxes, without_boxes
 from studio.graph.exposed import Argument, exposed, unexposed, with_arguments, with_port
 from studio.graph.previews import Preview, with_previews
-from studio.graph.waypoints import End, Points, following, with_waypoints, without_lost
+from studio.graph.waypoints import End, Points, following, with_waypoints
+from studio.sheet_document import SheetDocument
 from studio.translate import tr
 
 Keys = Collection[tuple[Kind, str]]
 """Frames and notes by kind and id."""
-MERGE_SECONDS = 2.0
-"""Edits with the same merge key become one undo step if they follow each other this quickly."""
-Stamp = tuple[int, int]
-"""A file as it was once: its size in bytes and its time in ns."""
 
 
-def stamp_of(path: Path) -> Stamp | None:
-    """The file as it is now; ``None`` if there is none."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-class Edit(QUndoCommand):
-    """One step: the graph before and after."""
-
-    def __init__(self, document: GraphDocument, before: Graph, after: Graph, text: str, merge: str) -> None:
-        super().__init__(text)
-        self.document, self.before, self.after, self.merge = document, before, after, merge
-        self.time = time.monotonic()
-
-    def redo(self) -> None:
-        self.document._show(self.after)
-
-    def undo(self) -> None:
-        self.document._show(self.before)
-
-    def id(self) -> int:
-        return 1 if self.merge else -1
-
-    def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, Edit) or other.merge != self.merge or other.time - self.time > MERGE_SECONDS:
-            return False
-        self.after, self.time = other.after, other.time
-        return True
-
-
-class GraphDocument(QObject):
-    """A graph, its file and its history. Views connect to the signals and never write on their own.
-
-    ``node_changed`` comes when a record differs in anything; ``links_changed`` once per edit if any link
-    differs; ``view_changed`` for positions and the like; ``changed`` after all of them. ``replaced`` says
-    that another document is shown now (opened, new): views start over.
-    """
-
-    changed = Signal()
-    node_added = Signal(str)
-    node_removed = Signal(str)
-    node_changed = Signal(str)
-    links_changed = Signal()
-    view_changed = Signal()
-    exposed_changed = Signal()
-    replaced = Signal()
-    path_changed = Signal()
-    history_changed = Signal()
-    saved = Signal()
-    closed = Signal()
-    """Another document comes; this one can still be looked at."""
-    refused = Signal()
-    """An edit of a document that can only be looked at was taken back."""
-
-    def __init__(
-        self,
-        graph: Graph | None = None,
-        registry: Registry | None = None,
-        parent: QObject | None = None,
-        assets: AssetStore | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self.assets = assets or AssetStore(paths.assets_dir())
-        """The pixels that its nodes name."""
-        self._graph = graph or Graph()
-        self._registry = registry
-        self._path: Path | None = None
-        self._name = ""
-        self._files: Mapping[str, bytes] = {}
-        """What else was in the archive it came from."""
-        self._stamp: Stamp | None = None
-        self._in_file: Graph | None = None
-        self.read_only: DocumentReadOnly | None = None
-        """Why it can only be looked at; ``None`` where it can be edited."""
-        self._macro: list[str] = []
-        self._macro_start: Graph | None = None
-        self._copied = ""
-        self.from_elsewhere = False
-        """Whether something of it was made elsewhere: opened, dropped or pasted. It never runs by itself, and
-        paths outside the user's folders are asked about first."""
-        self.undo_stack = QUndoStack(self)
-        # told by way of this object: a history that is taken apart with it then tells nobody
-        self.undo_stack.indexChanged.connect(self.history_changed)
-        self.undo_stack.cleanChanged.connect(self.history_changed)
-
-    # --- looking ---------------------------------------------------------------------------------------
-
-    @property
-    def graph(self) -> Graph:
-        """The graph as it is now: immutable, safe to keep."""
-        return self._graph
-
-    @property
-    def registry(self) -> Registry:
-        """The node types this document is edited with."""
-        if self._registry is None:
-            self._registry = builtin()
-        return self._registry
-
-    @property
-    def path(self) -> Path | None:
-        """The file it was opened from or saved to."""
-        return self._path
-
-    @property
-    def title(self) -> str:
-        """What to call it in a window title; empty for a new document without a title."""
-        title = self._graph.fields.get("title")
-        if self._path is not None:
-            return self._path.stem
-        return self._name or (title if isinstance(title, str) else "")
-
-    @property
-    def is_modified(self) -> bool:
-        """Whether it differs from what is in the file."""
-        return not self.undo_stack.isClean()
-
-    @property
-    def files(self) -> Mapping[str, bytes]:
-        """What else was in the archive it came from, beside the graph and its assets."""
-        return self._files
-
-    @property
-    def stamp(self) -> Stamp | None:
-        """Its file as it was last read or written."""
-        return self._stamp
-
-    @property
-    def in_file(self) -> Graph | None:
-        """The graph as it was last read from or written to its file, as far as that is known."""
-        return self._in_file
-
-    def is_changed_on_disk(self) -> bool:
-        """Whether its file is there and isn't as it was last read or written: by size and time."""
-        now = stamp_of(self._path) if self._path is not None else None
-        return now is not None and now != self._stamp
+class GraphDocument(SheetDocument):
+    """What can be done with a graph; see :class:`~studio.sheet_document.SheetDocument` for the signals."""
 
     # --- params, links, modes --------------------------------------------------------------------------
 
@@ -345,7 +189,7 @@ class GraphDocument(QObject):
         Raises:
             GroupHasNodeBetween: a node outside is fed by them and feeds them.
         """
-        graph, node = subgraph_edits.group(self._graph, nodes, name, held)
+        graph, node = subgraph_edits.group(self._graph, nodes, name, held, self.registry)
         self._edit(graph, self.tr("Group"))
         return node
 
@@ -388,106 +232,6 @@ class GraphDocument(QObject):
                 graph = graph.with_node(node, record)
         self._show(graph)
 
-    # --- the whole -------------------------------------------------------------------------------------
-
-    def replace(self, graph: Graph, text: str) -> None:
-        """Another graph in place of this one, as one step that can be undone."""
-        self._edit(graph, text)
-
-    @contextmanager
-    def macro(self, text: str) -> Iterator[None]:
-        """Several edits as one step. If the block raises, none of them stays."""
-        self._macro.append(text)
-        if self._macro_start is None:
-            self._macro_start = self._graph
-        start = self._graph
-        try:
-            yield
-        except BaseException:
-            self._show(start)
-            raise
-        finally:
-            self._macro.pop()
-            if not self._macro:
-                before, self._macro_start = self._macro_start, None
-                self._push(before, self._graph, text, "")
-
-    def new(self, graph: Graph | None = None, name: str = "") -> None:
-        """Start over with a template (or nothing): no file, no history."""
-        self.from_elsewhere = False
-        self._reset(graph or Graph(), None, name, {})
-
-    def load(self, path: Path) -> None:
-        """Open a file.
-
-        Raises:
-            FileMissing, GraphUnreadable, GraphFromTheFuture: the document stays as it was. A newer format
-                that is understood well enough can be looked at: see :attr:`read_only`.
-        """
-        stamp = stamp_of(path)  # before reading: what is written meanwhile is noticed
-        newer: DocumentReadOnly | None = None
-        try:
-            graph, assets = read_file(path)
-        except GraphFromTheFuture as error:
-            graph, assets = read_any(read_data(path), path.name)
-            newer = DocumentReadOnly(**error.arguments)
-        self.from_elsewhere = True
-        self._reset(graph, path, "", assets, stamp, newer)
-
-    def resume(
-        self, graph: Graph, name: str, files: Mapping[str, bytes], path: Path | None = None,
-        stamp: Stamp | None = None,
-    ) -> None:  # fmt: skip
-        """Go on with a document that isn't saved as it is.
-
-        Args:
-            name: what to call it while it has no file.
-            files: its assets, and what else is in the archive.
-            path: the file it belongs to; ``stamp`` is that file as it was when it was opened.
-        """
-        self._reset(graph, path, name, files, stamp)
-        self._in_file = None
-        self.undo_stack.resetClean()
-
-    def load_bytes(self, data: bytes, name: str) -> None:
-        """Open a document that has no file of its own (a template, the graph inside a picture)."""
-        graph, assets = read_bytes(data, name)
-        self.from_elsewhere = True
-        self._reset(graph, None, name, assets)
-
-    def save(self, path: Path | None = None) -> None:
-        """Write the file atomically: afterwards it holds this document, or what it held before.
-
-        Raises:
-            GraphNotSaved, DiskFull: it could not be written; nothing is lost.
-            AssetsNeedArchive: the file would have no room for painted layers.
-            DocumentReadOnly: see :attr:`read_only`.
-            ValueError: no path was given, and there is none.
-        """
-        goal = path or self._path
-        if goal is None:
-            raise ValueError("a document without a file needs a path")
-        if self.read_only is not None:
-            raise self.read_only
-        atomic_write(goal, self._file_bytes(goal), failure=GraphNotSaved)
-        self._stamp, self._in_file = stamp_of(goal), self._graph
-        self.undo_stack.setClean()
-        if goal != self._path:
-            self._path = goal
-            self.path_changed.emit()
-        self.saved.emit()
-
-    def _file_bytes(self, goal: Path) -> bytes:
-        named = assets_of(self._graph)
-        if goal.suffix.lower() != ARCHIVE_SUFFIX:
-            if named:
-                raise AssetsNeedArchive(name=goal.name)
-            return file_bytes(self._graph, {}, goal.suffix)
-        there = self.assets.entries(name for name in named if name in self.assets)
-        return file_bytes(self._graph, {**self._files, **there}, goal.suffix)
-
-    # --- the one way a graph changes -------------------------------------------------------------------
-
     def _with_param(self, graph: Graph, node: str, name: str, value: Any) -> Graph:
         text = jsontext.canonical(value)
         record = graph.nodes[node]
@@ -498,73 +242,3 @@ class GraphDocument(QObject):
     def _edit_node(self, node: str, record: NodeRecord, text: str) -> None:
         if record is not self._graph.nodes[node]:
             self._edit(self._graph.with_node(node, record), text)
-
-    def _edit(self, graph: Graph, text: str, merge: str = "") -> None:
-        if graph is self._graph:
-            return
-        graph = without_lost(self._graph, graph)
-        if self._macro:
-            self._show(graph)
-        else:
-            self._push(self._graph, graph, text, merge)
-
-    def _push(self, before: Graph | None, after: Graph, text: str, merge: str) -> None:
-        if before is None or before is after:
-            return
-        if self.read_only is not None:  # shown and taken back, so that every view is as it was
-            self._show(after)
-            self._show(before)
-            self.refused.emit()
-            return
-        self.undo_stack.push(Edit(self, before, after, text, merge))
-
-    def _show(self, graph: Graph) -> None:
-        before, self._graph = self._graph, graph
-        if before is graph:
-            return
-        if before.nodes is not graph.nodes:
-            self._tell_nodes(before.nodes, graph.nodes)
-        if before.view is not graph.view:
-            self.view_changed.emit()
-        if before.fields.get("exposed") is not graph.fields.get("exposed"):
-            self.exposed_changed.emit()
-        self.changed.emit()
-
-    def _tell_nodes(self, before: Mapping[str, NodeRecord], after: Mapping[str, NodeRecord]) -> None:
-        removed = [node for node in before if node not in after]
-        added = [node for node in after if node not in before]
-        changed = [node for node, record in after.items() if node in before and before[node] is not record]
-        for node in removed:
-            self.node_removed.emit(node)
-        for node in added:
-            self.node_added.emit(node)
-        for node in changed:
-            self.node_changed.emit(node)
-        relinked = any(before[node].inputs != after[node].inputs for node in changed)
-        if (
-            relinked
-            or any(before[node].inputs for node in removed)
-            or any(after[node].inputs for node in added)
-        ):
-            self.links_changed.emit()
-
-    def _reset(
-        self,
-        graph: Graph,
-        path: Path | None,
-        name: str,
-        assets: Mapping[str, bytes],
-        stamp: Stamp | None = None,
-        read_only: DocumentReadOnly | None = None,
-    ) -> None:
-        self.closed.emit()
-        moved = path != self._path
-        self.assets.take_in(assets)
-        self._files = {name: data for name, data in assets.items() if asset_of_entry(name) is None}
-        self._graph, self._path, self._name = graph, path, name
-        self._stamp, self._in_file, self.read_only = stamp, graph if path is not None else None, read_only
-        self.undo_stack.clear()
-        if moved:
-            self.path_changed.emit()
-        self.replaced.emit()
-        self.changed.emit()

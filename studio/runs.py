@@ -4,7 +4,8 @@ alone."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,9 +27,11 @@ from pipelines.engine.protocol import (
 )
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
+from pipelines.graph.subgraphs import flatten
 from studio.document import GraphDocument
 from studio.phases import progress_text
 from studio.results import Result, ResultList
+from studio.sheet import Sheet
 from studio.translate import tr
 
 KEPT = 100
@@ -63,6 +66,8 @@ class RunRecord:
     name: str
     graph: Graph
     settings: Mapping[str, Any]
+    home: Sheet
+    """The document it was made of."""
     state: str = "queued"
     owner: str = ""
     submitted: float = field(default_factory=time.monotonic)
@@ -75,6 +80,8 @@ class RunRecord:
     errors: list[ErrorInfo] = field(default_factory=list)
     executed: int = 0
     infos: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    ends: frozenset[str] = frozenset()
+    """The nodes that nothing depends on, inside of groups too: what they make is shown."""
 
     @property
     def active(self) -> bool:
@@ -122,7 +129,7 @@ class RunTracker(QObject):
         super().__init__(parent)
         self._document, self._bridge, self.results = document, bridge, results
         self._runs: dict[str, RunRecord] = {}
-        self._sent: Graph | None = None
+        self._sent: tuple[Graph, Sheet] | None = None
         """What is being submitted, if that isn't the document as it is."""
         bridge.run_submitted.connect(self._submitted)
         bridge.run_started.connect(self._started)
@@ -154,13 +161,24 @@ class RunTracker(QObject):
 
     def submit(self, targets: tuple[str, ...] | None = None, graph: Graph | None = None) -> str:
         """Run the document as it is now (or ``graph``, made from it); the engine may still be starting."""
-        path = self._document.path
-        base = str(path.parent) if path is not None else ""
-        self._sent = graph
+        sheet = self._document.sheet
+        base = str(sheet.path.parent) if sheet.path is not None else ""
+        with self.announced(graph or sheet.graph, sheet):
+            return self._bridge.submit(graph or sheet.graph, targets, sheet.title, base)
+
+    @contextmanager
+    def announced(self, graph: Graph, home: Sheet) -> Iterator[None]:
+        """What is submitted meanwhile is this graph, made of that document."""
+        self._sent = graph, home
         try:
-            return self._bridge.submit(graph or self._document.graph, targets, self._document.title, base)
+            yield
         finally:
             self._sent = None
+
+    def home(self, job: str) -> Sheet | None:
+        """The document that a run was made of; ``None`` for runs that aren't known."""
+        run = self._runs.get(job)
+        return run.home if run is not None else None
 
     def cancel(self, job: str = "") -> None:
         """Cancel a run (the current one)."""
@@ -185,8 +203,9 @@ class RunTracker(QObject):
 
     @Slot(str)
     def _submitted(self, job: str) -> None:
-        graph = self._sent or self._document.graph
-        self._runs[job] = RunRecord(job, self._document.title, graph, exposed_values(graph))
+        graph, home = self._sent or (self._document.graph, self._document.sheet)
+        ends = frozenset(flatten(graph).sinks())
+        self._runs[job] = RunRecord(job, home.title, graph, exposed_values(graph), home, ends=ends)
         ended = [key for key, run in self._runs.items() if not run.active]
         for key in ended[: max(0, len(self._runs) - KEPT)]:
             del self._runs[key]
@@ -197,7 +216,7 @@ class RunTracker(QObject):
         run = self._runs.get(event.job)
         if run is None:
             # queued by the session before this one: what it draws is shown, but not what it was made with
-            run = self._runs[event.job] = RunRecord(event.job, "", Graph(), {})
+            run = self._runs[event.job] = RunRecord(event.job, "", Graph(), {}, self._document.sheet)
         run.state, run.submitted = "running", time.monotonic()
         self.changed.emit()
 
@@ -243,7 +262,7 @@ class RunTracker(QObject):
         for value in event.outputs.values():
             if value.infos:
                 run.infos[event.node] = value.infos
-        if event.node in run.graph.sinks() or (not run.graph.nodes and "path" in event.outputs):
+        if event.node in run.ends or (not run.graph.nodes and "path" in event.outputs):
             self._take_pictures(run, event)
         if event.error is not None and event.status == "failed":
             info = error_info(event.error)

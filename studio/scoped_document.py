@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QUndoStack
 
 from pipelines.errors import DiptychError, SubgraphNotPlaced
 from pipelines.graph.document import Graph, NodeRecord
@@ -20,6 +21,7 @@ from studio.graph.subgraph_edits import INPUTS, OUTPUTS, free_name
 from studio.graph.subgraph_ports import group_name
 from studio.graph.subgraph_scope import NEW, PORTS, ScopedRegistry
 from studio.graph.waypoints import without_lost
+from studio.sheet import Sheet
 
 
 class ScopedDocument(GraphDocument):
@@ -32,10 +34,9 @@ class ScopedDocument(GraphDocument):
     scope_changed = Signal()
 
     def __init__(self, whole: GraphDocument, parent: QObject | None = None) -> None:
-        super().__init__(whole.graph, ScopedRegistry(whole.registry), parent or whole, whole.assets)
+        registry, stack = ScopedRegistry(whole.registry), whole.undo_stack
+        super().__init__(whole.graph, registry, parent or whole, whole.assets, stack)
         self.whole = whole
-        self.undo_stack.deleteLater()
-        self.undo_stack = whole.undo_stack
         self.path_inside: tuple[str, ...] = ()
         """Ids of the nodes one went into, from the outside in."""
         whole.changed.connect(self._follow)
@@ -43,6 +44,7 @@ class ScopedDocument(GraphDocument):
         whole.path_changed.connect(self.path_changed)
         whole.history_changed.connect(self.history_changed)
         whole.exposed_changed.connect(self.exposed_changed)
+        whole.types_changed.connect(self.types_changed)
 
     # --- where one is ----------------------------------------------------------------------------------
 
@@ -243,6 +245,10 @@ class ScopedDocument(GraphDocument):
     # --- the file is the whole document's ------------------------------------------------------------------
 
     @property
+    def undo_stack(self) -> QUndoStack:
+        return self.whole.undo_stack
+
+    @property
     def path(self) -> Path | None:
         return self.whole.path
 
@@ -260,8 +266,8 @@ class ScopedDocument(GraphDocument):
         self.whole.from_elsewhere = self.whole.from_elsewhere or self.from_elsewhere
         return ids
 
-    def save(self, path: Path | None = None) -> None:
-        self.whole.save(path)
+    def save(self, path: Path | None = None, sheet: Sheet | None = None) -> None:
+        self.whole.save(path, sheet)
 
     def note_layers(self, node: str, values: Mapping[str, Any]) -> None:
         self.whole.note_layers(node, values)

@@ -102,9 +102,9 @@ class Candidates(QObject):
         """The one that is shown."""
         return self._items[self._index] if self._items else None
 
-    def set_items(self, items: tuple[Candidate, ...]) -> None:
-        """Others instead of those that were there; the first is shown."""
-        self._items, self._index = items, 0
+    def set_items(self, items: tuple[Candidate, ...], index: int = 0) -> None:
+        """Others instead of those that were there; the one at ``index`` is shown."""
+        self._items, self._index = items, index
         self.changed.emit()
 
     def add(self, items: tuple[Candidate, ...]) -> None:

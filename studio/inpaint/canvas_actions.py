@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QObject, QRect, Slot
+from PySide6.QtCore import QObject, QRect, QSize, Slot
 from PySide6.QtGui import QImage
 
-from pipelines.errors import DiptychError
+from pipelines.errors import CanvasChanged, DiptychError
 from studio.inpaint.pictures_in import PicturesIn
 from studio.inpaint.pictures_out import PicturesOut
 from studio.inpaint.workspace import CanvasWorkspace
 from studio.mask.layers import LayerKind, Stack
+from studio.mask.resample import Kernel, laid_at
 from studio.mask.surface import Surface
 from studio.parts import Parts
 from studio.shell import Shell
@@ -51,13 +52,42 @@ class CanvasActions(QObject):
     def upscale(self) -> None:
         """Enlarge the picture with the upscaler; the layers grow with it, and it is one undo step."""
         self._shell.status.note(tr("Enlarging the picture…"))
-        self.page.drawing.process("upscale.model", {}, self._upscaled)
+        before = self.page.paint.stack
+        self.page.drawing.process("upscale.model", {}, lambda image: self._upscaled(image, before))
 
-    def _upscaled(self, image: QImage) -> None:
+    def _upscaled(self, image: QImage, before: Stack) -> None:
+        """The canvas may have been cropped or extended meanwhile: the picture lies where it belongs."""
         try:
-            self.page.paint.enlarge_to(image, tr("Enlarged"), tr("Enlarge the picture"))
+            rect = self._place_of(before)
+            self.page.paint.enlarge_to(image, tr("Enlarged"), tr("Enlarge the picture"), rect)
         except DiptychError as error:
             self.page.show_error(error.info())
+
+    def _place_of(self, before: Stack) -> QRect:
+        """Where the canvas that something was made of lies on the one there is. Raises
+        :class:`CanvasChanged`."""
+        rect = self.page.paint.stack.rect_of(before)
+        if rect is None or not rect.intersects(self.page.paint.rect):
+            raise CanvasChanged()
+        return rect
+
+    @Slot()
+    def scale(self) -> None:
+        """Ask for another size of the canvas."""
+        from studio.mask.scale_dialog import ScaleDialog
+
+        dialog = ScaleDialog(self.page.paint.stack.size, self._shell.window())
+        dialog.size_chosen.connect(self._scale)
+        dialog.open()
+
+    @Slot(QSize, str)
+    def _scale(self, size: QSize, kernel: Kernel) -> None:
+        try:
+            self.page.paint.scale_canvas(size, kernel)
+        except DiptychError as error:
+            self.page.show_error(error.info())
+            return
+        self.page.canvas.view.fit()
 
     @Slot()
     def crop_to_mask(self) -> None:
@@ -74,11 +104,20 @@ class CanvasActions(QObject):
         found = self.page.paint.stack.get(layer)
         if found is not None and found.control in METHODS:
             self._shell.status.note(tr("Reading the picture's lines…"))
+            before = self.page.paint.stack
             self.page.drawing.process(
                 "control.preprocess",
                 {"method": METHODS[found.control]},
-                lambda image: self.page.paint.set_surface_image(layer, image),
+                lambda image: self._derived(layer, image, before),
             )
+
+    def _derived(self, layer: str, image: QImage, before: Stack) -> None:
+        try:
+            rect = self._place_of(before)
+        except DiptychError as error:
+            self.page.show_error(error.info())
+            return
+        self.page.paint.set_surface_image(layer, laid_at(image, rect, self.page.paint.stack.size))
 
 
 def _bounds(stack: Stack) -> QRect:

@@ -17,6 +17,7 @@ from studio.document import GraphDocument
 from studio.inpaint.candidates import Candidate, Candidates, part_of
 from studio.inpaint.crop_watcher import Planned
 from studio.runs import error_info
+from studio.sheet import Sheet
 
 LIVE_DELAY_MS = 350
 LIVE_STEPS = 8
@@ -32,6 +33,8 @@ class CanvasRun:
     targets: tuple[str, ...]
     before: QImage
     planned: Planned | None
+    home: Sheet
+    """The document it is for; what it makes waits until that is shown."""
     done: Callable[[QImage], object] | None = None
     dropped: bool = False
     """Nobody wants to see what it makes."""
@@ -63,8 +66,11 @@ class CanvasRuns(QObject):
     # --- asking ----------------------------------------------------------------------------------------
 
     def is_active(self, purpose: str = "") -> bool:
-        """Whether a run (of this purpose) has not ended."""
-        return any(not purpose or run.purpose == purpose for run in self._runs.values())
+        """Whether a run (of this purpose) of the document that is shown has not ended."""
+        return any(not purpose or run.purpose == purpose for run in self._here())
+
+    def _here(self) -> list[CanvasRun]:
+        return [run for run in self._runs.values() if run.home is self._document.sheet]
 
     @property
     def live_due(self) -> QTimer:
@@ -81,25 +87,30 @@ class CanvasRuns(QObject):
         before: QImage,
         planned: Planned | None,
         done: Callable[[QImage], object] | None = None,
+        home: Sheet | None = None,
     ) -> str:
-        """Run a graph as it is; what it makes of ``before`` becomes candidates, or goes to ``done``."""
-        path = self._document.path
-        base = str(path.parent) if path is not None else ""
-        job = str(self._bridge.submit(graph, targets, self._document.title, base))
-        self._runs[job] = CanvasRun(job, purpose, targets, before, planned, done)
+        """Run a graph as it is; what it makes of ``before`` becomes candidates, or goes to ``done``.
+
+        Args:
+            home: the document it is for, if another is shown by now.
+        """
+        home = home or self._document.sheet
+        base = str(home.path.parent) if home.path is not None else ""
+        job = str(self._bridge.submit(graph, targets, home.title, base))
+        self._runs[job] = CanvasRun(job, purpose, targets, before, planned, home, done)
         self.changed.emit()
         return job
 
     def cancel(self, purpose: str = "") -> None:
-        """Cancel the runs of a purpose, or all."""
-        for run in list(self._runs.values()):
+        """Cancel the runs of a purpose, or all, of the document that is shown."""
+        for run in self._here():
             if not purpose or run.purpose == purpose:
                 run.dropped = run.dropped or run.purpose == "live"
                 self._bridge.cancel(run.job)
 
     def drop(self, *purposes: str) -> None:
-        """The canvas is another one: what the runs of these purposes make has no place on it."""
-        for run in self._runs.values():
+        """The canvas has another shape: what the runs of these purposes make has no place on it."""
+        for run in self._here():
             run.dropped = run.dropped or run.purpose in purposes
 
     # --- what comes back -------------------------------------------------------------------------------
@@ -108,6 +119,8 @@ class CanvasRuns(QObject):
     def _progressed(self, event: NodeProgress) -> None:
         run = self._runs.get(event.job)
         if run is None or run.dropped or event.preview is None or run.purpose == "picture":
+            return
+        if run.home is not self._document.sheet:
             return
         picture = self._bridge.image(event.preview)
         if picture.isNull():
@@ -140,8 +153,8 @@ class CanvasRuns(QObject):
         pictures = [picture for picture in pictures if not picture.isNull()]
         if not pictures:
             return
-        if run.done is not None:
-            run.done(pictures[0])
+        if (done := run.done) is not None:
+            self._document.when_shown(run.home, lambda: done(pictures[0]))
             return
         self._make_candidates(run, pictures, value, _paths(event))
 
@@ -161,9 +174,17 @@ class CanvasRuns(QObject):
 
         def done(found: tuple[Candidate, ...]) -> None:
             if not run.dropped:
-                self.candidates.set_items(found)
+                self._document.when_shown(run.home, lambda: self.candidates.set_items(found))
 
-        in_background(self, cut, done, self.failed.emit)
+        in_background(self, cut, done, lambda error: self._tell_failure(run, error))
+
+    def _tell_failure(self, run: CanvasRun, error: ErrorInfo) -> None:
+        self._document.when_shown(run.home, lambda: self.failed.emit(error))
+
+    def _end(self, run: CanvasRun, status: str) -> None:
+        if run.home is self._document.sheet:
+            self.ended.emit(run.purpose, status)
+        self.changed.emit()
 
     @Slot(object)
     def _finished(self, event: RunFinished) -> None:
@@ -171,18 +192,15 @@ class CanvasRuns(QObject):
         if run is None:
             return
         if event.status == "failed" and event.errors and not run.dropped:
-            self.failed.emit(error_info(event.errors[0]))
-        self.ended.emit(run.purpose, event.status)
-        self.changed.emit()
+            self._tell_failure(run, error_info(event.errors[0]))
+        self._end(run, event.status)
 
     @Slot(object)
     def _failed(self, event: Failure) -> None:
         run = self._runs.pop(event.request, None)
         if run is not None:
-            error: ErrorInfo = error_info(event.error)
-            self.failed.emit(error)
-            self.ended.emit(run.purpose, "failed")
-            self.changed.emit()
+            self._tell_failure(run, error_info(event.error))
+            self._end(run, "failed")
 
 
 def _paths(event: NodeFinished) -> list[str]:

@@ -24,6 +24,7 @@ from studio.inpaint.tasks import task
 from studio.mask.layers import LayerKind
 from studio.mask.mask_canvas import MaskCanvas
 from studio.parts import Parts
+from studio.sheet import Sheet
 from studio.translate import tr
 
 LENGTHS: Final = ("grow", "feather", "blend", "context")
@@ -53,16 +54,11 @@ class Drawing(QObject):
         self.may_run: Callable[[], bool] = lambda: True
         """Whether the document may run; a draft asks it too."""
         self._live = False
-        self._submission = self._documents = 0
+        self._submission = 0
         self._live_seed = secrets.randbelow(SEEDS)
         form.live_toggled.connect(self.set_live)
         canvas.document.committed.connect(self._painted)
         runs.live_due.timeout.connect(self._draw_live)
-        parts.document.replaced.connect(self._count_document)
-
-    @Slot()
-    def _count_document(self) -> None:
-        self._documents += 1
 
     # --- what is wanted --------------------------------------------------------------------------------
 
@@ -156,20 +152,27 @@ class Drawing(QObject):
         graph, wanted = self._graph_for(parts, purpose, whole=whole)
         before = self._canvas.current_image() or QImage()
         if self._form.task == "remove":
-            self._runs.submit(graph, wanted, purpose, before, None)
+            self._send(graph, wanted, purpose, before, None, self._parts.document.sheet)
             return
         stack, wish = self._canvas.document.stack, self.wish()
         wish = replace(wish, whole=wish.whole or whole)
         masks = [pixels_of(layer) for layer in stack.layers if layer.kind is LayerKind.MASK and layer.counts]
         self._submission += 1
-        number, documents = self._submission, self._documents
+        number, sheet = self._submission, self._parts.document.sheet
 
         def planned(plan: Planned | None) -> None:
-            late = documents != self._documents or (purpose == "live" and number != self._submission)
-            if not late:  # else another document is shown, or a newer draft is due
-                self._runs.submit(graph, wanted, purpose, before, plan)
+            late = number != self._submission or sheet is not self._parts.document.sheet
+            if purpose != "live" or not late:  # else another document is shown, or a newer draft is due
+                self._send(graph, wanted, purpose, before, plan, sheet)
 
         in_background(self, lambda: plan_for(masks, stack.size, wish), planned)
+
+    def _send(
+        self, graph: Graph, wanted: tuple[str, ...], purpose: str, before: QImage, plan: Planned | None,
+        sheet: Sheet,
+    ) -> None:  # fmt: skip
+        with self._parts.tracker.announced(graph, sheet):
+            self._runs.submit(graph, wanted, purpose, before, plan, home=sheet)
 
     def _graph_for(self, parts: CanvasParts, purpose: str, *, whole: bool) -> tuple[Graph, tuple[str, ...]]:
         """The document as it is run, and the nodes that are asked for."""

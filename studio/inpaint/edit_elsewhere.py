@@ -1,6 +1,7 @@
 """*Edit in…*: a picture goes to the user's own painting program, and comes back each time it is saved there.
 
-The files lie in a folder of the user's alone. What is not closed when Diptych ends stays there for a month.
+The files lie in a folder of the user's alone. What is not closed when Diptych ends stays there for a month,
+and what was saved meanwhile is offered at the next start (:mod:`studio.inpaint.left_elsewhere`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from PySide6.QtGui import QDesktopServices, QImage
 from pipelines.errors import ErrorInfo, ProgramNotStarted
 from pipelines.image.open_raster import OraPicture
 from studio.background import in_background
-from studio.inpaint import edited_files
+from studio.inpaint import edited_files, edited_marks
 from studio.inpaint.edited_files import Edited, Stamp
 from studio.settings import SettingsStore
 from studio.translate import tr
@@ -67,7 +68,7 @@ class EditElsewhere(QObject):
         self, settings: SettingsStore, parent: QObject | None = None, folder: Path | None = None
     ) -> None:
         super().__init__(parent)
-        self._settings, self._folder = settings, folder or edited_files.default_folder()
+        self._settings, self._folder = settings, folder or edited_marks.default_folder()
         self._opening: dict[str, object] = {}
         self._edits: dict[str, _Edit] = {}
         self._watcher = QFileSystemWatcher(self)

@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from PySide6.QtGui import QImage
 
-from pipelines import paths
 from pipelines.files import atomic_write, folder_error, sanitise_name, sweep_temporary, unique_path
 from pipelines.image.open_raster import OraPicture, recalled, write_open_raster
 from pipelines.image.open_raster_reading import read_open_raster
+from studio.inpaint import edited_marks
 from studio.inpaint.reading import encode_png, picture_from
 
 KEPT_SECONDS: Final = 30 * 24 * 3600.0
@@ -36,11 +36,6 @@ class Edited(NamedTuple):
     picture: QImage | OraPicture
     before: Stamp | None
     after: Stamp | None
-
-
-def default_folder() -> Path:
-    """Where these files lie."""
-    return paths.data_dir() / "edited"
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -73,6 +68,7 @@ def write(folder: Path, name: str, picture: QImage | OraPicture) -> tuple[Path, 
     except BaseException:
         remove(path)
         raise
+    edited_marks.note_taken(path)
     return path, stamp(path)
 
 
@@ -86,23 +82,30 @@ def read(path: Path, known: OraPicture | None) -> Edited:
     before = stamp(path)
     picture: QImage | OraPicture
     picture = picture_from(path) if known is None else recalled(read_open_raster(path), known)
-    return Edited(picture, before, stamp(path))
+    after = stamp(path)
+    if before == after:
+        edited_marks.note_taken(path)
+    return Edited(picture, before, after)
 
 
 def remove(path: Path) -> None:
     """Delete a file, if the system lets us: on Windows the program may still hold it. It is swept later."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
+        edited_marks.remove_mark(path)
 
 
 def sweep(folder: Path, older_than: float = KEPT_SECONDS) -> int:
-    """Delete what nobody came for in ``older_than`` seconds; gives the number of files."""
+    """Delete what nobody came for in ``older_than`` seconds, with its mark; gives the number of files."""
     swept = sweep_temporary(folder)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
                 age = time.time() - entry.stat(follow_symlinks=False).st_mtime
-                if entry.is_file(follow_symlinks=False) and age >= older_than:
-                    Path(entry.path).unlink()
+                path = Path(entry.path)
+                is_mark = path.suffix == edited_marks.SUFFIX
+                if entry.is_file(follow_symlinks=False) and age >= older_than and not is_mark:
+                    path.unlink()
+                    edited_marks.remove_mark(path)
                     swept += 1
     return swept

@@ -7,7 +7,7 @@ and before each run, so that neither pixels nor their encoding ever stand in the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -24,11 +24,23 @@ from studio.inpaint.layer_records import (
     pixels_of,
     record_of,
 )
+from studio.mask.layer_document import Aside
 from studio.mask.layers import Layer, Stack
 from studio.mask.paint_document import PaintDocument
 
 DELAY_MS = 900
 PARAMS = ("layers", "width", "height")
+
+
+class Kept(NamedTuple):
+    """The layers of a document that isn't shown, and what is known of their assets."""
+
+    aside: Aside
+    node: str
+    assets: dict[str, tuple[PixelKey, str]]
+    lost: tuple[Mapping[str, Any], ...]
+    more: Mapping[str, Mapping[str, Any]]
+    first: tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 class LayerKeeper(QObject):
@@ -99,6 +111,23 @@ class LayerKeeper(QObject):
                 self._refuse(error)
 
         in_background(self, lambda: load_layers(records, store, size[0], size[1]), done, failed)
+
+    def put_aside(self) -> Kept | None:
+        """What is shown now, for :meth:`take_up`; ``None`` where it is still being read, or there is nothing."""
+        if self._loading or not self.node:
+            return None
+        return Kept(self._paint.put_aside(), self.node, self._assets, self._lost, self._more, self._first)
+
+    def take_up(self, kept: Kept) -> None:
+        """Show again what was put aside, with its history, if the node still is what it was."""
+        self._timer.stop()
+        self._loads += 1
+        self._loading = False
+        self._waiting.clear()
+        self.node, self._assets, self._lost = kept.node, kept.assets, kept.lost
+        self._more, self._first = kept.more, kept.first
+        self._paint.take_up(kept.aside)
+        self.loaded.emit()
 
     def _take(self, found: Loaded, held: Mapping[str, Any]) -> None:
         try:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QRect, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
-from pipelines.errors import DiptychError
+from pipelines.errors import DiptychError, ErrorInfo
 from pipelines.image.mask_files import write_mask
 from pipelines.image.open_raster import OraPicture, merged, write_open_raster
 from studio import picture_files
@@ -17,6 +17,7 @@ from studio.background import in_background
 from studio.inpaint.edit_elsewhere import EditElsewhere
 from studio.inpaint.layer_records import pixels_of
 from studio.inpaint.layered import picture_of
+from studio.inpaint.pictures_in import flat_picture
 from studio.inpaint.reading import qimage_of
 from studio.inpaint.workspace import CanvasWorkspace
 from studio.mask.layers import LayerKind, Stack
@@ -129,6 +130,27 @@ class PicturesOut(QObject):
         else:
             self._returned(picture)
 
+    def take_back(self, paths: list[Path]) -> None:
+        """What was saved elsewhere while Diptych was closed: a layer each, all in one undo step."""
+        self._shell.show_workspace("canvas")
+        in_background(self, lambda: [_read(path) for path in paths], self._all_back, self.page.show_error)
+
+    def _all_back(self, found: list[tuple[str, QImage | ErrorInfo]]) -> None:
+        stack = self._parts.document.undo_stack
+        stack.beginMacro(tr("Edited elsewhere"))
+        try:
+            for name, image in found:
+                if not isinstance(image, QImage):
+                    self.page.show_error(image)
+                elif self.page.is_empty:
+                    self.page.open_image(image, name)
+                else:
+                    self._returned(image)
+        except DiptychError as error:
+            self.page.show_error(error.info())
+        finally:
+            stack.endMacro()
+
     def _returned(self, image: QImage) -> None:
         text = tr("Edited elsewhere")
         rect = QRect(0, 0, image.width(), image.height())
@@ -138,6 +160,14 @@ class PicturesOut(QObject):
             self.page.show_error(error.info())
             return
         self._shell.status.note(tr("Your edit is a layer now"))
+
+
+def _read(path: Path) -> tuple[str, QImage | ErrorInfo]:
+    """A picture and its name, or why it can't be read."""
+    try:
+        return path.stem, flat_picture(path)
+    except DiptychError as error:
+        return path.stem, error.info()
 
 
 def _merged(picture: OraPicture) -> QImage:

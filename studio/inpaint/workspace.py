@@ -6,7 +6,7 @@ nodes that it feeds. Applying a result writes a layer, never a node.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -31,8 +31,8 @@ from studio.translate import tr
 from studio.widgets.banner import Banner
 
 SIZES = ("width", "height")
-PURPOSES = ("generate", "live", "picture")
-GRAPHS = (".json", ".diptych")
+MEMORY = "canvas"
+"""Where a sheet remembers its layers and candidates while another is shown."""
 
 
 class CanvasWorkspace(QWidget):
@@ -47,7 +47,7 @@ class CanvasWorkspace(QWidget):
 
     def __init__(self, parts: Parts, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._parts = parts
+        self._parts, self._showing = parts, False
         self.binding = CanvasBinding(parts.document, self)
         self.canvas = MaskCanvas(parts.document.undo_stack)
         self.paint = self.canvas.document
@@ -97,6 +97,7 @@ class CanvasWorkspace(QWidget):
 
     def _connect(self) -> None:
         document, models = self._parts.document, self._parts.models
+        document.leaving.connect(self._put_aside)
         document.replaced.connect(self.show_document)
         document.changed.connect(self._show_changed)
         models.changed.connect(self._show_wish)
@@ -123,18 +124,36 @@ class CanvasWorkspace(QWidget):
     # --- the document ----------------------------------------------------------------------------------
 
     @Slot()
-    def show_document(self) -> None:
-        """Show the canvas of the document, if it has one."""
+    def _put_aside(self) -> None:
+        """Another document comes: this one holds what is painted, and the layers wait with their steps."""
         self.runs.live_due.stop()
         self.runs.cancel("live")
-        self.runs.drop(*PURPOSES)
+        self.canvas.view.cancel_gesture()
+        self.keeper.keep_now()
+        candidates, binding = self.runs.candidates, self.binding.canvas
+        kept = self.keeper.put_aside()
+        self._parts.document.sheet.memory[MEMORY] = (kept, binding, candidates.items, candidates.index)
+
+    @Slot()
+    def show_document(self) -> None:
+        """Show the canvas of the document, if it has one: as it was left, if it was shown before."""
+        document = self._parts.document
+        kept, canvas, items, index = document.sheet.memory.pop(MEMORY, (None, "", (), 0))
+        self._showing = True  # no run is late because another canvas is shown
         self.runs.candidates.clear()
-        self.binding.canvas = ""
+        self.binding.canvas = canvas
         parts = self.binding.parts
-        self.keeper.load(parts.canvas if parts is not None else "")
-        graph = self._parts.document.graph
+        if kept is not None and kept.node in document.graph.nodes:
+            self.keeper.take_up(kept)
+            self.runs.candidates.set_items(items, index)
+        else:
+            self.paint.undo_stack = document.undo_stack
+            self.keeper.load(parts.canvas if parts is not None else "")
+        graph = document.graph
         self._set_task(task_of(graph, parts) if parts is not None else "fill")
+        self._showing = False
         self.banner.hide()
+        self._show_running()
         self._show_loading()
         self._show_page()
         self._show_wish()
@@ -231,8 +250,9 @@ class CanvasWorkspace(QWidget):
     @Slot()
     def _resized(self) -> None:
         """What was made for the canvas as it was lies elsewhere now."""
-        self.runs.drop("generate", "live")
-        self.runs.candidates.clear()
+        if not self._showing and not self.keeper.is_loading:
+            self.runs.drop("generate", "live")
+            self.runs.candidates.clear()
         self._show_page()
 
     @Slot()
@@ -315,23 +335,19 @@ class CanvasWorkspace(QWidget):
     # --- what is dropped -------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        data = event.mimeData()
-        if data.hasImage() or any(url.isLocalFile() for url in data.urls()):
+        if event.mimeData().hasImage():
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
+    def take_pictures(self, files: list[str], at: QPoint, *, own: bool) -> None:
+        """Pictures were dropped here (see :mod:`studio.file_drops`)."""
+        self.picture_dropped.emit(files, at)
+
     def dropEvent(self, event: QDropEvent) -> None:
-        data = event.mimeData()
-        files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
-        at = self.mapToGlobal(event.position().toPoint())
-        if any(name.lower().endswith(GRAPHS) for name in files):
-            event.ignore()  # the window opens documents
-        elif files:
+        if event.mimeData().hasImage():
             event.accept()
-            self.picture_dropped.emit(files, at)
-        elif data.hasImage():
-            event.accept()
-            self.picture_dropped.emit(QImage(data.imageData()), at)
+            at = self.mapToGlobal(event.position().toPoint())
+            self.picture_dropped.emit(QImage(event.mimeData().imageData()), at)
 
     def zoom(self, how: str) -> None:
         """``in``, ``out``, ``fit`` or ``actual``."""

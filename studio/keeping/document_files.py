@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QObject, Slot
 
@@ -22,38 +23,37 @@ from studio.keeping.file_watch import Elsewhere, FileWatch
 from studio.keeping.session import SessionKeeper
 from studio.panels.file_changed import FileChangedDialog
 from studio.parts import Parts
+from studio.sheet import Sheet
 from studio.shell import Shell
 from studio.translate import tr
 
 Then = Callable[[], object]
+RESTORED: Final = "restored"
+"""Where a sheet remembers the graphs before and after versions were restored."""
 
 
 class DocumentFiles(QObject):
-    """``replace`` shows another document by what it is given, ``opened`` turns to its workspace; ``remember``
-    notes a file among the recent ones; ``save_as`` asks where to save."""
+    """``opened`` turns to the workspace of what was opened; ``remember`` notes a file among the recent ones;
+    ``save_as`` asks where to save."""
 
     def __init__(
         self,
         parts: Parts,
         shell: Shell,
-        replace: Callable[[Callable[[], None]], None],
         remember: Callable[[Path], None],
         save_as: Then,
         opened: Then,
     ) -> None:
         super().__init__(shell.window())
-        self._document, self._shell = parts.document, shell
-        self._replace, self._remember, self._save_as, self._opened = replace, remember, save_as, opened
+        self._document, self._tabs, self._shell = parts.document, parts.tabs, shell
+        self._remember, self._save_as, self._opened = remember, save_as, opened
         self.backups = Backups()
         self._keeper: SessionKeeper | None = None
         self._dialog: FileChangedDialog | None = None
         self._watch = FileWatch(parts.document, self)
         self._watch.changed_elsewhere.connect(self._changed_elsewhere)
         parts.document.refused.connect(self._say_read_only)
-        self._restored: tuple[Graph, ...] = ()
-        """What stood before and after versions were restored."""
         parts.document.changed.connect(self._follow_restored)
-        parts.document.replaced.connect(self._forget_restored)
 
     def use(self, keeper: SessionKeeper) -> None:
         """Put versions where the session's keeper puts them."""
@@ -74,7 +74,7 @@ class DocumentFiles(QObject):
         from studio.panels.versions import VersionsDialog, sources
 
         document, keeper = self._document, self._keeper
-        folder = keeper.folder if keeper is not None else None
+        folder = keeper.folder_of(document.sheet) if keeper is not None else None
         found = sources(self.backups, self.key, document.title or tr("Untitled"), folder)
         dialog = VersionsDialog(document.graph, found, document.read_only is None, self._shell.window())
         dialog.restore_requested.connect(self._restore)
@@ -87,7 +87,8 @@ class DocumentFiles(QObject):
         page, document = self._shell.canvas_page, self._document
         if page is not None:
             page.keeper.keep_now()
-        self._restored = (*self._restored, document.graph, graph)
+        memory = document.sheet.memory
+        memory[RESTORED] = (*memory.get(RESTORED, ()), document.graph, graph)
         document.replace(graph, tr("Restore the version of {time}", time=when))
         self._shell.status.note(tr("Restored the version of {time}", time=when))
 
@@ -96,26 +97,31 @@ class DocumentFiles(QObject):
         """The canvas writes what it shows into the document; where a restored version comes or goes, by undo
         too, it has to show that first."""
         page, graph = self._shell.canvas_page, self._document.graph
-        if page is not None and page.keeper.node and any(graph is item for item in self._restored):
+        restored = self._document.sheet.memory.get(RESTORED, ())
+        if page is not None and page.keeper.node and any(graph is item for item in restored):
             page.keeper.load(page.keeper.node if page.keeper.node in graph.nodes else "")
-
-    @Slot()
-    def _forget_restored(self) -> None:
-        self._restored = ()
 
     @Slot(object, str)
     def _open_version(self, graph: Graph, name: str) -> None:
-        elsewhere = self._document.from_elsewhere
-        self._replace(lambda: self._document.resume(graph, name, {}))
-        self._document.from_elsewhere = elsewhere or self._document.from_elsewhere
+        self._document.resume(graph, name, {}, from_elsewhere=self._document.from_elsewhere)
         self._opened()
 
     # --- opening ---------------------------------------------------------------------------------------
 
     def open(self, path: Path) -> None:
-        """Open a file; a damaged one as a new document, as far as it can be read."""
+        """Open a file, in a tab of its own or in the one that it has; a damaged one as a new document, as far
+        as it can be read."""
+        there = self._tabs.find(path)
+        if there is not None:
+            self._document.show_sheet(there)
+            self._remember(path)
+            self._opened()
+            return
+        self._load(path)
+
+    def _load(self, path: Path) -> None:
         try:
-            self._replace(lambda: self._document.load(path))
+            self._document.load(path)
         except GraphUnreadable as error:
             self._shell.show_error(error.info())
             in_background(self, lambda: recovery.rescue(path), lambda found: self._rescued(path, *found))
@@ -129,8 +135,7 @@ class DocumentFiles(QObject):
 
     def _rescued(self, path: Path, found: Salvaged, damage: GraphDamaged) -> None:
         document, name = self._document, tr("{name} (recovered)", name=path.stem)
-        self._replace(lambda: document.resume(found.graph, name, found.assets))
-        document.from_elsewhere = True
+        document.resume(found.graph, name, found.assets, from_elsewhere=True)
         self._opened()
         self._warn(damage.info())
 
@@ -147,72 +152,73 @@ class DocumentFiles(QObject):
 
     def save(self, path: Path | None) -> None:
         """Save to ``path``, or to the document's own file; ask if another program changed that."""
-        document = self._document
-        goal = path or document.path
-        if goal is None or document.read_only is not None:
+        sheet = self._document.sheet
+        goal = path or sheet.path
+        if goal is None or sheet.read_only is not None:
             self._say_read_only()
             return
-        if goal != document.path and is_there(goal):
-            keep = _keep_what_is_there(self.backups, document.assets, goal)
-            in_background(self, keep, self._then_write(goal), self._shell.show_error)
-        elif goal == document.path and document.is_changed_on_disk():
-            known = document.in_file.dumps() if document.in_file is not None else None
+        if goal != sheet.path and is_there(goal):
+            keep = _keep_what_is_there(self.backups, self._document.assets, goal)
+            in_background(self, keep, self._then_write(sheet, goal), self._shell.show_error)
+        elif goal == sheet.path and sheet.is_changed_on_disk():
+            known = sheet.in_file.dumps() if sheet.in_file is not None else None
             in_background(
                 self,
                 lambda: file_watch.look(goal, known),
-                lambda found: self._looked(goal, found),
+                lambda found: self._looked(sheet, goal, found),
                 self._shell.show_error,
             )
         else:
-            self._write(goal)
+            self._write(sheet, goal)
 
-    def _looked(self, goal: Path, found: Elsewhere | None) -> None:
+    def _looked(self, sheet: Sheet, goal: Path, found: Elsewhere | None) -> None:
         if found is None:
-            self._write(goal)
+            self._write(sheet, goal)
             return
-        mine = self._document.graph
-        counts = counted(mine, found.stored.graph) if found.stored is not None else None
-        self._ask(goal, counts)
+        counts = counted(sheet.graph, found.stored.graph) if found.stored is not None else None
+        self._ask(sheet, goal, counts)
 
-    def _ask(self, goal: Path, counts: Counts | None) -> None:
+    def _ask(self, sheet: Sheet, goal: Path, counts: Counts | None) -> None:
         if self._dialog is not None:
             return
         self._dialog = FileChangedDialog(goal.name, counts, self._shell.window())
-        self._dialog.finished.connect(lambda _: self._answered(goal))
+        self._dialog.finished.connect(lambda _: self._answered(sheet, goal))
         self._dialog.open()
 
-    def _answered(self, goal: Path) -> None:
+    def _answered(self, sheet: Sheet, goal: Path) -> None:
         dialog, self._dialog = self._dialog, None
         choice = dialog.choice if dialog is not None else ""
         if choice == "save":
             keep = _keep_what_is_there(self.backups, self._document.assets, goal)
-            in_background(self, keep, self._then_write(goal), self._shell.show_error)
+            in_background(self, keep, self._then_write(sheet, goal), self._shell.show_error)
         elif choice == "save_as":
+            self._document.show_sheet(sheet)
             self._save_as()
         elif choice == "reload":
+            self._document.show_sheet(sheet)
             if self._keeper is None:  # else the keeper does it
-                self._keep(goal, self._document.graph, "closed")
-            self.open(goal)
+                self._keep(goal, sheet.graph, "closed")
+            with self._tabs.in_place():
+                self._load(goal)
 
-    def _then_write(self, goal: Path) -> Callable[[ErrorInfo | None], object]:
+    def _then_write(self, sheet: Sheet, goal: Path) -> Callable[[ErrorInfo | None], object]:
         def then(problem: ErrorInfo | None) -> None:
-            self._write(goal)
+            self._write(sheet, goal)
             if problem is not None:
                 self._warn(problem)
 
         return then
 
-    def _write(self, goal: Path) -> None:
-        document = self._document
-        before = document.in_file if goal == document.path else None
+    def _write(self, sheet: Sheet, goal: Path) -> None:
+        before = sheet.in_file if goal == sheet.path else None
         try:
-            document.save(goal)
+            self._document.save(goal, sheet)
         except DiptychError as error:
             self._shell.show_error(error.info(), ((tr("Save elsewhere…"), self._save_as),))
             return
         self._remember(goal)
         self._shell.status.note(tr("Saved {name}", name=goal.name))
-        if before is not None and before is not document.graph:
+        if before is not None and before is not sheet.graph:
             self._keep(goal, before, "before")
 
     def _keep(self, goal: Path, graph: Graph, why: Why) -> None:

@@ -10,7 +10,8 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal, Slot
 from pipelines.errors import DiptychError
 from pipelines.files import is_there
 from pipelines.graph.storage import Stored, read_any, read_data
-from studio.document import GraphDocument, stamp_of
+from studio.document import GraphDocument
+from studio.sheet import stamp_of
 
 SETTLED_MS = 400
 """A file is looked at when its writer has been quiet for so long."""
@@ -54,6 +55,7 @@ class FileWatch(QObject):
         self._timer.timeout.connect(self._look)
         document.path_changed.connect(self._watch)
         document.saved.connect(self._watch)
+        document.replaced.connect(self._timer.start)  # it may have been changed behind another tab
         self._watch()
 
     @Slot()
@@ -79,6 +81,6 @@ class FileWatch(QObject):
     def _look(self) -> None:
         path = self._document.path
         self._watch()
-        if path is not None and self._document.is_changed_on_disk() and self._told != stamp_of(path):
+        if path is not None and self._document.sheet.is_changed_on_disk() and self._told != stamp_of(path):
             self._told = stamp_of(path)
             self.changed_elsewhere.emit(path)

@@ -13,16 +13,17 @@ from pipelines.graph.assets import AssetStore
 from pipelines.graph.salvage import Salvaged, salvage, why
 from pipelines.graph.storage import Stored, read_any, read_data
 from studio.document import GraphDocument
-from studio.keeping import session
+from studio.keeping import session_files
 from studio.keeping.backups import Backups
 from studio.keeping.journal import State
+from studio.sheet import Sheet
 
 SHOWN = 8
 """So many lost nodes are named."""
 
 
-def go_on(document: GraphDocument, state: State) -> bool:
-    """Show the document of last time; False if there is nothing to show.
+def sheet_of(document: GraphDocument, state: State) -> Sheet | None:
+    """A document of last time, to be shown by ``document``; ``None`` if there is nothing to show.
 
     What was not saved is as it was, and still belongs to its file. What was saved is read from the file,
     which somebody may have changed since.
@@ -32,20 +33,20 @@ def go_on(document: GraphDocument, state: State) -> bool:
     if path is not None and stored is not None and not state.modified:
         same = stored.graph.dumps() == state.graph.dumps()
         with contextlib.suppress(DiptychError):
-            document.load(path)
-            document.from_elsewhere = state.from_elsewhere or not same
-            return True
+            sheet = document.read(path)
+            sheet.from_elsewhere = state.from_elsewhere or not same
+            return sheet
     if not state.graph.nodes:
-        return False
+        return None
     name = path.stem if path is not None else state.name
     if stored is None:
-        document.resume(state.graph, name, {})
+        sheet = document.sheet_of(state.graph, {}, name=name)
     else:
-        document.resume(state.graph, name, stored.assets, path, state.stamp)
-    if not state.modified and stored is None and path is None:
-        document.undo_stack.setClean()
-    document.from_elsewhere = state.from_elsewhere
-    return True
+        sheet = document.sheet_of(state.graph, stored.assets, name=name, path=path, stamp=state.stamp)
+    if state.modified or stored is not None or path is not None:
+        sheet.undo_stack.resetClean()
+    sheet.from_elsewhere = state.from_elsewhere
+    return sheet
 
 
 def _read(path: Path) -> Stored | None:
@@ -75,14 +76,15 @@ def tidy(
     For worker threads.
 
     Args:
-        used: the assets of the document that is open.
+        used: the assets of the documents that are open.
         others: folders that Diptych has written to.
     """
     own = (folder, backups.folder, store.folder, paths.data_dir(), paths.config_dir())
+    session_files.forget_single(folder)
     for place in {*own, *others}:
         sweep_temporary(place)
     for place in (backups.folder, store.folder):
         for inner in place.iterdir() if is_folder(place) else ():
             sweep_temporary(inner)
     backups.sweep()
-    store.sweep(set(used) | session.named_assets(folder) | backups.assets())
+    store.sweep(set(used) | session_files.named_assets(folder) | backups.assets())

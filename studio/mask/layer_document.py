@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QRect, Signal
@@ -24,13 +24,22 @@ MAX_PIXELS = 2**27
 """Largest canvas: it takes about 10 bytes a pixel with its projection, and up to 4 more for each layer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Layers that aren't shown for a while, and where their steps are."""
+
+    stack: Stack
+    history: History
+    undo_stack: QUndoStack
+
+
 class LayerDocument(Busy):
     """The stack of layers. ``region_changed`` says which pixels look different, ``changed`` comes after each
     step (also undone and done again), ``committed`` only after a new one, ``replaced`` when all layers were
     exchanged without a step.
 
     Args:
-        undo_stack: where the steps go; one of its own without it.
+        undo_stack: where the steps go (see :attr:`undo_stack`); one of its own without it.
         history_bytes: most bytes of pixels that are kept for undo.
     """
 
@@ -49,6 +58,8 @@ class LayerDocument(Busy):
     ) -> None:
         super().__init__(parent)
         self.undo_stack = undo_stack if undo_stack is not None else QUndoStack(self)
+        """Where the steps go. Other layers may come with another one: see :meth:`take_up`."""
+        self._history_bytes = history_bytes
         self.history = History(history_bytes, self)
         self._stack = Stack()
         self._draft: Layer | None = None
@@ -121,12 +132,29 @@ class LayerDocument(Busy):
         if stack.get(stack.active) is None:
             stack = replace(stack, active=layers[-1].id if layers else "")
         self.history.clear()
+        self._show_anew(replace(stack, layers=layers))
+
+    def _show_anew(self, stack: Stack) -> None:
         self._draft = None
-        self._stack = replace(stack, layers=layers)
+        self._stack = stack
         self.resized.emit()
         self.region_changed.emit(self.rect)
         self.stack_changed.emit()
         self.replaced.emit()
+
+    def put_aside(self) -> Aside:
+        """What is shown, with its steps, for :meth:`take_up`; other layers have to be shown next."""
+        self.show_draft(None)
+        aside = Aside(self._stack, self.history, self.undo_stack)
+        self.history = History(self._history_bytes, self)
+        return aside
+
+    def take_up(self, aside: Aside) -> None:
+        """Show again what was put aside, with its steps. Signals as :meth:`set_layers`."""
+        self.history.clear()
+        self.history.deleteLater()
+        self.history, self.undo_stack = aside.history, aside.undo_stack
+        self._show_anew(aside.stack)
 
     def replace_layers(self, stack: Stack, text: str) -> None:
         """Other layers in place of these, as one step.

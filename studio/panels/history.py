@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Slot
-from PySide6.QtGui import QPalette, QUndoStack
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QLabel,
     QStyledItemDelegate,
@@ -23,13 +23,13 @@ Index = QModelIndex | QPersistentModelIndex
 class StepDelegate(QStyledItemDelegate):
     """Steps that were undone are dimmed: they can be done again until something else is done."""
 
-    def __init__(self, stack: QUndoStack, parent: QWidget) -> None:
+    def __init__(self, document: GraphDocument, parent: QWidget) -> None:
         super().__init__(parent)
-        self._stack = stack
+        self._document = document
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
-        if index.row() > self._stack.index():
+        if index.row() > self._document.undo_stack.index():
             dim = current_theme().color("text3")
             for role in (QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText):
                 option.palette.setColor(role, dim)
@@ -44,18 +44,18 @@ class HistoryPanel(QWidget):
 
     def __init__(self, document: GraphDocument, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._stack = stack = document.undo_stack
+        self._document = document
         self.setAccessibleName(tr("History"))
         self.words = QLabel()
         self.words.setProperty("role", "hint")
         self.words.setWordWrap(True)
         self.words.setMargin(10)
-        self.steps = QUndoView(stack)
+        self.steps = QUndoView(document.undo_stack)
         self.steps.setProperty("role", "history")
         self.steps.setEmptyLabel(tr("As it was opened"))
         self.steps.setAccessibleName(tr("Steps, oldest first"))
         self.steps.setUniformItemSizes(True)
-        self.steps.setItemDelegate(StepDelegate(stack, self))
+        self.steps.setItemDelegate(StepDelegate(document, self))
         self.steps.setIconSize(QSize(14, 14))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -63,8 +63,15 @@ class HistoryPanel(QWidget):
         column.addWidget(self.words)
         column.addWidget(self.steps, 1)
         document.history_changed.connect(self._count)
+        document.replaced.connect(self._show_other)
         current_theme().changed.connect(self._restyle)
         self._restyle()
+        self._count()
+
+    @Slot()
+    def _show_other(self) -> None:
+        """Another document has another history."""
+        self.steps.setStack(self._document.undo_stack)
         self._count()
 
     @Slot()
@@ -74,7 +81,8 @@ class HistoryPanel(QWidget):
 
     @Slot()
     def _count(self) -> None:
-        count, index = self._stack.count(), self._stack.index()
+        stack = self._document.undo_stack
+        count, index = stack.count(), stack.index()
         if not count:
             self.words.setText(tr("What you do is listed here; a click goes back to any step."))
         elif index == count:

@@ -12,14 +12,18 @@ from pipelines import paths
 from pipelines.errors import FolderUnusable
 from pipelines.files import reason_of
 from studio.document import GraphDocument
+from studio.graph.places import Place, place_of
 from studio.problems.offers import Offer
+from studio.scoped_document import ScopedDocument
 from studio.translate import tr
 
 
 class ProblemActions(QObject):
-    """``field_requested(node, param)`` asks for a field of the inspector, ``failed`` carries an error."""
+    """``field_requested(node, param)`` asks for a field of the inspector, ``outside_requested`` for the nodes
+    from outside, ``failed`` carries an error."""
 
     field_requested = Signal(str, str)
+    outside_requested = Signal()
     failed = Signal(object)
 
     def __init__(self, document: GraphDocument, parent: QObject) -> None:
@@ -29,23 +33,37 @@ class ProblemActions(QObject):
     @Slot(object)
     def do(self, offer: Offer) -> None:
         """Do it; an edit is one undo step. A node or link that is gone meanwhile is left alone."""
-        record = self._document.graph.nodes.get(offer.node)
+        place = place_of(self._document.graph, offer.node)
         acts: dict[str, Callable[[], object]] = {
             "open_models": lambda: self._open(paths.models_dir()),
-            "open_nodes": lambda: self._open(paths.data_dir() / "nodes"),
+            "outside_nodes": self.outside_requested.emit,
         }
-        if record is not None:
-            acts |= {
-                "choose_model": lambda: self.field_requested.emit(offer.node, offer.port),
-                "remove": lambda: self._document.remove_nodes([offer.node]),
-            }
-            if offer.port in record.inputs:
-                acts["disconnect"] = lambda: self._document.disconnect_port(offer.node, offer.port)
-            if offer.port in record.params:
-                acts["reset"] = lambda: self._document.clear_param(offer.node, offer.port)
+        if place is not None:
+            acts["choose_model"] = lambda: self.field_requested.emit(offer.node, offer.port)
+            acts["remove"] = lambda: self._edit(place, lambda level: level.remove_nodes([place.node]))
+            if offer.port in place.record.inputs:
+                acts["disconnect"] = lambda: self._edit(
+                    place, lambda level: level.disconnect_port(place.node, offer.port)
+                )
+            if offer.port in place.record.params:
+                acts["reset"] = lambda: self._edit(
+                    place, lambda level: level.clear_param(place.node, offer.port)
+                )
         act = acts.get(offer.what)
         if act is not None:
             act()
+
+    def _edit(self, place: Place, edit: Callable[[GraphDocument], object]) -> None:
+        """Edit a node on the level it is on."""
+        if not place.path:
+            edit(self._document)
+            return
+        level = ScopedDocument(self._document, self)
+        try:
+            level.go(place.path)
+            edit(level)
+        finally:
+            level.deleteLater()
 
     def _open(self, folder: Path) -> None:
         """Show a folder of ours in the system's file manager; it is made if it isn't there yet."""

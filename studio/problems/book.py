@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +11,18 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pipelines.engine.protocol import NodeStarted, RunStarted
 from pipelines.errors import ErrorInfo, ModelMissing
+from pipelines.graph.document import Graph
 from pipelines.graph.registry import ParamSchema
+from pipelines.graph.subgraphs import flatten
 from studio.document import GraphDocument
+from studio.graph.places import place_of
 from studio.panels.model_choices import ModelChoices
-from studio.runs import RunTracker
+from studio.runs import RunRecord, RunTracker
+from studio.sheet import Sheet
 
 DELAY_MS: Final = 60
+MEMORY: Final = "problems"
+"""Where a sheet remembers what went wrong in its runs."""
 _NOT_ITS_OWN: Final = "NotExecuted"
 """A node that was blocked only repeats what failed before it."""
 
@@ -30,10 +36,10 @@ class ProblemBook(QObject):
         self, document: GraphDocument, tracker: RunTracker, models: ModelChoices, bridge: Any, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._document, self._models = document, models
+        self._document, self._tracker, self._models = document, tracker, models
+        self._graph = document.graph
         self._told: tuple[ErrorInfo, ...] = ()
         self._by_engine = False
-        self._runs: dict[str, list[ErrorInfo]] = {}
         self.problems: tuple[ErrorInfo, ...] = ()
         self.missing: tuple[ErrorInfo, ...] = ()
         """Those about models that aren't on this computer."""
@@ -42,6 +48,7 @@ class ProblemBook(QObject):
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self.refresh)
         document.changed.connect(self._document_changed)
+        document.types_changed.connect(self._document_changed)
         document.replaced.connect(self._document_replaced)
         document.node_changed.connect(self._forget_node)
         models.changed.connect(self._timer.start)
@@ -62,11 +69,19 @@ class ProblemBook(QObject):
     @Slot()
     def _document_changed(self) -> None:
         self._by_engine = False
+        before, self._graph = self._graph, self._document.graph
+        if before.fields.get("subgraphs") is not self._graph.fields.get("subgraphs"):
+            self._drop(lambda problem: "/" in (problem.node or "") and self._was_edited(problem, before))
         self._timer.start()
+
+    def _was_edited(self, problem: ErrorInfo, before: Graph) -> bool:
+        """Whether the node of a problem, inside of a group, isn't what it was."""
+        was, now = (place_of(graph, problem.node or "") for graph in (before, self._graph))
+        return was is None or now is None or was.record.fields != now.record.fields
 
     @Slot()
     def _document_replaced(self) -> None:
-        self._told, self._runs = (), {}
+        self._told, self._graph = (), self._document.graph
         self.refresh()
 
     @Slot(str)
@@ -77,30 +92,40 @@ class ProblemBook(QObject):
     @Slot(object)
     def _run_started(self, event: RunStarted) -> None:
         nodes = {name.split("/", 1)[0] for name in event.nodes}
-        self._drop(lambda problem: _outer(problem) in nodes or problem.node is None)
+        self._drop_of(event.job, lambda problem: _outer(problem) in nodes or problem.node is None)
 
     @Slot(object)
     def _node_started(self, event: NodeStarted) -> None:
-        self._drop(lambda problem: problem.node == event.node)
+        self._drop_of(event.job, lambda problem: problem.node == event.node)
 
     @Slot(object, object)
-    def _warned(self, problem: ErrorInfo, run: object) -> None:
-        self._note(replace(problem, severity="warning"))
+    def _warned(self, problem: ErrorInfo, run: RunRecord) -> None:
+        self._note(replace(problem, severity="warning"), run.home)
 
     @Slot(object)
-    def _run_ended(self, run: Any) -> None:
+    def _run_ended(self, run: RunRecord) -> None:
         for problem in run.errors:
             if problem.code != _NOT_ITS_OWN:
-                self._note(problem)
+                self._note(problem, run.home)
 
-    def _note(self, problem: ErrorInfo) -> None:
-        self._runs.setdefault(_outer(problem), []).append(problem)
+    @staticmethod
+    def _of_runs(sheet: Sheet) -> list[ErrorInfo]:
+        """What went wrong in runs of a document, and may count still."""
+        found: list[ErrorInfo] = sheet.memory.setdefault(MEMORY, [])
+        return found
+
+    def _note(self, problem: ErrorInfo, sheet: Sheet) -> None:
+        self._of_runs(sheet).append(problem)
         self._timer.start()
 
-    def _drop(self, gone: Any) -> None:
-        kept = {node: [item for item in found if not gone(item)] for node, found in self._runs.items()}
-        if kept != self._runs:
-            self._runs = {node: found for node, found in kept.items() if found}
+    def _drop_of(self, job: str, gone: Callable[[ErrorInfo], bool]) -> None:
+        self._drop(gone, self._tracker.home(job))
+
+    def _drop(self, gone: Callable[[ErrorInfo], bool], sheet: Sheet | None = None) -> None:
+        found = self._of_runs(sheet or self._document.sheet)
+        kept = [problem for problem in found if not gone(problem)]
+        if len(kept) != len(found):
+            found[:] = kept
             self._timer.start()
 
     # --- the whole -------------------------------------------------------------------------------------
@@ -110,7 +135,7 @@ class ProblemBook(QObject):
         """Put together what is known now: errors before warnings, each once, in the order of the nodes."""
         self._timer.stop()
         nodes = {node: index for index, node in enumerate(self._document.graph.nodes)}
-        runs = [item for found in self._runs.values() for item in found]
+        runs = self._of_runs(self._document.sheet)
         found: dict[tuple[str, str | None, str | None, str], ErrorInfo] = {}
         self.missing = tuple(self._missing_models())
         for problem in [*self._told, *self.missing, *runs]:
@@ -128,7 +153,7 @@ class ProblemBook(QObject):
         if not self._models.models:
             return []
         found = []
-        for node, record in self._document.graph.nodes.items():
+        for node, record in flatten(self._document.graph).nodes.items():
             schema = self._document.registry.get(record.type)
             for param in schema.params if schema is not None and record.mode == "active" else ():
                 kind = model_kind(param)

@@ -8,22 +8,25 @@ from typing import Final, Literal
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry
+from studio.graph.places import place_of, value_place
 from studio.problems.book import model_kind
 
-What = Literal["choose_model", "open_models", "open_nodes", "disconnect", "reset", "remove"]
+What = Literal["choose_model", "open_models", "outside_nodes", "disconnect", "reset", "remove"]
 
 _MODELS: Final = frozenset(
     {"ModelMissing", "ModelUnreadable", "ModelUnsafe", "ModelUnsuitable", "UnknownModelFamily",
+     "ModelPickled",
      "ModelFormatUnsupported", "StarterTextModelMissing", "ControlModelMissing", "InpaintModelMissing"}
 )  # fmt: skip
 _LINKS: Final = frozenset(
     {"DanglingLink", "UnknownOutput", "UnknownInput", "IncompatibleLink", "CycleFound", "BothLiteralAndLink"}
 )
+_TYPES: Final = frozenset({"UnknownNodeType", "NodePackageNotHere", "NodeFileNotHere"})
 _VALUES: Final = frozenset({"InvalidParameter", "UnknownParameter"})
 TITLES: Final[dict[What, str]] = {
     "choose_model": "Choose another model…",
     "open_models": "Open the folder of models",
-    "open_nodes": "Open the folder of node types",
+    "outside_nodes": "Nodes from outside…",
     "disconnect": "Remove the link",
     "reset": "Reset the setting",
     "remove": "Remove the node",
@@ -33,7 +36,8 @@ TITLES: Final[dict[What, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One thing to do. ``port`` is the input or param that it is about, where it is about one."""
+    """One thing to do. ``node`` is a flattened id; ``port`` the input or param that it is about, where it is
+    about one: of a value that a group hands down, node and port are the group's."""
 
     what: What
     node: str = ""
@@ -46,30 +50,33 @@ class Offer:
 
 
 def offers(problem: ErrorInfo, graph: Graph, registry: Registry) -> list[Offer]:
-    """What can be done about a problem of a node of the document; of one inside a subgraph, nothing here."""
+    """What can be done about a problem of a node of the document, on whatever level it is."""
     node = problem.node or ""
-    record = graph.nodes.get(node)
     if problem.code in _MODELS:
         port = _model_param(problem, graph, registry)
-        choose = [Offer("choose_model", node, port)] if port else []
+        found = value_place(graph, node, port) if port else None
+        choose = [Offer("choose_model", found[0].id, found[1])] if found is not None else []
         return [*choose, Offer("open_models", node)]
-    if record is None:
+    if place_of(graph, node) is None:
         return []
-    if problem.code == "UnknownNodeType":
-        return [Offer("open_nodes", node), Offer("remove", node)]
+    if problem.code in _TYPES:
+        return [Offer("outside_nodes", node), Offer("remove", node)]
     if problem.code == "NodeFromTheFuture":
         return [Offer("remove", node)]
-    port = problem.port or ""
-    if problem.code in _LINKS and port in record.inputs:
-        return [Offer("disconnect", node, port)]
-    if problem.code in _VALUES and port in record.params:
-        return [Offer("reset", node, port)]
+    given = value_place(graph, node, problem.port or "")
+    if given is None:
+        return []
+    place, port = given
+    if problem.code in _LINKS and port in place.record.inputs:
+        return [Offer("disconnect", place.id, port)]
+    if problem.code in _VALUES and port in place.record.params:
+        return [Offer("reset", place.id, port)]
     return []
 
 
 def _model_param(problem: ErrorInfo, graph: Graph, registry: Registry) -> str:
     """The param of the problem's node that names a model."""
-    record = graph.nodes.get(problem.node or "")
-    schema = registry.get(record.type) if record is not None else None
+    place = place_of(graph, problem.node or "")
+    schema = registry.get(place.record.type) if place is not None else None
     names = [param.name for param in schema.params if model_kind(param)] if schema is not None else []
     return problem.port if problem.port in names else next(iter(names), "")

@@ -156,9 +156,8 @@ def test_the_document_before_and_the_next_start_remember_where_it_came_from(
     open_file(studio, tmp_path, graph(tmp_path))
     studio.window.actions_.open_template("prompt_to_image")
     assert not studio.parts.document.from_elsewhere
-    studio.window.actions_.back_to_before()
+    studio.window.actions_.tabs.step(-1)
     assert studio.parts.document.path is not None  # it still belongs to its file
-    assert studio.parts.document.is_modified
     answers.during(studio.window.actions_.generate, "Don't run")
     assert (len(answers.asked), bridge.submitted) == (1, [])
     studio.window.close()

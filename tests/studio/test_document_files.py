@@ -16,11 +16,12 @@ from pipelines.files import MAX_NAME_BYTES
 from pipelines.graph.document import Graph
 from studio.app import StudioApp
 from studio.document import GraphDocument
-from studio.keeping import session
+from studio.keeping import session_files as session
 from studio.keeping.backups import Backups, key_of
 from studio.keeping.journal import JournalWriter, State, read
 from studio.keeping.recovery import tidy
 from studio.keeping.session import SessionKeeper
+from studio.open_documents import OpenDocuments
 from studio.panels.file_changed import FileChangedDialog
 from studio.panels.second_studio import SecondStudio
 from studio.panels.versions import VersionsDialog
@@ -270,6 +271,8 @@ def test_a_document_closed_without_saving_is_found_again(
 ) -> None:
     studio, path = opened
     studio.window.actions_.open_template("variations")
+    assert backups_of(studio, path) == []  # it is still open
+    studio.window.actions_.tabs.close(0)
     assert backups_of(studio, path) == [("closed", 7)]
     dialog = versions_of(studio, qtbot)
     titles = [dialog.choice.itemText(index) for index in range(dialog.choice.count())]
@@ -348,8 +351,8 @@ def test_garbage_is_put_aside_and_the_start_goes_on(open_studio: Open, tmp_path:
 
 def test_each_edit_is_in_the_journal_two_seconds_later(qtbot: QtBot, tmp_path: Path) -> None:
     document = GraphDocument(template())
-    keeper = SessionKeeper(tmp_path / "s", document, ResultList(), lambda: ("create", -1))
-    journal = tmp_path / "s" / "journal"
+    keeper = SessionKeeper(tmp_path / "s", OpenDocuments(document), ResultList(), lambda: ("create", -1))
+    journal = keeper.folder_of(document.sheet) / "journal"
     for steps in (3, 4):
         document.set_param("draw", "steps", steps)
         qtbot.waitUntil(
@@ -366,7 +369,7 @@ def test_what_cannot_be_kept_is_said_once_and_tried_again(qtbot: QtBot, tmp_path
     (tmp_path / "s").write_text("in the way")
     document, told = GraphDocument(template()), list[object]()
     keeper = SessionKeeper(
-        tmp_path / "s", document, ResultList(), lambda: ("create", -1), None, Backups(tmp_path)
+        tmp_path / "s", OpenDocuments(document), ResultList(), lambda: ("create", -1), None, Backups(tmp_path)
     )
     keeper.failed.connect(told.append)
     document.set_param("draw", "steps", 3)
@@ -374,7 +377,7 @@ def test_what_cannot_be_kept_is_said_once_and_tried_again(qtbot: QtBot, tmp_path
         pass
     (tmp_path / "s").unlink()
     keeper._timer.start(0)
-    qtbot.waitUntil(lambda: bool(read(tmp_path / "s" / "journal").states))
+    qtbot.waitUntil(lambda: bool(read(keeper.folder_of(document.sheet) / "journal").states))
     qtbot.waitUntil(lambda: keeper.error is None)
     assert len(told) == 1
 

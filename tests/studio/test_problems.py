@@ -14,6 +14,9 @@ from pytestqt.qtbot import QtBot
 from pipelines.errors import MissingInput, SaveFailed
 from pipelines.graph.document import NodeRecord
 from studio.app import StudioApp
+from studio.graph.places import place_of
+from studio.graph.subgraph_edits import INPUTS
+from studio.graph.subgraph_scope import NEW
 from studio.panels.problems import ProblemCard
 from tests.helpers.studio_fakes import FakeBridge, template
 
@@ -87,6 +90,80 @@ def test_an_unknown_type_can_be_removed_and_comes_back_whole(studio: StudioApp, 
     assert "odd" not in studio.parts.document.graph.nodes
     studio.parts.document.undo_stack.undo()
     assert studio.parts.document.graph.dumps() == before
+
+
+@pytest.fixture
+def nested(open_studio: Open) -> StudioApp:
+    """One whose drawing is in a group in a group, with a value and a model that are wrong."""
+    studio, bridge = open_studio(template())
+    document = studio.parts.document
+    graph = document.graph.with_param("draw", "steps", -4).with_param("model", "model", "gone.safetensors")
+    document.replace(graph.with_field("exposed", {}), "Wrong")
+    inner = document.group_nodes(["draw", "model"], "Drawing")
+    document.set_title(inner, "Drawing")
+    document.group_nodes([inner], "Studio")
+    bridge.tell_ready()
+    studio.window.show_workspace("graph")
+    studio.window.graph.problems.refresh()
+    studio.window.commands.run("help.problems")
+    return studio
+
+
+def test_problems_inside_of_groups_are_led_to_and_mended(nested: StudioApp, qtbot: QtBot) -> None:
+    document, graph = nested.parts.document, nested.window.graph
+
+    def inside() -> NodeRecord:
+        place = place_of(document.graph, "subgraph_2/subgraph/draw")
+        assert place is not None
+        return place.record
+
+    def press(code: str, title: str) -> None:
+        qtbot.mouseClick(button(cards(nested)[code], title), Qt.MouseButton.LeftButton)
+        graph.problems.refresh()
+
+    value = cards(nested)["InvalidParameter"]
+    assert value.accessibleName().startswith("Error: Studio › Drawing › ")
+    qtbot.mouseClick(value, Qt.MouseButton.LeftButton)
+    assert graph.canvas.path_inside == ("subgraph_2", "subgraph")
+    assert graph.scene.selected_nodes() == ["draw"]
+    before = document.graph.dumps()
+    press("InvalidParameter", "Reset the setting")
+    assert "steps" not in inside().params
+    assert "InvalidParameter" not in cards(nested)
+    document.undo_stack.undo()
+    assert document.graph.dumps() == before
+    graph.canvas.leave(0)
+    press("ModelMissing", "Choose another model…")
+    assert getattr(nested.window.maker.inspector, "nodes", []) == ["model"]
+    assert graph.canvas.path_inside == ("subgraph_2", "subgraph")
+
+
+def test_a_value_that_a_group_hands_down_is_mended_at_the_group(nested: StudioApp, qtbot: QtBot) -> None:
+    document, canvas = nested.parts.document, nested.window.graph.canvas
+    canvas.go(("subgraph_2", "subgraph"))
+    canvas.connect_ports(INPUTS, NEW, "draw", "steps")
+    canvas.go(("subgraph_2",))
+    canvas.connect_ports(INPUTS, NEW, "subgraph", "steps")
+    canvas.leave(0)
+    document.set_param("subgraph_2", "steps", -9)
+    nested.window.graph.problems.refresh()
+    card = cards(nested)["InvalidParameter"]
+    qtbot.mouseClick(button(card, "Reset the setting"), Qt.MouseButton.LeftButton)
+    assert "steps" not in document.graph.nodes["subgraph_2"].params
+
+
+def test_a_failure_inside_a_group_is_forgotten_once_that_node_is_edited(
+    nested: StudioApp, qtbot: QtBot
+) -> None:
+    bridge, canvas = nested.parts.bridge, nested.window.graph.canvas
+    job = nested.window.graph.run()
+    bridge.tell_started(job)
+    bridge.tell_warning(job, "subgraph_2/subgraph/draw", MissingInput(port_title="Mask", type="Mask"))
+    canvas.go(("subgraph_2", "subgraph"))
+    canvas.set_title("model", "Other")
+    assert "MissingInput" in cards(nested)
+    canvas.set_param("draw", "steps", 9)
+    assert "MissingInput" not in cards(nested)
 
 
 def test_what_a_run_says_stays_until_the_node_is_changed_or_runs_again(

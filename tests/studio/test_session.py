@@ -14,9 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from studio.app import SecondStudio, StudioApp
 from studio.document import GraphDocument
-from studio.keeping import session
+from studio.keeping import session_files as session
 from studio.keeping.profile_lock import profile_lock
 from studio.keeping.session import SessionKeeper
+from studio.open_documents import OpenDocuments
 from studio.results import Result, ResultList
 from tests.helpers.studio_fakes import FakeBridge, template
 
@@ -47,7 +48,7 @@ def test_prompt_and_pictures_come_back(open_studio: Open, tmp_path: Path) -> Non
 
 def test_a_change_is_kept_within_two_seconds(qtbot: QtBot, tmp_path: Path) -> None:
     document, results = GraphDocument(template()), ResultList()
-    keeper = SessionKeeper(tmp_path, document, results, lambda: ("create", -1))
+    keeper = SessionKeeper(tmp_path, OpenDocuments(document), results, lambda: ("create", -1))
     document.set_param("draw", "prompt", "kept")
     document.set_param("draw", "steps", 5)
     qtbot.waitUntil(lambda: (tmp_path / "session.json").exists(), timeout=2_000)
@@ -101,7 +102,8 @@ def test_a_broken_session_starts_fresh(tmp_path: Path, name: str, content: bytes
 
 def test_an_unwritable_folder_does_not_stop_the_end(tmp_path: Path, qapp: QApplication) -> None:
     (tmp_path / "file").write_text("")
-    keeper = SessionKeeper(tmp_path / "file", GraphDocument(template()), ResultList(), lambda: ("create", -1))
+    tabs = OpenDocuments(GraphDocument(template()))
+    keeper = SessionKeeper(tmp_path / "file", tabs, ResultList(), lambda: ("create", -1))
     keeper.write_now()
     assert keeper.error is not None
 

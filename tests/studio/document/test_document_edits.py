@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import studio.document
+import studio.sheet_document
 from pipelines.errors import CycleFound, GraphUnreadable, IncompatibleLink, UnknownInput, UnknownOutput
 from pipelines.graph.document import Exposed, Graph
 from studio.document import GraphDocument
@@ -72,7 +72,7 @@ def test_typing_is_one_step_and_a_pause_begins_another(
         document.set_param("words", "text", text, merge="words.text")
     document.set_param("paint", "steps", 3, merge="paint.steps")
     assert document.undo_stack.count() == 2
-    monkeypatch.setattr(studio.document, "MERGE_SECONDS", -1.0)
+    monkeypatch.setattr(studio.sheet_document, "MERGE_SECONDS", -1.0)
     document.set_param("paint", "steps", 4, merge="paint.steps")
     assert document.undo_stack.count() == 3
     for _ in range(3):

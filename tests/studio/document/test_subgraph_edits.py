@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import GroupHasNodeBetween
 from pipelines.graph.document import Graph
+from pipelines.graph.plan import plan
 from pipelines.graph.subgraphs import flatten
 from studio.graph.annotations import Box, with_boxes
 from studio.graph.fragments import fragment, pasted
@@ -106,6 +107,16 @@ def test_a_node_between_is_refused_by_name() -> None:
     )
     with pytest.raises(GroupHasNodeBetween, match="In the middle"):
         group(graph, ["a", "c"], "Group")
+
+
+def test_a_group_that_no_wire_leaves_offers_what_it_ends_in_and_still_runs() -> None:
+    graph = small_graph()
+    grouped, node = group(graph, ["paint", "blur"], "Picture", registry=stub_registry())
+    assert [port.name for port in group_ports(grouped, stub_registry(), grouped.nodes[node])[1]] == ["image"]
+    assert plan(grouped, stub_registry()).targets == (f"{node}/blur",)
+    assert dissolve(grouped, node)[0].to_json() == graph.to_json()
+    between, node = group(graph, ["paint"], "Painter", registry=stub_registry())
+    assert list(definitions_of(between)["Painter"]["outputs"]) == ["image"], "its seed goes nowhere"
 
 
 def test_ports_are_made_from_the_cut_wires_and_have_their_types() -> None:

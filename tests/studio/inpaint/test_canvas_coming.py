@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QImage
+from PySide6.QtCore import QMimeData, QRect, QSize
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from pipelines.errors import AssetsNeedArchive
@@ -24,26 +24,18 @@ from studio.inpaint.drop_dialog import DropDialog
 from studio.inpaint.layer_records import pixels_of
 from studio.inpaint.layered import picture_of
 from studio.mask.layers import LayerKind
+from studio.mask.scale_dialog import ScaleDialog
 from studio.mask.surface import image_array
+from studio.widgets.number_field import NumberField
+from tests.helpers.file_drop import drop_on, files
 from tests.helpers.studio_fakes import FakeBridge, template
 from tests.studio.inpaint.conftest import SIDE, Stage, noise, plain
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
 
 
-def drop(stage: Stage, data: QMimeData) -> QDropEvent:
-    event = QDropEvent(
-        QPointF(400, 300), Qt.DropAction.CopyAction, data,
-        Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
-    )  # fmt: skip
-    stage.page.dropEvent(event)
-    return event
-
-
-def files(*paths: Path) -> QMimeData:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    return data
+def drop(stage: Stage, data: QMimeData) -> bool:
+    return drop_on(stage.page.pages, data)
 
 
 def painted(stage: Stage) -> tuple[bytes, np.ndarray, np.ndarray]:
@@ -111,9 +103,12 @@ def test_a_file_that_is_no_picture_is_said(stage: Stage, tmp_path: Path) -> None
     assert stage.page.is_empty
 
 
-def test_a_graph_is_left_to_the_window(stage: Stage, tmp_path: Path) -> None:
+def test_a_graph_opens_though_it_is_dropped_on_a_picture(stage: Stage, tmp_path: Path) -> None:
+    stage.open()
     (tmp_path / "x.json").write_bytes(template().dumps())
-    assert not drop(stage, files(tmp_path / "x.json")).isAccepted()
+    assert drop(stage, files(tmp_path / "x.json"))
+    assert stage.document.path == tmp_path / "x.json"
+    assert stage.window.findChild(DropDialog) is None
 
 
 def test_a_pasted_picture_comes_to_the_canvas_that_is_shown(stage: Stage) -> None:
@@ -131,7 +126,7 @@ def test_saved_as_an_archive_it_comes_back_bit_for_bit(stage: Stage, tmp_path: P
     path = tmp_path / "mine.diptych"
     stage.window.actions_._save(path)
     stage.qtbot.waitUntil(path.exists)
-    stage.document.new()
+    stage.window.actions_.tabs.close()
     assert stage.page.is_empty
     for asset in stage.document.assets.folder.rglob("*.png"):
         asset.unlink()  # another machine
@@ -306,8 +301,8 @@ def test_pixels_that_nobody_names_are_swept_after_a_while(
 # --- commands ------------------------------------------------------------------------------------------
 
 NEED_CANVAS = {
-    "canvas.upscale", "canvas.crop", "canvas.to_create", "canvas.edit_in", "canvas.import_mask",
-    "canvas.export_mask", "canvas.save_picture", "canvas.save_layers",
+    "canvas.upscale", "canvas.crop", "canvas.scale", "canvas.to_create", "canvas.edit_in",
+    "canvas.import_mask", "canvas.export_mask", "canvas.save_picture", "canvas.save_layers",
 }  # fmt: skip
 NEED_RESULT = {"canvas.apply", "canvas.apply_all", "canvas.discard"}
 
@@ -360,6 +355,59 @@ def test_enlarging_is_one_step_and_the_mask_grows_with_it(stage: Stage) -> None:
     assert stage.document.undo_stack.count() == steps + 1
     stage.document.undo_stack.undo()
     assert stage.hand.values.sum() == masked
+
+
+def test_what_is_enlarged_lies_where_it_belongs_on_a_canvas_that_was_cropped_meanwhile(stage: Stage) -> None:
+    stage.open()
+    paint = stage.page.paint
+
+    def enlarge() -> str:
+        before = len(stage.bridge.submitted)
+        stage.window.commands.run("canvas.upscale")
+        stage.qtbot.waitUntil(lambda: len(stage.bridge.submitted) > before)
+        return stage.bridge.submitted[-1][0]
+
+    job, large = enlarge(), noise().scaled(128, 128)
+    paint.crop_to(QRect(16, 8, 32, 40))
+    stage.tell_made(job, large, node=stage.bridge.targets[job][0])
+    stage.bridge.tell_finished(job)
+    assert paint.stack.size == QSize(64, 80)
+    assert np.array_equal(stage.picture(), image_array(large.copy(32, 16, 64, 80)))
+    stage.document.undo_stack.undo()
+    job = enlarge()
+    paint.scale_canvas(QSize(90, 90))
+    stage.tell_made(job, large, node=stage.bridge.targets[job][0])
+    assert paint.stack.size == QSize(90, 90)
+    assert stage.page.banner.heading.text() == "What was made of the canvas has no place on it any more."
+
+
+def test_the_canvas_is_scaled_as_a_dialog_says(stage: Stage) -> None:
+    stage.open(plain("red"))
+    stage.window.commands.run("canvas.scale")
+    dialog = stage.window.findChild(ScaleDialog)
+    assert dialog is not None
+    assert not dialog.go.isEnabled(), "nothing would change"
+    type_into(dialog.wide, "96")
+    assert (dialog.high.value(), dialog.percent.value()) == (96, 150)
+    type_into(dialog.percent, "50")
+    assert (dialog.wide.value(), dialog.high.value()) == (32, 32)
+    dialog.keep.setChecked(False)
+    type_into(dialog.wide, "16384")
+    type_into(dialog.high, "16384")
+    assert not dialog.go.isEnabled()
+    assert "134 million" in dialog.words.text()
+    type_into(dialog.wide, "2*64")
+    type_into(dialog.high, "32")
+    dialog.kernel.set_value("nearest")
+    dialog.go.click()
+    assert stage.page.paint.stack.size == QSize(128, 32)
+    stage.document.undo_stack.undo()
+    assert stage.page.paint.stack.size == QSize(SIDE, SIDE)
+
+
+def type_into(field: NumberField, text: str) -> None:
+    field.setText(text)
+    field.editingFinished.emit()
 
 
 def test_an_enlarged_picture_never_gets_into_another_document(stage: Stage) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMargins, QRect, Qt, QThreadPool
+from PySide6.QtCore import QMargins, QRect, Qt
 from PySide6.QtGui import QImage
-from pytestqt.qtbot import QtBot
 
 from pipelines.errors import EngineDied, ModelMissing
 from pipelines.graph.document import Graph
@@ -438,12 +437,19 @@ def test_what_the_tasks_set_the_nodes_know() -> None:
     assert graph.nodes["draw"].type == "diffusion.inpaint"
 
 
-def test_a_plan_for_a_document_that_is_gone_is_not_run(stage: Stage, qtbot: QtBot) -> None:
+def test_what_is_asked_for_is_drawn_though_another_document_is_shown(stage: Stage) -> None:
     stage.open()
     stage.stroke()
     stage.kept()
+    graph = stage.document.graph
     stage.page.drawing.generate()  # the crop is being planned
     stage.document.new()
-    QThreadPool.globalInstance().waitForDone()
-    qtbot.wait(50)
-    assert not stage.bridge.submitted
+    stage.qtbot.waitUntil(lambda: len(stage.bridge.submitted) == 1)
+    job, sent = stage.bridge.submitted[0]
+    assert sent.nodes["canvas"] == graph.nodes["canvas"]
+    stage.tell_made(job, plain("red"))
+    stage.bridge.tell_finished(job)
+    stage.qtbot.wait(50)
+    assert not stage.page.runs.candidates.items  # they have no place on this canvas
+    stage.window.actions_.tabs.step(-1)
+    stage.qtbot.waitUntil(lambda: len(stage.page.runs.candidates.items) == 1)

@@ -215,7 +215,7 @@ def test_what_nobody_came_for_in_a_month_is_swept(tmp_path: Path) -> None:
     month = time.time() - edited_files.KEPT_SECONDS - 60
     os.utime(old, (month, month))
     written, _ = edited_files.write(tmp_path, "x", picture("red"))
-    assert sorted(tmp_path.iterdir()) == [new, written]
+    assert sorted(tmp_path.glob("*.png")) == [new, written]
 
 
 def test_which_programs_take_layers(hear: Callable[..., Heard]) -> None:
