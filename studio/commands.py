@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QKeyCombination, QObject, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from studio.canvas_commands import CANVAS_COMMANDS
 from studio.command import Command, Studio
+from studio.document_commands import DOCUMENT_COMMANDS
+from studio.keys import Entry, Keymap, Scope
+from studio.keys.other_layouts import OtherLayouts
+from studio.model_commands import MODEL_COMMANDS
 from studio.run_commands import RUN_COMMANDS
 from studio.theme import current_theme
 from studio.translate import tr
 
-MENUS: Final = ("File", "Edit", "Picture", "Canvas", "Graph", "Run", "View", "Help")
+MENUS: Final = ("File", "Edit", "Picture", "Canvas", "Graph", "Models", "Run", "View", "Help")
 
 COMMANDS: Final[tuple[Command, ...]] = (
     Command("file.new", "Start page", "Ctrl+N", "File", lambda s: s.new(), icon="new"),
@@ -38,6 +42,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             icon="save_as"),
     Command("file.versions", "Earlier versions…", "Ctrl+Alt+V", "File", lambda s: s.show_versions(),
             icon="clock"),
+    *DOCUMENT_COMMANDS,
     Command("file.preferences", "Settings…", "Ctrl+,", "File", lambda s: s.preferences(), icon="settings",
             break_before=True),
     Command("file.quit", "Quit", "Ctrl+Q", "File", lambda s: s.quit(), icon="close", break_before=True),
@@ -69,10 +74,14 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("picture.delete", "Move to the bin…", "Ctrl+Delete", "Picture", lambda s: s.pictures.delete(),
             lambda s: s.has_result(), "trash", break_before=True),
     *CANVAS_COMMANDS,
+    Command("graph.outside", "Nodes from outside…", "Shift+F5", "Graph", lambda s: s.outside.show(),
+            icon="node_add"),
+    *MODEL_COMMANDS,
     *RUN_COMMANDS,
     Command("view.create", "Create", "Ctrl+1", "View", lambda s: s.show_workspace("create"), icon="create"),
     Command("view.graph", "Graph", "Ctrl+2", "View", lambda s: s.show_workspace("graph"), icon="graph"),
     Command("view.canvas", "Canvas", "Ctrl+3", "View", lambda s: s.show_workspace("canvas"), icon="canvas"),
+    Command("view.models", "Models", "Ctrl+4", "View", lambda s: s.show_workspace("models"), icon="model"),
     Command("view.panel", "Show or hide the side panel", "F9", "View", lambda s: s.toggle_panel(),
             icon="panel_right", break_before=True),
     Command("view.inspector", "Inspector", "Ctrl+Shift+I", "View", lambda s: s.show_panel("inspector"),
@@ -128,15 +137,24 @@ def keyboard_table(extra: Iterable[tuple[str, str, str]] = ()) -> str:
 
 
 class CommandTable(QObject):
-    """The commands as :class:`QAction` s of one window."""
+    """The commands as :class:`QAction` s of one window, with the keys that :attr:`keymap` has for them."""
 
-    def __init__(self, studio: Studio, window: QWidget, commands: Iterable[Command] = COMMANDS) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        window: QWidget,
+        commands: Iterable[Command] = COMMANDS,
+        keymap: Keymap | None = None,
+    ) -> None:
         super().__init__(window)
         self._studio, self._window = studio, window
         self._commands: dict[str, Command] = {}
         self._actions: dict[str, QAction] = {}
+        self.keymap = keymap if keymap is not None else Keymap(parent=self)
         for command in commands:
             self.add(command)
+        self.keymap.changed.connect(self._show_keys)
+        self._other_layouts = OtherLayouts(window, self._action_for)
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self._commands.values())
@@ -147,21 +165,41 @@ class CommandTable(QObject):
             raise ValueError(f"command {command.id} is there twice")
         action = QAction(tr(command.title), self)
         action.setObjectName(command.id)
-        if command.scoped:
-            action.setText(f"{tr(command.title)}\t{native(command.shortcut)}")
-        else:
-            action.setShortcuts([QKeySequence(key) for key in (command.shortcut, *command.also) if key])
+        scope = Scope.GRAPH if command.scoped else Scope.WINDOW
+        keys = tuple(key for key in (command.shortcut, *command.also) if key)
+        self.keymap.add(Entry(command.id, command.title, command.menu, scope, keys))
         action.setAutoRepeat(False)
         action.setCheckable(command.checked is not None)
         if command.icon:
             action.setIcon(current_theme().icon(command.icon))
-        keys = native(command.shortcut)
-        action.setToolTip(f"{tr(command.title).rstrip('…')} ({keys})" if keys else tr(command.title))
         action.triggered.connect(lambda: self.run(command.id))
         self._commands[command.id] = command
         self._actions[command.id] = action
+        self._show_keys_of(command)
         self._window.addAction(action)
         return action
+
+    @Slot()
+    def _show_keys(self) -> None:
+        for command in self._commands.values():
+            self._show_keys_of(command)
+
+    def _show_keys_of(self, command: Command) -> None:
+        """The keys in force, in shortcut, menu and tooltip. Those of a view are only named in the menu."""
+        action, title, shown = self._actions[command.id], tr(command.title), self.keys_text(command.id)
+        if command.scoped:
+            action.setText(f"{title}\t{shown}")
+        else:
+            action.setShortcuts([QKeySequence(key) for key in self.keymap.keys(command.id)])
+        action.setToolTip(f"{title.rstrip('…')} ({shown})" if shown else title)
+
+    def keys_text(self, command: str) -> str:
+        """The first key of a command, as this system writes it; empty for none."""
+        return next((native(key) for key in self.keymap.keys(command)), "")
+
+    def _action_for(self, keys: QKeyCombination) -> QAction | None:
+        """The action of the whole window that has exactly these keys."""
+        return self._actions.get(self.keymap.find(Scope.WINDOW, keys))
 
     def action(self, command: str) -> QAction:
         """The action of a command, for a menu or a button."""

@@ -11,7 +11,7 @@ from pipelines.graph.values import check_size
 from studio.mask import canvas_edits
 from studio.mask.layer_document import MAX_PIXELS, LayerDocument
 from studio.mask.layers import Layer, LayerKind, Stack
-from studio.mask.resample import quick, resampled_image
+from studio.mask.resample import Kernel, quick, resampled_image
 from studio.mask.surface import Surface
 from studio.translate import tr
 
@@ -100,8 +100,8 @@ class CanvasDocument(LayerDocument):
         self.resize_canvas(rect, tr("Crop the canvas"))
         return True
 
-    def scale_canvas(self, size: QSize) -> None:
-        """Resample every layer so that the canvas is ``size``.
+    def scale_canvas(self, size: QSize, kernel: Kernel = "auto") -> None:
+        """Resample every layer so that the canvas is ``size``, in the background if it is large.
 
         Raises:
             ImageTooLarge: more than :data:`MAX_PIXELS`; nothing was changed.
@@ -111,24 +111,34 @@ class CanvasDocument(LayerDocument):
             raise ValueError("a canvas has at least one pixel")
         check_size(size.width(), size.height(), MAX_PIXELS)
         if size != self.stack.size:
-            self._push(canvas_edits.scaled(self.stack, size), tr("Scale the canvas"))
+            stack, pixels = self.stack, max(size.width() * size.height(), self._pixels())
+            self._change(lambda: canvas_edits.scaled(stack, size, kernel), tr("Scale the canvas"), pixels)
 
-    def enlarge_to(self, image: QImage, name: str = "", text: str = "") -> str:
-        """Resample every layer to the size of a picture, and lay that above all that make the picture, as one
-        step (large ones in the background); gives its id. For what an upscaler made of the whole canvas.
+    def enlarge_to(self, image: QImage, name: str = "", text: str = "", rect: QRect | None = None) -> str:
+        """Enlarge every layer as much as ``image`` is larger than what it was made of, and lay it above all
+        that make the picture, as one step (large ones in the background); gives its id.
+
+        Args:
+            image: what an upscaler made.
+            rect: the part of the canvas that it was made of, which may reach beyond it; without it, all.
 
         Raises:
             ImageTooLarge: more than :data:`MAX_PIXELS`; nothing was changed.
-            ValueError: ``image`` or the canvas is empty.
+            ValueError: ``image``, ``rect`` or the canvas is empty.
         """
-        if image.isNull() or self.stack.size.isEmpty():
+        rect = rect if rect is not None else self.rect
+        if image.isNull() or rect.isEmpty() or self.stack.size.isEmpty():
             raise ValueError("a canvas has at least one pixel")
-        check_size(image.width(), image.height(), MAX_PIXELS)
-        layer, stack, size = self._new_layer(LayerKind.IMAGE, name, image), self.stack, image.size()
+        across, down = image.width() / rect.width(), image.height() / rect.height()
+        stack = self.stack
+        size = QSize(max(1, round(stack.width * across)), max(1, round(stack.height * down)))
+        check_size(size.width(), size.height(), MAX_PIXELS)
+        layer = self._new_layer(LayerKind.IMAGE, name, image)
+        layer = layer.with_(x=round(rect.x() * across), y=round(rect.y() * down))
 
         def make() -> Stack:
             grown = stack if size == stack.size else canvas_edits.scaled(stack, size)
-            return canvas_edits.pasted(grown, layer, select=False)
+            return canvas_edits.above_picture(grown, layer)
 
         pixels = max(size.width() * size.height(), self._pixels())
         self._change(make, text or tr("Enlarge the picture"), pixels)

@@ -11,8 +11,8 @@ from PySide6.QtGui import QImage, QPainter
 
 from pipelines.graph.values import check_size
 from studio.mask.compose import FORMAT, draw_layer, flattened
-from studio.mask.layers import PICTURE, Layer, LayerKind, Stack
-from studio.mask.resample import image_of, is_opaque, resampled_layer, shifted_layer
+from studio.mask.layers import PICTURE, Frame, Layer, LayerKind, Stack
+from studio.mask.resample import Kernel, image_of, is_opaque, resampled_layer, shifted_layer
 from studio.mask.surface import FULL, Surface, image_array
 from studio.mask.tile import Array
 
@@ -25,14 +25,15 @@ def resized(stack: Stack, rect: QRect) -> Stack:
     if rect == QRect(0, 0, stack.width, stack.height):
         return stack
     layers = tuple(shifted_layer(layer, -rect.x(), -rect.y(), rect.size()) for layer in stack.layers)
-    return replace(stack, width=rect.width(), height=rect.height(), layers=layers)
+    frame = replace(stack.frame, left=stack.frame.left + rect.x(), top=stack.frame.top + rect.y())
+    return replace(stack, width=rect.width(), height=rect.height(), layers=layers, frame=frame)
 
 
-def scaled(stack: Stack, size: QSize) -> Stack:
+def scaled(stack: Stack, size: QSize, kernel: Kernel = "auto") -> Stack:
     """Everything resampled to a canvas of ``size``."""
     across, down = size.width() / stack.width, size.height() / stack.height
-    layers = tuple(resampled_layer(layer, across, down, size) for layer in stack.layers)
-    return replace(stack, width=size.width(), height=size.height(), layers=layers)
+    layers = tuple(resampled_layer(layer, across, down, size, kernel) for layer in stack.layers)
+    return replace(stack, width=size.width(), height=size.height(), layers=layers, frame=Frame())
 
 
 def with_picture(stack: Stack, base: Layer) -> Stack:
@@ -56,6 +57,11 @@ def pasted(stack: Stack, layer: Layer, *, select: bool) -> Stack:
         grown = whole | layer.place
         stack = resized(stack, grown)
         layer = layer.with_(x=layer.x - grown.x(), y=layer.y - grown.y())
+    return above_picture(stack, layer, select=select)
+
+
+def above_picture(stack: Stack, layer: Layer, *, select: bool = False) -> Stack:
+    """A layer above all that make the picture; it may hang over the edges."""
     above = max((at + 1 for at, other in enumerate(stack.layers) if other.kind in PICTURE), default=0)
     active = stack.active
     stack = stack.added(layer, above)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QKeyCombination, QPointF, Qt
 from PySide6.QtGui import QKeyEvent
 
+from studio.keys import Scope
+from studio.keys.image_keys import TOOL
 from studio.mask.preview import CompareMode
 from studio.mask.split_handle import FAR_STEP, STEP
 from studio.mask.tools import TOOLS
@@ -20,28 +22,29 @@ TURN: Final = 15.0
 """Degrees that a key turns the picture."""
 PAN: Final = 60.0
 """Pixels of the view that a key moves it."""
-_PLAIN = Qt.KeyboardModifier.NoModifier
+_SIGNS: Final = "[]{}\\+-="
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
-_TOOL_KEYS = {getattr(Qt.Key, f"Key_{tool.key}"): tool.id for tool in TOOLS}
 _GESTURES = {tool.id: tool.gesture for tool in TOOLS}
 
 
 def action_for(view: CanvasView, event: QKeyEvent) -> Action | None:
     """What a key does now; ``None`` for keys that mean nothing here."""
-    if event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier):
-        return None
-    for find in (_for_result, _for_edges, _for_tool, _for_brush):
-        found = find(view, event)
-        if found is not None:
-            return found
-    if event.modifiers() not in (_PLAIN, Qt.KeyboardModifier.KeypadModifier):
-        return view.zoom_in if event.text() == "+" else None
-    return _for_view(view, Qt.Key(event.key()))
+    if not event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier):
+        for find in (_for_result, _for_edges, _for_tool):
+            found = find(view, event)
+            if found is not None:
+                return found
+    return _from_table(view, command_of(view, event))
 
 
-def is_backslash(event: QKeyEvent) -> bool:
-    """Also where the key has another place and a modifier."""
-    return event.key() == Qt.Key.Key_Backslash or event.text() == "\\"
+def command_of(view: CanvasView, event: QKeyEvent) -> str:
+    """The command of :data:`~studio.keys.image_keys.IMAGE_KEYS` that a key is, on any layout; empty for
+    none."""
+    found = view.keymap.command_for(Scope.CANVAS, event)
+    if not found and len(event.text()) == 1 and event.text() in _SIGNS:
+        # where the layout has the sign on another key, with a modifier
+        found = view.keymap.find(Scope.CANVAS, QKeyCombination(Qt.Key(ord(event.text()))))
+    return found
 
 
 def _for_result(view: CanvasView, event: QKeyEvent) -> Action | None:
@@ -76,38 +79,26 @@ def _for_tool(view: CanvasView, event: QKeyEvent) -> Action | None:
     return _GESTURES[view.settings.tool].key_action(view, event)
 
 
-def _for_brush(view: CanvasView, event: QKeyEvent) -> Action | None:
+def _from_table(view: CanvasView, command: str) -> Action | None:
+    if command.startswith(TOOL):
+        return lambda: view.settings.change(tool=command.removeprefix(TOOL))
     settings = view.settings
-    text = {Qt.Key.Key_BracketLeft: "[", Qt.Key.Key_BracketRight: "]"}.get(Qt.Key(event.key()), event.text())
-    if event.text() in ("{", "}"):
-        text = event.text()
-    elif event.modifiers() & _SHIFT:
-        text = {"[": "{", "]": "}"}.get(text, text)
     actions: dict[str, Action] = {
-        "[": lambda: settings.resize_brush(-1),
-        "]": lambda: settings.resize_brush(1),
-        "{": lambda: settings.harden_brush(-1),
-        "}": lambda: settings.harden_brush(1),
+        "canvas.swap": settings.swap_eraser,
+        "canvas.smaller": lambda: settings.resize_brush(-1),
+        "canvas.larger": lambda: settings.resize_brush(1),
+        "canvas.softer": lambda: settings.harden_brush(-1),
+        "canvas.harder": lambda: settings.harden_brush(1),
+        "canvas.zoom_in": view.zoom_in,
+        "canvas.zoom_out": view.zoom_out,
+        "canvas.fit": view.fit,
+        "canvas.actual": view.actual_size,
+        "canvas.turn_left": lambda: view.rotate_by(-TURN),
+        "canvas.unturn": view.reset_rotation,
+        "canvas.turn_right": lambda: view.rotate_by(TURN),
+        "canvas.pan_left": lambda: view.pan_by(QPointF(PAN, 0)),
+        "canvas.pan_right": lambda: view.pan_by(QPointF(-PAN, 0)),
+        "canvas.pan_up": lambda: view.pan_by(QPointF(0, PAN)),
+        "canvas.pan_down": lambda: view.pan_by(QPointF(0, -PAN)),
     }
-    return actions.get(text)
-
-
-def _for_view(view: CanvasView, key: Qt.Key) -> Action | None:
-    if key in _TOOL_KEYS:
-        return lambda: view.settings.change(tool=_TOOL_KEYS[key])
-    actions: dict[Qt.Key, Action] = {
-        Qt.Key.Key_X: view.settings.swap_eraser,
-        Qt.Key.Key_Plus: view.zoom_in,
-        Qt.Key.Key_Equal: view.zoom_in,
-        Qt.Key.Key_Minus: view.zoom_out,
-        Qt.Key.Key_0: view.fit,
-        Qt.Key.Key_1: view.actual_size,
-        Qt.Key.Key_4: lambda: view.rotate_by(-TURN),
-        Qt.Key.Key_5: view.reset_rotation,
-        Qt.Key.Key_6: lambda: view.rotate_by(TURN),
-        Qt.Key.Key_Left: lambda: view.pan_by(QPointF(PAN, 0)),
-        Qt.Key.Key_Right: lambda: view.pan_by(QPointF(-PAN, 0)),
-        Qt.Key.Key_Up: lambda: view.pan_by(QPointF(0, PAN)),
-        Qt.Key.Key_Down: lambda: view.pan_by(QPointF(0, -PAN)),
-    }
-    return actions.get(key)
+    return actions.get(command)

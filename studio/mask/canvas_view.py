@@ -17,8 +17,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from studio.keys import Keymap
+from studio.keys.image_keys import IMAGE_KEYS
 from studio.mask.brush import StampCache
-from studio.mask.canvas_keys import action_for, is_backslash
+from studio.mask.canvas_keys import action_for, command_of
 from studio.mask.canvas_stage import CanvasStage
 from studio.mask.edge_gesture import DragEdge
 from studio.mask.expansion import cursor_for
@@ -31,7 +33,7 @@ from studio.mask.tools.fills import Eyedropper
 from studio.theme import current_theme
 from studio.translate import tr
 
-_PLAIN = Qt.KeyboardModifier.NoModifier
+BEFORE, TURN = HELD = ("canvas.before", "canvas.turn")
 _TOOLS = {tool.id: tool for tool in TOOLS}
 
 
@@ -52,7 +54,12 @@ class CanvasView(CanvasStage):
         self.settings = settings
         self.stamps = StampCache()
         self.gesture: Gesture | None = None
+        self.keymap = Keymap(parent=self)
+        """What keys do; the window puts its own here."""
+        self.keymap.add(*IMAGE_KEYS)
         self._space = self._turning = False
+        self._held: dict[int, str] = {}
+        """Keys that do something while they are down, by what they do."""
         self._pointer: QPointF | None = None
         self._offset = QPoint(0, 0)
         self._over = QRect()
@@ -261,7 +268,8 @@ class CanvasView(CanvasStage):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
             # while something is drawn, no shortcut of the window may change what it is drawn on
-            if self.gesture is not None or action_for(self, event) is not None or is_backslash(event):
+            held = command_of(self, event) in HELD
+            if self.gesture is not None or action_for(self, event) is not None or held:
                 event.accept()
                 return True
         elif (
@@ -288,13 +296,15 @@ class CanvasView(CanvasStage):
         key = event.key()
         if self.gesture is not None:
             self._gesture_key(key, bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
-        elif is_backslash(event):
-            self.set_before_held(True)
-        elif key == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._space = True
-        elif key == Qt.Key.Key_R and event.modifiers() == _PLAIN and not event.isAutoRepeat():
-            self._turning = True
-        elif key not in (Qt.Key.Key_Space, Qt.Key.Key_R):
+        elif key == Qt.Key.Key_Space:
+            self._space = self._space or not event.isAutoRepeat()
+        elif (command := command_of(self, event)) in HELD:
+            if not event.isAutoRepeat():
+                self._held[key] = command
+                self._turning = self._turning or command == TURN
+                if command == BEFORE:
+                    self.set_before_held(True)
+        else:
             action = action_for(self, event)
             if not callable(action):
                 super().keyPressEvent(event)
@@ -320,15 +330,17 @@ class CanvasView(CanvasStage):
         if not event.isAutoRepeat():
             if event.key() == Qt.Key.Key_Space:
                 self._space = False
-            elif event.key() == Qt.Key.Key_R:
+            held = self._held.pop(event.key(), "")
+            if held == TURN:
                 self._turning = False
-            elif is_backslash(event):
+            elif held == BEFORE:
                 self.set_before_held(False)
             self._show_cursor()
         super().keyReleaseEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         self._space = self._turning = False
+        self._held = {}
         self.set_before_held(False)
         self._show_cursor()
         super().focusOutEvent(event)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPoint, QSignalBlocker, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from studio.mask.layer_list import LayerList, counts_rect, eye_rect, kind_icon
@@ -44,6 +44,7 @@ class LayerPanel(QFrame):
         self.list = LayerList(self.model, self.thumbnails)
         self.properties = LayerProperties(document)
         self.opacity, self.colour = self.properties.opacity, self.properties.colour
+        self._tool_buttons: dict[str, QToolButton] = {}
         self.layer_actions = self._make_actions()
         self.addActions(list(self.layer_actions.values()))
         self.menu = self._make_menu()
@@ -87,6 +88,15 @@ class LayerPanel(QFrame):
         self.list.addAction(delete)
         return actions
 
+    def use_keys(self, keys: Callable[[str], Sequence[str]]) -> None:
+        """Give the actions the keys that they have now, by id."""
+        for id, action in self.layer_actions.items():
+            action.setShortcuts([QKeySequence(key) for key in keys(id)])
+        for id in ("up", "down", "duplicate", "merge_down", "delete"):
+            title, shown = tr(layer_operation(id).title), self.layer_actions[id].shortcut()
+            text = shown.toString(QKeySequence.SequenceFormat.NativeText)
+            self._tool_buttons[id].setToolTip(f"{title} ({text})" if text else title)
+
     def _make_menu(self) -> QMenu:
         menu, group = QMenu(self), OPERATIONS[0].group
         menu.addAction(self.layer_actions["rename"])
@@ -126,6 +136,7 @@ class LayerPanel(QFrame):
         button.setToolTip(f"{tr(entry.title)} ({entry.key})" if entry.key else tr(entry.title))
         button.setAccessibleName(tr(entry.title))
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._tool_buttons[id] = button
         return button
 
     def _arrange(self) -> None:

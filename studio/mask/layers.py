@@ -131,6 +131,16 @@ class Layer:
         return (self.kind, self.opacity, self.visible, self.colour, self.x, self.y, *content)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """Where a canvas lies: its corner on a plane, in pixels. Cropping and growing move the corner; what
+    scales the canvas, or starts another one, begins another plane."""
+
+    left: int = 0
+    top: int = 0
+    plane: object = field(default_factory=object)
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """All layers, bottom first, of a canvas of ``width`` × ``height`` pixels, and the one that is edited."""
@@ -139,10 +149,18 @@ class Stack:
     height: int = 0
     layers: tuple[Layer, ...] = ()
     active: str = ""
+    frame: Frame = field(default_factory=Frame, compare=False, repr=False)
 
     @property
     def size(self) -> QSize:
         return QSize(self.width, self.height)
+
+    def rect_of(self, earlier: Stack) -> QRect | None:
+        """Where an earlier state of the canvas lies on this one; ``None`` if it was scaled or replaced."""
+        if earlier.frame.plane is not self.frame.plane:
+            return None
+        left, top = earlier.frame.left - self.frame.left, earlier.frame.top - self.frame.top
+        return QRect(left, top, earlier.width, earlier.height)
 
     def index(self, id: str) -> int:
         """Place of a layer, 0 at the bottom. Raises :class:`KeyError` if there is none of that id."""

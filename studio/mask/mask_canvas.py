@@ -8,6 +8,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph.values import Array, Mask, check_size
+from studio.keys import Keymap
+from studio.keys.image_keys import IMAGE_KEYS, LAYER, TOOL
+from studio.keys.words import native
 from studio.mask.amount_dialog import AmountDialog
 from studio.mask.canvas_view import CanvasView
 from studio.mask.compare_bar import CompareBar
@@ -111,6 +114,19 @@ class MaskCanvas(QWidget):
         column.addLayout(middle, 1)
 
     # --- pictures and masks ----------------------------------------------------------------------------
+
+    def use_keys(self, keymap: Keymap) -> None:
+        """Follow a keymap: the window's, whose changes count at once."""
+        keymap.add(*IMAGE_KEYS)
+        self.view.keymap = keymap
+        keymap.changed.connect(self._show_keys)
+        self._show_keys()
+
+    @Slot()
+    def _show_keys(self) -> None:
+        keymap = self.view.keymap
+        self.tool_bar.show_keys(lambda tool: next(map(native, keymap.keys(TOOL + tool)), ""))
+        self.layer_panel.use_keys(lambda id: keymap.keys(LAYER + id))
 
     def set_image(self, image: QImage, name: str = "") -> None:
         """Show a picture; masks and paint stay. The first one gets an empty mask to paint on.

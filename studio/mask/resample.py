@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
-from PySide6.QtCore import QSize
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QPoint, QRect, QSize
+from PySide6.QtGui import QImage, QPainter
 
 from studio.mask.layers import Layer
 from studio.mask.surface import Surface, image_array, slices, tile_rect
 from studio.mask.tile import TILE, Array, Key, Tile
 
 FORMAT = QImage.Format.Format_ARGB32_Premultiplied
+Kernel = Literal["auto", "bilinear", "nearest"]
+"""How pixels are made. ``auto``: averaged when smaller, by :func:`kernel_for` when larger. ``bilinear``:
+softer when larger. ``nearest``: none that wasn't there before."""
 
 
-def resampled(surface: Surface, size: QSize) -> Surface:
-    """The same content on a surface of ``size``: averaged when smaller; by :func:`kernel_for` when
-    larger."""
+def resampled(surface: Surface, size: QSize, kernel: Kernel = "auto") -> Surface:
+    """The same content on a surface of ``size``."""
     if not surface.tiles or size.isEmpty():
         return surface.empty_copy(size)
-    return Surface.from_array(resized_array(surface.read(surface.rect), size))
+    return Surface.from_array(resized_array(surface.read(surface.rect), size, kernel))
 
 
-def resampled_image(image: QImage, size: QSize) -> QImage:
+def resampled_image(image: QImage, size: QSize, kernel: Kernel = "auto") -> QImage:
     """A picture at another size, in the form that is drawn quickly."""
     if image.size() == size:
         return quick(image)
-    return image_of(resized_array(image_array(image), size), opaque=not image.hasAlphaChannel())
+    return image_of(resized_array(image_array(image), size, kernel), opaque=not image.hasAlphaChannel())
 
 
-def resampled_layer(layer: Layer, across: float, down: float, size: QSize) -> Layer:
+def laid_at(image: QImage, rect: QRect, size: QSize) -> QImage:
+    """A picture, resampled to ``rect``, on an empty canvas of ``size``; as it is if it fills that."""
+    if rect == QRect(QPoint(0, 0), size):
+        return image
+    whole = QImage(size, FORMAT)
+    whole.fill(0)
+    painter = QPainter(whole)
+    painter.drawImage(rect.topLeft(), resampled_image(image, rect.size()))
+    painter.end()
+    return whole
+
+
+def resampled_layer(layer: Layer, across: float, down: float, size: QSize, kernel: Kernel = "auto") -> Layer:
     """A layer on a canvas of ``size`` that is ``across`` times as wide and ``down`` times as high."""
     if layer.surface is not None:
-        return layer.with_(surface=resampled(layer.surface, size))
+        return layer.with_(surface=resampled(layer.surface, size, kernel))
     if layer.image is None:
         return layer
     place = layer.place
@@ -40,15 +56,20 @@ def resampled_layer(layer: Layer, across: float, down: float, size: QSize) -> La
     right = round((place.x() + place.width()) * across)
     bottom = round((place.y() + place.height()) * down)
     goal = QSize(max(1, right - left), max(1, bottom - top))
-    return layer.with_(image=resampled_image(layer.image, goal), x=left, y=top)
+    return layer.with_(image=resampled_image(layer.image, goal, kernel), x=left, y=top)
 
 
-def resized_array(values: Array, size: QSize) -> Array:
+def resized_array(values: Array, size: QSize, kernel: Kernel = "auto") -> Array:
     """A mask (uint16) or premultiplied colours (uint8 × 4) at another size."""
     import cv2
 
     shrinks = size.width() * size.height() < values.shape[0] * values.shape[1]
-    way = cv2.INTER_AREA if shrinks else kernel_for(values)
+    if kernel == "nearest":
+        way = cv2.INTER_NEAREST_EXACT
+    elif shrinks:
+        way = cv2.INTER_AREA
+    else:
+        way = cv2.INTER_LINEAR if kernel == "bilinear" else kernel_for(values)
     result = cv2.resize(values, (size.width(), size.height()), None, 0, 0, way)
     return within_alpha(result) if way == cv2.INTER_CUBIC else result
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QButtonGroup, QColorDialog, QFrame, QToolButton, QVBoxLayout, QWidget
 
 from studio.mask.tool_settings import ToolSettings
-from studio.mask.tools import TOOLS
+from studio.mask.tools import TOOLS, Tool
 from studio.theme import current_theme
 from studio.theme.tokens import ICON, RADIUS_FIELD
 from studio.translate import tr
@@ -61,6 +63,11 @@ class ColourButton(QToolButton):
         painter.end()
 
 
+def _tip(tool: Tool, keys: str) -> str:
+    title = f"{tr(tool.title)} ({keys})" if keys else tr(tool.title)
+    return f"{title}\n{tr(tool.tip)}"
+
+
 class ToolBar(QFrame):
     """Shows the tool in hand, and takes another."""
 
@@ -77,7 +84,7 @@ class ToolBar(QFrame):
         for index, tool in enumerate(TOOLS):
             button = self._button(tr(tool.title), tool.icon)
             button.setCheckable(True)
-            button.setToolTip(f"{tr(tool.title)} ({tool.key})\n{tr(tool.tip)}")
+            button.setToolTip(_tip(tool, tool.key))
             self._group.addButton(button, index)
             self.buttons[tool.id] = button
             column.addWidget(button)
@@ -101,6 +108,11 @@ class ToolBar(QFrame):
         button.setAccessibleName(title)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
+
+    def show_keys(self, keys_text: Callable[[str], str]) -> None:
+        """Name the keys of the tools, as ``keys_text`` has them by the tool's id."""
+        for tool in TOOLS:
+            self.buttons[tool.id].setToolTip(_tip(tool, keys_text(tool.id)))
 
     @Slot()
     def _show(self) -> None:

@@ -29,6 +29,7 @@ class Binding(QObject):
         self._document = document
         self._read: tuple[Graph, list[Argument]] | None = None
         document.changed.connect(self.changed)
+        document.types_changed.connect(self.changed)
 
     @property
     def names(self) -> dict[str, Exposed]:

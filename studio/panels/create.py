@@ -118,6 +118,7 @@ class CreateWorkspace(QWidget):
 
     def connect_commands(self, commands: CommandTable) -> None:
         """Tool buttons and the context menu are made from the command table."""
+        self.form.button.follow_keys(commands.keys_text, commands.keymap.changed)
         self.result.add_tools([commands.action(name) for name in _PICTURE_TOOLS])
         self._menu = QMenu(self)
         for name in _MENU:

@@ -79,6 +79,7 @@ class Inspector(QScrollArea):
         document.node_removed.connect(self._node_removed)
         document.replaced.connect(self._replaced)
         document.exposed_changed.connect(self._show_toggles)
+        document.types_changed.connect(self._types_changed)
         if problems is not None:
             problems.changed.connect(self._show_problems)
         if run_state is not None:
@@ -122,7 +123,7 @@ class Inspector(QScrollArea):
             return
         choices: dict[str, Choices] = {}
         self._problems_of = {model.id: tr(model.problem) for model in message.models if model.problem}
-        for kind in ("diffusion", "language", "upscale", "inpaint", "control"):
+        for kind in ("diffusion", "language", "upscale", "inpaint", "control", "lora"):
             found = [model for model in message.models if model.kind == kind]
             choices[f"models:{kind}"] = tuple((model.id, model.title) for model in found)
         if choices != self._choices:
@@ -150,6 +151,12 @@ class Inspector(QScrollArea):
                 row.show_value()
         self._show_toggles()
         self._show_title()
+
+    @Slot()
+    def _types_changed(self) -> None:
+        """The node that is shown may be of a type that came, went or has other ports now."""
+        if len(self._nodes) == 1:
+            self._rebuild()
 
     @Slot()
     def _show_toggles(self) -> None:
@@ -294,6 +301,8 @@ class Inspector(QScrollArea):
         box.setSpacing(4)
         box.addLayout(row)
         kind = f"{tr(schema.category)} · {record.type}" if schema else record.type
+        if schema is not None and schema.origin is not None:
+            kind = f"{kind} · {tr('From {origin}', origin=schema.origin)}"
         if record.type == SUBGRAPH:
             kind = tr("Group · {name}", name=group_name(record))
         box.addWidget(_label(kind, "hint"))

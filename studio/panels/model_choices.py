@@ -21,6 +21,12 @@ DOES: Final = {
     "upscale": "This model enlarges pictures; it can't draw.",
     "inpaint": "This model fills gaps in pictures; it can't draw.",
     "control": "This model steers drawings of another one; it can't draw.",
+    "lora": "This is an addition to another model; it can't draw by itself.",
+    "embedding": "These are words for another model; they can't draw by themselves.",
+    "vae": "This is a part of a model; it can't draw by itself.",
+    "text_encoder": "This is a part of a model; it can't draw by itself.",
+    "adapter": "This is an addition to another model; it can't draw by itself.",
+    "vision": "This model reads pictures; it can't draw.",
 }
 """Why a model of another kind can't be used, by its own kind."""
 
@@ -40,14 +46,42 @@ class ModelChoices(QObject):
     ) -> None:
         super().__init__(parent)
         self.models: tuple[ModelInfo, ...] = ()
+        self._kinds: dict[str, list[ModelInfo]] = {}
+        self._names: dict[tuple[str, str], ModelInfo] = {}
         self._examine = examine
         self._asked: set[str] = set()
 
     @Slot(object)
     def set_models(self, event: Models) -> None:
         """Take over a list from the engine."""
-        self.models = event.models
+        self._take(event.models)
+
+    def _take(self, models: tuple[ModelInfo, ...]) -> None:
+        """Other models. Forms ask for kinds and names all the time, of lists of thousands."""
+        self.models, self._kinds, self._names = models, {}, {}
+        for model in models:
+            self._kinds.setdefault(model.kind, []).append(model)
+            for kind in (model.kind, ""):
+                self._names.setdefault((kind, model.id), model)
+                self._names.setdefault((kind, model.path), model)
         self.changed.emit()
+
+    def replace(self, model: ModelInfo) -> None:
+        """Take over what is known of one model now."""
+        old = self._names.get((model.kind, model.path))
+        if old is None or old.id != model.id:
+            self._take(tuple(model if known.path == model.path else known for known in self.models))
+            return
+        self.models = tuple(model if known is old else known for known in self.models)
+        self._kinds[model.kind] = [model if known is old else known for known in self._kinds[model.kind]]
+        for key in ((kind, name) for kind in (model.kind, "") for name in (model.id, model.path)):
+            if self._names.get(key) is old:
+                self._names[key] = model
+        self.changed.emit()
+
+    def drop(self, path: str) -> None:
+        """Forget a model that is gone."""
+        self._take(tuple(known for known in self.models if known.path != path))
 
     def look_at(self, value: str) -> bool:
         """Have a model outside the known folders examined. Whether more will be known of it soon."""
@@ -60,20 +94,20 @@ class ModelChoices(QObject):
 
     def of_kind(self, kind: str) -> list[ModelInfo]:
         """All models of a kind, usable or not."""
-        return [model for model in self.models if model.kind == kind]
+        return self._kinds.get(kind, [])
 
     def _known(self, value: str) -> ModelInfo | None:
         """The model of any kind with this id or path."""
-        names = {value, str(Path(value).expanduser())} if value else set()
-        return next((model for model in self.models if names & {model.id, model.path}), None)
+        return self._named("", value) if value else None
+
+    def _named(self, kind: str, value: str) -> ModelInfo | None:
+        return self._names.get((kind, value)) or self._names.get((kind, str(Path(value).expanduser())))
 
     def find(self, value: str, kind: str = "diffusion") -> ModelInfo | None:
         """The model an argument means: its id, its path, or nothing for the first usable one."""
-        models = self.of_kind(kind)
         if not value:
-            return next((model for model in models if not model.problem), None)
-        names = {value, str(Path(value).expanduser())}
-        return next((model for model in models if names & {model.id, model.path}), None)
+            return next((model for model in self.of_kind(kind) if not model.problem), None)
+        return self._named(kind, value)
 
     def problem_of(self, value: str, kind: str = "diffusion", task: str = "") -> str:
         """Why the model an argument names can't be used; empty if it can, or if nothing is known of it."""

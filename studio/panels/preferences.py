@@ -53,7 +53,7 @@ class Preferences(Dialog):
         self._add_folders()
         self._add_program()
         self._add_device()
-        hint = QLabel(tr("Folders and device take effect at the next start of Diptych."))
+        hint = QLabel(tr("The folder for pictures and what draws take effect at the next start of Diptych."))
         hint.setProperty("role", "hint")
         self.content.addWidget(hint)
         self.add_close()
@@ -138,9 +138,18 @@ class Preferences(Dialog):
         self.device = ChoiceField([(value, tr(title)) for value, title in _DEVICES])
         self.device.set_value(self._settings.values.device)
         self.device.value_changed.connect(lambda value: self._settings.change(device=value))
-        self.content.addWidget(
-            FieldRow(tr("Drawn by"), self.device, tr("Automatic takes the fastest device found."))
+        self.reserve = NumberField(
+            self._settings.values.reserve_gb, whole=False, minimum=0, maximum=1024, step=0.5, unit="GB"
         )
+        self.reserve.value_changed.connect(lambda value: self._settings.change(reserve_gb=value))
+        sentence = tr("Memory of the device that models leave alone; more of them then stream.")
+        line = QHBoxLayout()
+        line.setSpacing(16)
+        line.addWidget(
+            FieldRow(tr("Drawn by"), self.device, tr("Automatic takes the fastest device found.")), 2
+        )
+        line.addWidget(FieldRow(tr("Keep free for other programs"), self.reserve, sentence), 1)
+        self.content.addLayout(line)
 
     @Slot()
     def _choose_output(self) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from pipelines.errors import ErrorInfo
 from studio.document import GraphDocument
-from studio.graph.edits import title_of
+from studio.graph.places import titles
 from studio.problems.book import ProblemBook
 from studio.problems.offers import Offer, offers
 from studio.theme import current_theme
@@ -165,8 +165,7 @@ class ProblemsPanel(QScrollArea):
         graph, registry = self._document.graph, self._document.registry
         entries = []
         for problem in self._book.problems[:SHOWN]:
-            node = (problem.node or "").split("/", 1)[0]
-            where = title_of(graph, registry, node) if node else ""
+            where = titles(graph, registry, problem.node) if problem.node else ""
             entries.append((problem, where, offers(problem, graph, registry)))
         self.summary.setText(self._summary())
         if entries == self._shown:

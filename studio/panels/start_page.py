@@ -6,14 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPixmap,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from pipelines.paths import RESOURCES
+from studio.background import in_background
 from studio.theme import current_theme, icons
 from studio.translate import tr
 
 RECENT = 5
+WIDTH: Final = 272
+"""Pixels of a card."""
+RADIUS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +39,13 @@ class Template:
 
     @property
     def art(self) -> str:
-        """The icon that illustrates it."""
+        """The icon that illustrates it where there is no picture."""
         return f"art_{self.name}"
+
+    @property
+    def picture(self) -> Path:
+        """What it made once, with the starter models (see ``packaging/template_pictures.py``)."""
+        return RESOURCES / "templates" / f"{self.name}.png"
 
 
 TEMPLATES: Final = (
@@ -62,6 +80,7 @@ class TemplateCard(QFrame):
         self.art = QLabel()
         self.art.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.art.setObjectName("art")
+        self.picture = QPixmap(str(template.picture))
         title = QLabel(tr(template.title))
         title.setProperty("role", "heading")
         title.setWordWrap(True)
@@ -79,15 +98,35 @@ class TemplateCard(QFrame):
         layout.setSpacing(0)
         layout.addWidget(self.art)
         layout.addLayout(words, 1)
-        self.setFixedWidth(current_theme().px(272))
+        self.setFixedWidth(current_theme().px(WIDTH))
         self._recolour()
         current_theme().changed.connect(self._recolour)
 
     @Slot()
     def _recolour(self) -> None:
         theme, ratio = current_theme(), self.devicePixelRatioF()
-        self.art.setPixmap(icons.pixmap(self.template.art, theme.tokens, "text2", QSize(240, 120), ratio))
+        if self.picture.isNull():
+            shown = icons.pixmap(self.template.art, theme.tokens, "text2", QSize(240, 120), ratio)
+        else:
+            shown = self._rounded(ratio)
+        self.art.setPixmap(shown)
         self._frame()
+
+    def _rounded(self, ratio: float) -> QPixmap:
+        """The picture as wide as the card, its upper corners as round."""
+        width = self.width() - 4
+        size = QSize(width, width * self.picture.height() // self.picture.width())
+        shown = QPixmap(size * ratio)
+        shown.setDevicePixelRatio(ratio)
+        shown.fill(Qt.GlobalColor.transparent)
+        outline = QPainterPath()
+        outline.addRoundedRect(QRectF(0, 0, size.width(), size.height() + RADIUS), RADIUS, RADIUS)
+        painter = QPainter(shown)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setClipPath(outline)
+        painter.drawPixmap(QRectF(QPointF(0, 0), size), self.picture, QRectF(self.picture.rect()))
+        painter.end()
+        return shown
 
     def _frame(self) -> None:
         tokens = current_theme().tokens
@@ -98,7 +137,7 @@ class TemplateCard(QFrame):
             f"#card {{ background: {tokens.bg2 if hover else tokens.bg1};"
             f" border: {2 if active else 1}px solid {line}; margin: {0 if active else 1}px;"
             f" border-radius: 8px; }} #art {{ background: {tokens.bg0}; border-top-left-radius: 7px;"
-            " border-top-right-radius: 7px; padding: 10px 0; }"
+            f" border-top-right-radius: 7px; padding: {10 if self.picture.isNull() else 0}px 0; }}"
         )
 
     def enterEvent(self, event: QEnterEvent) -> None:
@@ -143,6 +182,8 @@ class StartPage(QScrollArea):
         page = QWidget()
         page.setProperty("role", "stage")
         self.cards = [TemplateCard(template) for template in TEMPLATES]
+        self.recent: dict[str, QPushButton] = {}
+        """The buttons of files opened lately, by their paths."""
         column = QVBoxLayout()
         column.setSpacing(16)
         column.addStretch(2)
@@ -197,14 +238,25 @@ class StartPage(QScrollArea):
         return foot
 
     def set_recent(self, paths: tuple[str, ...]) -> None:
-        """Files opened lately, newest first; those that are gone are left out."""
+        """Files opened lately, newest first; those that are gone say so, as soon as that is known."""
         while (item := self._recent.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
+        self.recent = {}
         for path in paths[:RECENT]:
-            button = QPushButton(Path(path).name)
+            button = self.recent[path] = QPushButton(Path(path).name)
             button.setProperty("role", "link")
             button.setToolTip(path)
             button.clicked.connect(lambda _=False, path=path: self.file_chosen.emit(path))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        wanted = tuple(self.recent)
+        if wanted:  # in the background: a folder may be on a disk that sleeps, or on another computer
+            in_background(self, lambda: [path for path in wanted if not Path(path).exists()], self._gone)
+
+    def _gone(self, paths: list[str]) -> None:
+        for path in paths:
+            button = self.recent.get(path)
+            if button is not None:
+                button.setEnabled(False)
+                button.setText(tr("{name} — not there any more", name=Path(path).name))

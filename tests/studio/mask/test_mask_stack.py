@@ -118,6 +118,17 @@ def test_scaling_takes_every_layer_along(document: PaintDocument) -> None:
     assert document.flattened().pixelColor(45, 45) == QColor("white")
 
 
+def test_hard_pixels_stay_hard(document: PaintDocument) -> None:
+    painted(document, LayerKind.PAINT, QRect(10, 10, 7, 7))
+    size = QSize(document.stack.width * 3, document.stack.height * 3)
+    before = {tuple(pixel) for row in image_array(document.flattened()) for pixel in row}
+    document.scale_canvas(size, "nearest")
+    assert {tuple(pixel) for row in image_array(document.flattened()) for pixel in row} == before
+    document.undo_stack.undo()
+    document.scale_canvas(size)
+    assert {tuple(pixel) for row in image_array(document.flattened()) for pixel in row} > before
+
+
 def test_a_large_canvas_is_enlarged_in_the_background(qtbot: QtBot, document: PaintDocument) -> None:
     mask = painted(document, LayerKind.MASK, QRect(0, 0, 20, 10))
     count = document.undo_stack.count()
