@@ -40,9 +40,9 @@ def _window(what: str) -> dict[str, Any]:
     return run_window("studio.bench", what)
 
 
-def run_window(module: str, *words: str) -> dict[str, Any]:
+def run_window(module: str, *words: str, limit: float = 300) -> dict[str, Any]:
     """Run a module of the studio that measures itself, in a profile of its own; what it prints last is
-    JSON."""
+    JSON. It may take ``limit`` seconds."""
     with TemporaryDirectory() as home:
         environment = {**os.environ, "DIPTYCH_HOME": home}
         if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -51,7 +51,7 @@ def run_window(module: str, *words: str) -> dict[str, Any]:
             [sys.executable, "-m", module, *words],
             env=environment,
             capture_output=True,
-            timeout=300,
+            timeout=limit,
             check=True,
         )
     return dict(json.loads(done.stdout.splitlines()[-1]))

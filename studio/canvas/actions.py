@@ -10,16 +10,23 @@ from PySide6.QtGui import QGuiApplication
 from pipelines.errors import DiptychError, ErrorInfo
 from studio.canvas.arranging import Arranging
 from studio.canvas.box_layer import Key
+from studio.canvas.items import WireItem
 from studio.canvas.layout import layered
+from studio.canvas.nudging import Nudging
+from studio.canvas.port_cursor import PortCursor
 from studio.canvas.scene import GraphScene
+from studio.canvas.spoken import wires_of
 from studio.canvas.style import GRID
 from studio.canvas.view import GraphView
 from studio.document import GraphDocument
 from studio.graph.edits import downstream, upstream
-from studio.graph.rewiring import healed, with_links
+from studio.graph.rewiring import healed, taken_out, with_links
 from studio.graph.subgraph_edits import INPUTS, OUTPUTS
-from studio.graph.waypoints import End, Points
+from studio.graph.waypoints import End, Points, inserted_at, waypoints_of, with_waypoints
 from studio.translate import tr
+
+NEAR = 40.0
+"""Pixels of the view from the pointer to a wire that it is meant for."""
 
 
 class CanvasActions(QObject):
@@ -35,6 +42,8 @@ class CanvasActions(QObject):
         super().__init__(view)
         self._document, self._scene, self._view, self._notice = document, scene, view, notice
         self.arranging = Arranging(document, scene)
+        self.ports = PortCursor(document, scene, view)
+        self.nudging = Nudging(document, scene, view)
 
     @property
     def chosen(self) -> list[str]:
@@ -47,7 +56,10 @@ class CanvasActions(QObject):
         return self._scene.boxes.selected
 
     def delete(self) -> None:
-        """Delete the selected nodes, frames, notes and reroute dots, or the selected wire."""
+        """Delete the selected nodes, frames, notes and reroute dots, or the selected wire; on a port, its
+        wires."""
+        if self.ports.remove_wires():
+            return
         wire = self._scene.selected_wire()
         dots = self._scene.dots.without(self._scene.dots.selected)
         if self.chosen or self.held or dots:
@@ -57,6 +69,24 @@ class CanvasActions(QObject):
         elif wire is not None:
             self._document.disconnect_port(wire.target, wire.input)
 
+    def add_dot(self) -> None:
+        """Put a reroute dot on the wire: at the pointer if that is near, else in the middle."""
+        wire = self.wire()
+        stops = wire.stops() if wire is not None else []
+        if wire is None or not stops:
+            return
+        pointer, middle = self._view.pointer(), (stops[0] + stops[-1]) / 2
+        near = wire.distance_to(pointer) * self._view.zoom <= NEAR
+        at = wire.nearest(pointer if near else middle)
+        route = tuple((stop.x(), stop.y()) for stop in stops)
+        index = inserted_at(route, (at.x(), at.y()))
+        before = waypoints_of(self._document.graph, wire.key)
+        points = (*before[:index], (float(round(at.x())), float(round(at.y()))), *before[index:])
+        graph = with_waypoints(self._document.graph, {wire.key: points})
+        self._document.replace(graph, tr("Add a reroute dot"))
+        self._scene.select([])
+        self._scene.dots.select([(*wire.key, index)])
+
     def delete_and_heal(self) -> None:
         """Delete the selected nodes and lead the wires past them, as a bypass would."""
         document = self._document
@@ -65,6 +95,18 @@ class CanvasActions(QObject):
             links = healed(document.graph, document.registry, real)
             document.replace(with_links(document.graph, links), tr("Delete and heal"))
             document.remove_nodes(self.chosen, self.held)
+
+    def take_out(self) -> None:
+        """Take the selected nodes out of their chain and lead the wires past them; the nodes stay."""
+        document = self._document
+        nodes = [node for node in self.chosen if node not in (INPUTS, OUTPUTS)]
+        document.replace(taken_out(document.graph, document.registry, nodes), tr("Take out of its chain"))
+
+    def wire(self) -> WireItem | None:
+        """The selected wire, or the one at the port that the keys are for."""
+        port = self.ports.port
+        found = wires_of(self._scene, port) if port is not None else []
+        return self._scene.selected_wire() or next(iter(found), None)
 
     def copy(self) -> None:
         """Put the selected nodes, frames and notes on the clipboard, as JSON text."""
@@ -159,21 +201,8 @@ class CanvasActions(QObject):
         self._view.set_zoom(1.0)
 
     def walk(self, dx: int, dy: int) -> Callable[[], None]:
-        """A callback that selects the next node in a direction."""
-        return lambda: self._view.walk(dx, dy)
-
-    def nudge(self, dx: int, dy: int) -> Callable[[], None]:
-        """A callback that moves the selected nodes by one step of the grid."""
-
-        def move() -> None:
-            places = self._scene.unwritten_positions()
-            for node in self.chosen:
-                at = self._scene.nodes[node].pos()
-                places[node] = (at.x() + dx * GRID, at.y() + dy * GRID)
-            if self.chosen:
-                self._document.move_nodes(places, merge="nudge " + " ".join(self.chosen))
-
-        return move
+        """A callback that goes to the next node or port in a direction."""
+        return lambda: self.ports.walk(dx, dy)
 
     def arrange(self) -> None:
         """Lay out the selected nodes (two or more), or all, in layers from left to right."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from pipelines.errors import ErrorInfo
@@ -16,13 +15,6 @@ from studio.translate import tr
 MAX_LISTED = 30
 
 
-def keys_text(command: CanvasCommand) -> str:
-    """The first shortcut of a command as the platform writes it."""
-    if not command.keys:
-        return ""
-    return QKeySequence(command.keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
-
-
 class GraphBar(QFrame):
     """``problem_chosen(node)`` when the user picks a problem from the list."""
 
@@ -31,6 +23,7 @@ class GraphBar(QFrame):
     def __init__(self, command: Callable[[str], CanvasCommand], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "topbar")
+        self._tools: list[tuple[QToolButton, CanvasCommand]] = []
         self.count = QLabel()
         self.count.setProperty("role", "hint")
         self.problems = QToolButton()
@@ -59,12 +52,17 @@ class GraphBar(QFrame):
         if command.icon and command.id != "graph.actual_size":
             button.setIcon(current_theme().icon(command.icon))
             button.setIconSize(QSize(18, 18))
-        keys, title = keys_text(command), tr(command.title)
-        button.setToolTip(f"{title} ({keys})" if keys else title)
-        button.setAccessibleName(title)
+        button.setAccessibleName(tr(command.title))
+        self._tools.append((button, command))
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.clicked.connect(lambda: command.callback() if command.enabled() else None)
         return button
+
+    def show_keys(self, keys_text: Callable[[str], str]) -> None:
+        """Name the keys of the tools, as ``keys_text`` has them by command."""
+        for button, command in self._tools:
+            keys, title = keys_text(command.id), tr(command.title)
+            button.setToolTip(f"{title} ({keys})" if keys else title)
 
     def show_count(self, nodes: int, selected: int) -> None:
         """How many nodes there are, and how many are selected."""

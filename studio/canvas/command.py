@@ -25,6 +25,8 @@ class CanvasCommand:
     icon: str = ""
     enabled: Callable[[], bool] = always
     hidden: bool = False
+    group: str = ""
+    """The submenu it stands in; a source text."""
 
     def for_window(self) -> Command:
         """The same as an entry of the window's command table."""
@@ -33,6 +35,7 @@ class CanvasCommand:
             self.callback()
 
         return Command(
-            self.id, self.title, "", MENU, run,
-            lambda studio: studio.in_graph() and self.enabled(), self.icon, in_palette=not self.hidden,
+            self.id, self.title, "".join(self.keys[:1]), MENU, run,
+            lambda studio: studio.in_graph() and self.enabled(), self.icon, self.keys[1:],
+            in_palette=not self.hidden, scoped=True, group=self.group,
         )  # fmt: skip

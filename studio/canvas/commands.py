@@ -48,6 +48,9 @@ def canvas_commands(workspace: Canvas) -> tuple[CanvasCommand, ...]:
     def one() -> bool:
         return len(do.chosen) + len(do.held) == 1
 
+    def wired() -> bool:
+        return do.wire() is not None
+
     def runnable() -> bool:
         return bool(do.chosen) and workspace.bridge is not None
 
@@ -84,6 +87,7 @@ def canvas_commands(workspace: Canvas) -> tuple[CanvasCommand, ...]:
         ),
         make("delete", "Delete", "Delete", do.delete, "trash", anything),
         make("delete_heal", "Delete and heal the wires", "Ctrl+Delete", do.delete_and_heal, "trash", nodes),
+        make("take_out", "Take out and heal the wires", "Shift+X", do.take_out, "", nodes),
         make("rename", "Rename node", "F2", workspace.rename, "pen", one),
         make("edit", "Edit the settings", "Return Enter", workspace.edit, "inspector", one),
         make("bypass", "Bypass", "M", do.bypass, "bypass", nodes),
@@ -97,25 +101,38 @@ def canvas_commands(workspace: Canvas) -> tuple[CanvasCommand, ...]:
         make("zoom_out", "Zoom out of the graph", "Ctrl+-", do.zoom_out, "zoom_out"),
         make("actual_size", "Graph at 100 %", "Ctrl+Alt+0", do.actual_size, "actual"),
         make("arrange", "Arrange nodes", "L", do.arrange, "align", some),
+        make("add_dot", "Put a dot on the wire", "Shift+D", do.add_dot, "", wired),
+        make("to_inputs", "To the inputs of the node", "I", do.ports.enter(outputs=False), "", one),
+        make("to_outputs", "To the outputs of the node", "O", do.ports.enter(outputs=True), "", one),
         *arranging_commands(do.arranging, workspace.scene),
         *_directions(workspace),
     )
 
 
 def _directions(workspace: Canvas) -> list[CanvasCommand]:
-    """Arrows walk from node to node; with Ctrl they move the selected ones."""
-    do = workspace.actions_
+    """Arrows walk from node to node, or from port to port; with Ctrl they move what is selected, with Ctrl
+    and Shift they resize it, with Alt and Shift they move the view."""
+    do, nudging = workspace.actions_, workspace.actions_.nudging
     texts = (
-        ("Left", -1, 0, "Node to the left", "Move nodes left"),
-        ("Right", 1, 0, "Node to the right", "Move nodes right"),
-        ("Up", 0, -1, "Node above", "Move nodes up"),
-        ("Down", 0, 1, "Node below", "Move nodes down"),
+        ("Left", -1, 0, "Node or port to the left", "Move to the left", "Make narrower"),
+        ("Right", 1, 0, "Node or port to the right", "Move to the right", "Make wider"),
+        ("Up", 0, -1, "Node or port above", "Move up", "Make lower"),
+        ("Down", 0, 1, "Node or port below", "Move down", "Make higher"),
     )
-    result = []
-    for key, x, y, walk, nudge in texts:
-        name = key.lower()
-        result.append(CanvasCommand(f"graph.walk_{name}", walk, (key,), do.walk(x, y), hidden=True))
-        result.append(
-            CanvasCommand(f"graph.nudge_{name}", nudge, (f"Ctrl+{key}",), do.nudge(x, y), hidden=True)
-        )
+    result = [
+        CanvasCommand("graph.next_box", "Next frame or note", ("G",), nudging.next_box(1),
+                      enabled=nudging.has_boxes, hidden=True),
+        CanvasCommand("graph.previous_box", "Frame or note before", ("Shift+G",), nudging.next_box(-1),
+                      enabled=nudging.has_boxes, hidden=True),
+    ]  # fmt: skip
+    for key, x, y, walk, nudge, resize in texts:
+        name, look = key.lower(), f"Look {key.lower()}"
+        result += [
+            CanvasCommand(f"graph.walk_{name}", walk, (key,), do.walk(x, y), hidden=True),
+            CanvasCommand(f"graph.nudge_{name}", nudge, (f"Ctrl+{key}",), nudging.nudge(x, y),
+                          enabled=nudging.can_nudge, hidden=True),
+            CanvasCommand(f"graph.resize_{name}", resize, (f"Ctrl+Shift+{key}",), nudging.resize(x, y),
+                          enabled=nudging.has_box, hidden=True),
+            CanvasCommand(f"graph.pan_{name}", look, (f"Alt+Shift+{key}",), nudging.pan(x, y), hidden=True),
+        ]  # fmt: skip
     return result

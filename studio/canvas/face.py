@@ -187,7 +187,7 @@ def build_face(
     record = graph.nodes[node]
     schema = registry.get(record.type)
     preview = preview_of(graph, node)
-    metrics = replace(metrics, wide=preview.width)
+    metrics = replace(metrics, width=max(metrics.width, preview.width)) if preview.width else metrics
     builder = _Builder(node, record, metrics)
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
@@ -214,7 +214,7 @@ def build_face(
         tuple(builder.rows), tuple(builder.ports), schema is not None or record.type == SUBGRAPH,
         lines, lines > 2,
         {(port.is_output, port.name): port for port in builder.ports},
-        preview.shown, preview.height * metrics.scale,
+        preview.shown, preview.height,
     )  # fmt: skip
 
 

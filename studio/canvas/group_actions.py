@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QRectF, Signal, Slot
 
 from pipelines.errors import DiptychError, ErrorInfo
 from studio.canvas.inline_editor import InlineEditor
+from studio.canvas.library_dialog import LibraryDialog
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
 from studio.graph.group_library import GroupLibrary
@@ -18,9 +19,11 @@ from studio.translate import tr
 
 
 class GroupActions(QObject):
-    """Edits of groups. Errors go to ``notice``; ``kept`` names a group that is in the library now."""
+    """Edits of groups. Errors go to ``notice``; ``kept`` names a group that is in the library now,
+    ``place_requested`` one of it that is to be put on the canvas."""
 
     kept = Signal(str)
+    place_requested = Signal(str)
 
     def __init__(
         self,
@@ -211,3 +214,14 @@ class GroupActions(QObject):
                 self._notice(error.info())
             else:
                 self.kept.emit(name)
+
+    def has_kept(self) -> bool:
+        """Whether there is a group in the library."""
+        return bool(self.library.names())
+
+    def show_library(self) -> None:
+        """What is in the library, to be placed or taken out of it."""
+        dialog = LibraryDialog(self.library, self._view.window())
+        dialog.failed.connect(self._notice)
+        dialog.place_requested.connect(self.place_requested)
+        dialog.open()

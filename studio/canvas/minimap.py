@@ -31,6 +31,7 @@ class Minimap(QWidget):
         self._area = QRectF()
         self._grab = QPointF()
         self.setFixedSize(SIZE * scene.style_.theme.scale)
+        scene.restyled.connect(self._restyle)
         self.setAccessibleName(tr("Map of the graph"))
         self.setAccessibleDescription(tr("Arrow keys move what is in view."))
         self.setToolTip(tr("Drag to move what is in view"))
@@ -49,6 +50,12 @@ class Minimap(QWidget):
         """The graph is another; the picture of it is made when it is next shown."""
         self._picture = None
         self.update()
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.setFixedSize(SIZE * self._scene.style_.theme.scale)
+        self.place()
+        self.forget()
 
     @Slot()
     def _moved(self) -> None:
@@ -102,13 +109,22 @@ class Minimap(QWidget):
         for box in self._scene.boxes.items.values():
             painter.setBrush(style.mixed("bg1", box.box.colour, 0.25))
             painter.drawRect(transform.mapRect(box.area))
-        for item in self._scene.nodes.values():
-            rect = transform.mapRect(item.body().translated(item.pos()))
-            rect.setSize(rect.size().expandedTo(QSize(2, 2).toSizeF()))
-            painter.setBrush(style.mixed("bg3", hue_name(item.face.hue), 0.55))
-            painter.drawRect(rect)
+        for hue, rects in self._rects_by_hue(transform).items():
+            painter.setBrush(style.mixed("bg3", hue, 0.55))
+            painter.drawRects(rects)
         painter.end()
         return picture
+
+    def _rects_by_hue(self, transform: QTransform) -> dict[str, list[QRectF]]:
+        """The nodes on the map, by the token of their hue; none smaller than two pixels."""
+        scale, dx, dy = transform.m11(), transform.dx(), transform.dy()
+        found: dict[str, list[QRectF]] = {}
+        for item in self._scene.nodes.values():
+            left, top, right, bottom = item.area
+            size = max(2.0, (right - left) * scale), max(2.0, (bottom - top) * scale)
+            rect = QRectF(left * scale + dx, top * scale + dy, *size)
+            found.setdefault(hue_name(item.face.hue), []).append(rect)
+        return found
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._picture is None or self._picture.devicePixelRatio() != self.devicePixelRatioF():

@@ -16,12 +16,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QGraphicsDropShadowEffect,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
-    QListWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -30,11 +28,10 @@ from pipelines.errors import fill
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema, Registry
 from pipelines.graph.types import Any as AnyType
-from studio.canvas.face import PortFace, main_type
+from studio.canvas.face import PortFace
 from studio.canvas.fitting import fitting_port
-from studio.canvas.items.paint import CATEGORY_ICONS
-from studio.canvas.palette_parts import CATEGORY_ROLE, TYPE_ROLE, NodeDelegate, PortTable
-from studio.canvas.style import hue_name
+from studio.canvas.palette_parts import TYPE_ROLE, Entry, NodeDelegate, PortTable
+from studio.canvas.shadow import Shadow
 from studio.graph.edits import new_ports
 from studio.theme import current_theme
 from studio.translate import tr
@@ -56,6 +53,8 @@ class SearchPalette(QFrame):
         """What is listed beside the node types, asked each time the palette opens."""
         self._more: dict[str, NodeSchema] = {}
         self._anchor: PortFace | None = None
+        self._entries: list[Entry] = []
+        self._known: dict[str, Entry] = {}
         self.setProperty("role", "floating")
         self.setAccessibleName(tr("Add a node"))
         self.field = QLineEdit()
@@ -73,17 +72,13 @@ class SearchPalette(QFrame):
         self.heading, self.words = QLabel(), QLabel()
         self.heading.setProperty("role", "heading")
         self.words.setProperty("role", "body2")
-        for label in (self.heading, self.words):
+        self.origin = QLabel()
+        self.origin.setProperty("role", "hint")
+        for label in (self.heading, self.words, self.origin):
             label.setWordWrap(True)
         self.ports = PortTable()
         self._lay_out()
-        shadow = QGraphicsDropShadowEffect(self)
-        shadow.setBlurRadius(28)
-        shadow.setOffset(0, 6)
-        color = current_theme().color("shadow")
-        color.setAlphaF(0.4)
-        shadow.setColor(color)
-        self.setGraphicsEffect(shadow)
+        self._shadow = Shadow(self)
         self.field.textChanged.connect(self._search)
         self.field.installEventFilter(self)
         self.list.currentItemChanged.connect(self._describe)
@@ -94,7 +89,7 @@ class SearchPalette(QFrame):
         right = QVBoxLayout()
         right.setContentsMargins(16, 4, 16, 12)
         right.setSpacing(8)
-        for widget in (self.heading, self.words, self.ports):
+        for widget in (self.heading, self.words, self.origin, self.ports):
             right.addWidget(widget)
         right.addStretch(1)
         columns = QHBoxLayout()
@@ -111,7 +106,7 @@ class SearchPalette(QFrame):
     def open_at(self, at: QPoint, anchor: PortFace | None = None) -> None:
         """Open near a point of the parent; with ``anchor``, only what a wire from that port fits."""
         self._anchor = anchor
-        self._more = {schema.id: schema for schema in self.more()}
+        self.list_more()
         self.hint.setVisible(anchor is not None)
         if anchor is not None:
             text = tr("What takes {type}") if anchor.is_output else tr("What gives {type}")
@@ -122,11 +117,16 @@ class SearchPalette(QFrame):
         x = min(max(at.x() - 24, room.left()), room.right() - self.width())
         y = min(max(at.y() - 24, room.top()), room.bottom() - self.height())
         self.move(x, y)
+        self._prepare()
         self.field.clear()
         self._search("")
         self.show()
         self.raise_()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def list_more(self) -> None:
+        """Ask anew what there is beside the node types."""
+        self._more = {schema.id: schema for schema in self.more()}
 
     def schema(self, type_id: str) -> NodeSchema | None:
         """What is listed under an id."""
@@ -140,6 +140,17 @@ class SearchPalette(QFrame):
 
     @Slot(str)
     def _search(self, text: str) -> None:
+        found = search(text, self._entries, lambda entry: entry.words)
+        self.list.clear()
+        for entry in found:
+            self.list.addItem(entry.item())
+        if found:
+            self.list.setCurrentRow(0)
+        else:
+            self._describe()
+
+    def _prepare(self) -> None:
+        """What is listed: put together once for each opening, so that a letter only looks through it."""
         schemas = [
             schema
             for schema in (*self._registry, *self._more.values())
@@ -149,20 +160,12 @@ class SearchPalette(QFrame):
             schemas.sort(key=self._distance)
         elif self._anchor is None:
             schemas.sort(key=lambda schema: (schema.category, schema.title))
-        found = search(text, schemas, lambda schema: f"{tr(schema.title)} {tr(schema.category)} {schema.id}")
-        self.list.clear()
-        theme = current_theme()
-        for schema in found:
-            item = QListWidgetItem(tr(schema.title))
-            hue = hue_name(main_type(schema, *new_ports(schema)))
-            item.setIcon(theme.icon(CATEGORY_ICONS.get(schema.category, "info"), hue))
-            item.setData(TYPE_ROLE, schema.id)
-            item.setData(CATEGORY_ROLE, tr(schema.category))
-            self.list.addItem(item)
-        if found:
-            self.list.setCurrentRow(0)
-        else:
-            self._describe()
+        self._known = {schema.id: self._entry(schema) for schema in schemas}
+        self._entries = list(self._known.values())
+
+    def _entry(self, schema: NodeSchema) -> Entry:
+        known = self._known.get(schema.id)
+        return known if known is not None and known.schema is schema else Entry.of(schema)
 
     def _distance(self, schema: NodeSchema) -> int:
         """0 if the wire's own type fits, 1 if it is converted."""
@@ -178,10 +181,13 @@ class SearchPalette(QFrame):
         if schema is None:
             self.heading.setText(tr("Nothing found"))
             self.words.setText(tr("Try fewer letters, or another word for it."))
+            self.origin.hide()
             self.ports.show_ports(None, None)
             return
         self.heading.setText(tr(schema.title))
         self.words.setText(tr(schema.description))
+        self.origin.setText(tr("From {origin}", origin=schema.origin) if schema.origin else "")
+        self.origin.setVisible(schema.origin is not None)
         port = self.wanted_port(schema)
         side = Input if self._anchor is not None and self._anchor.is_output else Output
         self.ports.show_ports(schema, (side, port) if port else None)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent
+from PySide6.QtWidgets import QListWidgetItem, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from pipelines.graph.node import Input, Output
 from pipelines.graph.registry import NodeSchema
-from studio.canvas.style import CanvasStyle
+from studio.canvas.face import main_type
+from studio.canvas.items.paint import CATEGORY_ICONS
+from studio.canvas.style import CanvasStyle, hue_name
 from studio.graph.edits import new_ports
 from studio.theme import current_theme
 from studio.translate import tr
@@ -19,6 +22,32 @@ Index = QModelIndex | QPersistentModelIndex
 TYPE_ROLE = Qt.ItemDataRole.UserRole
 CATEGORY_ROLE = Qt.ItemDataRole.UserRole + 1
 ROW = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A node type as it is listed."""
+
+    schema: NodeSchema
+    title: str
+    category: str
+    icon: QIcon
+    words: str
+    """What a search looks in."""
+
+    @classmethod
+    def of(cls, schema: NodeSchema) -> Entry:
+        title, category = tr(schema.title), tr(schema.category)
+        hue = hue_name(main_type(schema, *new_ports(schema)))
+        icon = current_theme().icon(CATEGORY_ICONS.get(schema.category, "info"), hue)
+        return cls(schema, title, category, icon, f"{title} {category} {schema.id}")
+
+    def item(self) -> QListWidgetItem:
+        """A line of the list."""
+        item = QListWidgetItem(self.icon, self.title)
+        item.setData(TYPE_ROLE, self.schema.id)
+        item.setData(CATEGORY_ROLE, self.category)
+        return item
 
 
 class NodeDelegate(QStyledItemDelegate):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,7 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from pipelines.engine.protocol import (
-    ErrorData,
+    CachedNodes,
     Failure,
     ImageRef,
     NodeFinished,
@@ -22,19 +24,27 @@ from pipelines.engine.protocol import (
 )
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry
+from pipelines.graph.subgraphs import Flat, flatten
 from studio.canvas.face import number_text
 from studio.canvas.inside_states import InsideStates
+from studio.canvas.node_state import FRESH, together
+from studio.canvas.node_state import NodeState as NodeState
+from studio.canvas.node_state import local as local
+from studio.canvas.node_state import outer as outer
 from studio.canvas.signatures import Signatures
 
 MAX_PICTURES = 4
 MAX_TEXT = 4_000
 MAX_GONE = 32
 """States of deleted nodes that are kept for an undo."""
+MAX_AWAY = 32
+"""Documents that aren't shown whose states are kept."""
 
 
 class Bridge(Protocol):
     """What the canvas needs of the engine's bridge (``studio.engine.EngineBridge``)."""
 
+    ready: Any
     run_submitted: Any
     run_started: Any
     node_started: Any
@@ -42,7 +52,10 @@ class Bridge(Protocol):
     node_warned: Any
     node_finished: Any
     run_finished: Any
+    cached_found: Any
     failed: Any
+
+    def find_cached(self, graph: Graph, base: str = "") -> str: ...
 
     def image(self, ref: ImageRef) -> QImage | None: ...
 
@@ -52,64 +65,30 @@ class Bridge(Protocol):
 
 
 @dataclass(slots=True)
-class NodeState:
-    """One node's run: ``status`` is empty, ``queued``, ``running`` or a status of the protocol."""
+class _Known:
+    """What is known of one document."""
 
-    status: str = ""
-    step: int = 0
-    total: int = 0
-    phase: str = ""
-    unit: str = "step"
-    rate: float | None = None
-    seconds_left: float | None = None
-    seconds: float | None = None
-    took: float | None = None
-    """Seconds of the last time that it really ran: what a cached result once cost."""
-    inside_seconds: float = 0.0
-    """What the nodes inside a subgraph took in this run."""
-    stored_bytes: int = 0
-    """What its results take in memory."""
-    item: int = 0
-    items: int = 1
-    """Which one of how many, while it runs once for each item of a list."""
-    pictures: tuple[QImage, ...] = ()
-    count: int = 0
-    """How many pictures there are, shown or not."""
-    text: str = ""
-    outputs: dict[str, ValueRef] = field(default_factory=dict)
-    errors: tuple[ErrorData, ...] = ()
-    warnings: tuple[ErrorData, ...] = ()
-    made_from: bytes = b""
-    """The digest of what the result was made from."""
-    stale: bool = False
+    inside: InsideStates
+    graph: Graph = field(default_factory=Graph)
+    base: str = ""
+    states: dict[str, NodeState] = field(default_factory=dict)
+    gone: dict[str, NodeState] = field(default_factory=dict)
+    jobs: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    asked: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Questions what is cached, with the digests of the nodes that were asked about."""
+    flat: tuple[Graph, Flat] | None = None
+    """The graph as it was last flattened, and what came of it."""
 
-    @property
-    def failures(self) -> int:
-        """How many errors are its own; a blocked node only repeats what failed before it."""
-        return len(self.errors) if self.status == "failed" else 0
-
-    @property
-    def fraction(self) -> float:
-        """Progress in 0..1, all items of a list together."""
-        part = min(1.0, self.step / self.total) if self.total > 0 else 0.0
-        return min(1.0, (self.item + part) / max(1, self.items))
-
-
-def local(node: str, prefix: str) -> str:
-    """The node, on the level that ``prefix`` leads to (``outer/``), that a flattened id belongs to; or
-    nothing."""
-    return outer(node[len(prefix) :]) if node.startswith(prefix) else ""
-
-
-def outer(node: str) -> str:
-    """The node of the document that a flattened id (``outer/inner``) belongs to."""
-    return node.split("/", 1)[0]
+    def flattened(self) -> Flat:
+        if self.flat is None or self.flat[0] is not self.graph:
+            self.flat = (self.graph, flatten(self.graph))
+        return self.flat[1]
 
 
 class RunState(QObject):
-    """The states of all nodes of one document.
+    """The states of all nodes of a document; those of others are kept while these aren't shown.
 
-    ``node_state_changed`` names the node; ``cleared`` says that nothing is known any more.
+    ``node_state_changed`` names the node; ``cleared`` says that another document's states are told now.
     """
 
     node_state_changed = Signal(str)
@@ -119,101 +98,180 @@ class RunState(QObject):
     def __init__(self, bridge: Bridge | None, registry: Registry, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge, self._registry = bridge, registry
-        self._states: dict[str, NodeState] = {}
-        self._gone: dict[str, NodeState] = {}
-        self._inside = InsideStates(NodeState, self._image)
         self.prefix = ""
         """What stands before the ids of the level that is shown: ``outer/``, or nothing."""
-        self._jobs: dict[str, dict[str, bytes]] = {}
         self._signatures = Signatures()
-        self._graph = Graph()
+        self._document, self._known = "", self._nothing(Graph())
+        self._away: dict[str, _Known] = {}
+        """What is known of documents that aren't shown, the one shown last at the end."""
+        self._takes: dict[type, Callable[[Any], None]] = {
+            RunStarted: self._run_started,
+            NodeStarted: self._node_started,
+            NodeProgress: self._node_progressed,
+            NodeWarning: self._node_warned,
+            NodeFinished: self._node_finished,
+            RunFinished: self._run_finished,
+            CachedNodes: self._cached_found,
+            Failure: self._failed,
+        }
         if bridge is not None:
-            bridge.run_submitted.connect(self.on_run_submitted)
-            bridge.run_started.connect(self.on_run_started)
-            bridge.node_started.connect(self.on_node_started)
-            bridge.node_progressed.connect(self.on_node_progressed)
-            bridge.node_warned.connect(self.on_node_warned)
-            bridge.node_finished.connect(self.on_node_finished)
-            bridge.run_finished.connect(self.on_run_finished)
-            bridge.failed.connect(self.on_failed)
+            bridge.run_submitted.connect(self._run_submitted)
+            bridge.ready.connect(self.ask)
+            for signal in (
+                bridge.run_started, bridge.node_started, bridge.node_progressed, bridge.node_warned,
+                bridge.node_finished, bridge.run_finished, bridge.cached_found, bridge.failed,
+            ):  # fmt: skip
+                signal.connect(self._heard)
+
+    def _nothing(self, graph: Graph, base: str = "") -> _Known:
+        return _Known(InsideStates(self._image), graph, base)
 
     def state(self, node: str) -> NodeState:
         """The state of a node on the level that is shown (an empty one if nothing is known)."""
-        if self.prefix:
-            return self._inside.of(self.prefix + node)
-        return self._states.get(node) or NodeState()
+        return self.state_at(self.prefix + node)
 
     def state_at(self, id: str) -> NodeState:
         """The state of a node on any level, by its flattened id."""
-        return self._inside.of(id) if "/" in id else self._states.get(id) or NodeState()
+        known = self._known
+        return known.inside.of(id) if "/" in id else known.states.get(id) or NodeState()
 
     @property
     def is_running(self) -> bool:
-        return bool(self._jobs)
+        return bool(self._known.jobs)
+
+    # --- which document --------------------------------------------------------------------------------
 
     def set_graph(self, graph: Graph) -> None:
         """The document changed: mark what no longer matches it, put aside what is gone (an undo may bring it
         back)."""
-        self._graph = graph
-        for node in [node for node in self._states if node not in graph.nodes]:
-            self._gone[node] = self._states.pop(node)
-        for node in list(self._gone)[: max(0, len(self._gone) - MAX_GONE)]:
-            del self._gone[node]
-        back = [node for node in self._gone if node in graph.nodes and node not in self._states]
-        made = [(node, state) for node, state in self._states.items() if state.made_from]
+        known = self._known
+        known.graph = graph
+        for node in [node for node in known.states if node not in graph.nodes]:
+            known.gone[node] = known.states.pop(node)
+        for node in list(known.gone)[: max(0, len(known.gone) - MAX_GONE)]:
+            del known.gone[node]
+        back = [node for node in known.gone if node in graph.nodes and node not in known.states]
+        made = [(node, state) for node, state in known.states.items() if state.made_from]
         if not (made or back):
             return
         now = self._signatures.of(graph)
         for node in back:
-            if self._gone[node].made_from == now[node]:
-                self._states[node] = self._gone.pop(node)
+            if known.gone[node].made_from == now[node]:
+                known.states[node] = known.gone.pop(node)
                 self.node_state_changed.emit(node)
         for node, state in made:
             stale = now[node] != state.made_from
             if stale != state.stale:
                 state.stale = stale
-                self._inside.set_stale(node, stale)
+                known.inside.set_stale(node, stale)
                 self.node_state_changed.emit(node)
 
-    def clear(self, graph: Graph) -> None:
-        """Another document: events of runs submitted before are not for it."""
-        self._states, self._gone, self._jobs, self._graph = {}, {}, {}, graph
-        self._inside.clear()
+    def show(self, document: str, graph: Graph, base: str = "") -> None:
+        """Tell of another document, of which more may be known from before; and ask what is cached of it.
+
+        Args:
+            document: names it among those that are open.
+            base: the folder that its relative paths start from.
+        """
+        if document != self._document:
+            if self._document:
+                self._away[self._document] = self._known
+            self._known = self._away.pop(document) if document in self._away else self._nothing(graph)
+            for old in list(self._away)[:-MAX_AWAY]:
+                del self._away[old]
+        self._document, self._known.base = document, base
+        self.set_graph(graph)
         self.cleared.emit()
+        for node in self._known.states:
+            self.node_state_changed.emit(node)
         self.running_changed.emit()
+        self.ask()
+
+    @contextmanager
+    def _document_of(self, job: str) -> Iterator[None]:
+        """Have at hand what is known of the document that a job was made of, shown or not."""
+        shown = self._known
+        away = (known for known in self._away.values() if job in known.jobs or job in known.asked)
+        found = None if job in shown.jobs or job in shown.asked else next(away, None)
+        if found is None:
+            yield
+            return
+        self._known, blocked = found, self.blockSignals(True)
+        try:
+            yield
+        finally:
+            self._known = shown
+            self.blockSignals(blocked)
+
+    # --- what is cached ----------------------------------------------------------------------------------
+
+    @Slot()
+    def ask(self) -> None:
+        """Ask the engine what of the document is there from before, unless more is known of every node."""
+        known = self._known
+        unknown = any(node not in known.states for node in known.graph.nodes)
+        if self._bridge is not None and unknown:
+            made_from = self._signatures.of(known.graph)
+            known.asked = {self._bridge.find_cached(known.graph, known.base): made_from}
+
+    def _cached_found(self, event: CachedNodes) -> None:
+        """Nodes that nothing better is known of are cached."""
+        made_from = self._known.asked.pop(event.request, None)
+        if made_from is None:
+            return
+        known, now = self._known, self._signatures.of(self._known.graph)
+        there, flat = {node.node: node for node in event.nodes}, self._known.flattened()
+        inside = {group: {*flat.inside(group)} for group in flat.offers}
+        groups = [group for group, nodes in inside.items() if nodes and there.keys() >= nodes]
+        known.inside.take_cached(there, groups, flat)
+        for id in (*there, *groups):
+            if "/" in id or id not in known.graph.nodes or self.state_at(id).status or id not in made_from:
+                continue
+            state = known.states[id] = NodeState("cached", made_from=made_from[id])
+            state.stale = state.made_from != now[id]
+            if id in there:
+                state.took, state.stored_bytes = there[id].seconds, there[id].stored_bytes
+                self._take(id, state, there[id].outputs)
+            else:
+                known.inside.give(id, state, flat)
+        for id in (*there, *groups):
+            if shown := local(id, self.prefix):
+                self.node_state_changed.emit(shown)
 
     # --- events ----------------------------------------------------------------------------------------
 
     @Slot(object)
-    def on_run_submitted(self, job: object) -> None:
-        """Remember what the document was like: results belong to that."""
-        name = job if isinstance(job, str) else getattr(job, "job", str(job))
-        self._jobs[name] = self._signatures.of(self._graph)
-        self.running_changed.emit()
+    def _heard(self, event: Any) -> None:
+        """Take an event in."""
+        with self._document_of(getattr(event, "job", "") or getattr(event, "request", "")):
+            self._takes[type(event)](event)
 
     @Slot(object)
-    def on_run_started(self, event: object) -> None:
-        if not isinstance(event, RunStarted) or event.job not in self._jobs:
+    def _run_submitted(self, job: str) -> None:
+        """Remember what the document was like: results belong to that."""
+        self._known.jobs[job] = self._signatures.of(self._known.graph)
+        self.running_changed.emit()
+
+    def _run_started(self, event: RunStarted) -> None:
+        if event.job not in self._known.jobs:
             return
-        self._inside.queue(event.nodes)
+        self._known.inside.queue(event.nodes)
         for node in dict.fromkeys(map(outer, event.nodes)):
-            if node in self._graph.nodes:
-                state = self._states.setdefault(node, NodeState())
+            if node in self._known.graph.nodes:
+                state = self._known.states.setdefault(node, NodeState())
                 state.status, state.step, state.total, state.phase, state.rate = "queued", 0, 0, "", None
                 state.item, state.items, state.seconds_left, state.inside_seconds = 0, 1, None, 0.0
                 state.errors = state.warnings = ()
                 self.node_state_changed.emit(node)
 
-    @Slot(object)
-    def on_node_started(self, event: object) -> None:
-        if isinstance(event, NodeStarted) and (state := self._running(event.job, event.node)):
+    def _node_started(self, event: NodeStarted) -> None:
+        if state := self._running(event.job, event.node):
             state.status, state.seconds, state.text = "running", None, ""
             self._note_inside(event)
             self.node_state_changed.emit(outer(event.node))
 
-    @Slot(object)
-    def on_node_progressed(self, event: object) -> None:
-        if not isinstance(event, NodeProgress) or not (state := self._running(event.job, event.node)):
+    def _node_progressed(self, event: NodeProgress) -> None:
+        if not (state := self._running(event.job, event.node)):
             return
         self._note_inside(event)
         state.status = "running"
@@ -226,76 +284,82 @@ class RunState(QObject):
             state.pictures, state.count = (picture,), 1
         self.node_state_changed.emit(outer(event.node))
 
-    @Slot(object)
-    def on_node_warned(self, event: object) -> None:
-        if isinstance(event, NodeWarning) and (state := self._running(event.job, event.node)):
+    def _node_warned(self, event: NodeWarning) -> None:
+        if state := self._running(event.job, event.node):
             state.warnings = (*state.warnings, event.warning)
             self.node_state_changed.emit(outer(event.node))
 
-    @Slot(object)
-    def on_node_finished(self, event: object) -> None:
-        if not isinstance(event, NodeFinished) or not (state := self._running(event.job, event.node)):
+    def _node_finished(self, event: NodeFinished) -> None:
+        if not (state := self._running(event.job, event.node)):
             return
         self._note_inside(event)
         if outer(event.node) != event.node and event.status != "failed":
             state.inside_seconds += event.seconds
+            self._show_outside(event, state)
             return  # a node inside: the outer one goes on, until the run ends or something in it fails
         state.status, state.seconds, state.phase, state.rate = event.status, event.seconds, "", None
         state.seconds_left = None
         if event.status == "executed":
             state.took = event.seconds
         state.errors = (event.error,) if event.error is not None else ()
-        if event.status in ("executed", "cached"):
-            state.made_from = self._jobs[event.job].get(event.node, b"")
-            state.stale = state.made_from != self._signatures.of(self._graph).get(event.node)
+        if event.status in FRESH:
+            state.made_from = self._known.jobs[event.job].get(event.node, b"")
+            state.stale = state.made_from != self._signatures.of(self._known.graph).get(event.node)
             state.stored_bytes = event.stored_bytes
             self._take(event.node, state, event.outputs)
         self.node_state_changed.emit(outer(event.node))
 
-    @Slot(object)
-    def on_run_finished(self, event: object) -> None:
-        if not isinstance(event, RunFinished) or event.job not in self._jobs:
+    def _run_finished(self, event: RunFinished) -> None:
+        if event.job not in self._known.jobs:
             return
-        made = self._jobs.pop(event.job)
-        for key in self._inside.end() if not self._jobs else ():
+        made = self._known.jobs.pop(event.job)
+        for key in self._known.inside.end() if not self._known.jobs else ():
             if shown := local(key, self.prefix):
                 self.node_state_changed.emit(shown)
-        for node, state in self._states.items():
-            if state.status in ("queued", "running") and not self._jobs:
-                inside = any(outer(key) == node for key in event.nodes)
-                ended = "executed" if inside and event.status == "finished" else ""
-                state.status = event.nodes.get(node, "cancelled" if event.status == "cancelled" else ended)
-                if state.status == "executed" and inside:
+        for node, state in self._known.states.items():
+            if state.status in ("queued", "running") and not self._known.jobs:
+                inside = [status for key, status in event.nodes.items() if outer(key) == node]
+                ended = "cancelled" if event.status == "cancelled" else together(inside)
+                state.status = event.nodes.get(node, ended)
+                if state.status in FRESH:
                     state.made_from = made.get(node, b"")
-                    state.stale = state.made_from != self._signatures.of(self._graph).get(node)
+                    state.stale = state.made_from != self._signatures.of(self._known.graph).get(node)
                 if state.status == "executed" and state.inside_seconds:
                     state.seconds = state.took = state.inside_seconds
                 self.node_state_changed.emit(node)
         self.running_changed.emit()
 
-    @Slot(object)
-    def on_failed(self, event: object) -> None:
-        """A run that could not be served at all."""
-        if isinstance(event, Failure) and event.request in self._jobs:
-            self.on_run_finished(RunFinished(job=event.request, status="cancelled", seconds=0))
+    def _failed(self, event: Failure) -> None:
+        """A run or a question that could not be served at all."""
+        self._known.asked.pop(event.request, None)
+        if event.request in self._known.jobs:
+            self._run_finished(RunFinished(job=event.request, status="cancelled", seconds=0))
 
     def _note_inside(self, event: NodeStarted | NodeProgress | NodeFinished) -> None:
-        self._inside.note(event)
+        self._known.inside.note(event)
         if self.prefix and (shown := local(event.node, self.prefix)):
             self.node_state_changed.emit(shown)
+
+    def _show_outside(self, event: NodeFinished, state: NodeState) -> None:
+        """What was made inside of groups shows on these, too."""
+        if event.status in FRESH:
+            flat = self._known.flattened()
+            self._known.inside.give_all(event.node, flat)
+            self._known.inside.give(outer(event.node), state, flat)
+            self.node_state_changed.emit(outer(event.node))
 
     # --- helpers ---------------------------------------------------------------------------------------
 
     def _running(self, job: str, node: str) -> NodeState | None:
         node = outer(node)
-        if job not in self._jobs or node not in self._graph.nodes:
+        if job not in self._known.jobs or node not in self._known.graph.nodes:
             return None
-        return self._states.setdefault(node, NodeState())
+        return self._known.states.setdefault(node, NodeState())
 
     def _take(self, node: str, state: NodeState, outputs: dict[str, ValueRef]) -> None:
         """Keep what the node shows: its type's preview, else the first picture there is."""
         state.outputs = outputs
-        schema = self._registry.get(self._graph.nodes[node].type)
+        schema = self._registry.get(self._known.graph.nodes[node].type)
         shown = outputs.get(schema.node.preview) if schema is not None else None
         if shown is None or not (shown.images or shown.value is not None):
             texts = [value for value in outputs.values() if isinstance(value.value, str)]

@@ -1,12 +1,16 @@
-"""The scene: a projection of the document and its run state. It never writes; gestures do that."""
+"""The scene: a projection of the document and its run state. It never writes; gestures do that.
+
+An edit costs what it changes: positions, links and dots are compared with those shown before, by identity.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable, Mapping
+import gc
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal, Slot
-from PySide6.QtWidgets import QGraphicsScene
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph import types as port_types
@@ -16,44 +20,51 @@ from pipelines.graph.types import PortType, connects, conversion
 from studio.canvas.box_layer import BoxLayer
 from studio.canvas.dot_layer import DotLayer
 from studio.canvas.face import PortFace, build_face
+from studio.canvas.item_scene import ROOM, ItemScene
 from studio.canvas.items import NodeItem, WireItem
 from studio.canvas.layout import GAP_Y, layered
-from studio.canvas.run_state import RunState, local
+from studio.canvas.node_index import Area
+from studio.canvas.run_state import NodeState, RunState, local
 from studio.canvas.style import GRID, CanvasStyle
 from studio.document import GraphDocument
-from studio.graph.edits import input_port, output_port
 from studio.graph.previews import KEY as PREVIEWS
+from studio.graph.waypoints import End, Points
 from studio.translate import tr
 
-EXTENT = 60_000.0
-"""Half the side of the scene."""
+_NOTHING: Mapping[str, Any] = {}
 
 
-class GraphScene(QGraphicsScene):
-    """Items for every node and link. ``selected_nodes_changed`` also comes when a selected node goes."""
+class GraphScene(ItemScene):
+    """Items for every node and link of the document. ``restyled``: theme or size of text are others."""
 
-    selected_nodes_changed = Signal()
+    restyled = Signal()
 
     def __init__(
         self, document: GraphDocument, run: RunState, style: CanvasStyle, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self.document, self.run, self.style_ = document, run, style
-        self.nodes: dict[str, NodeItem] = {}
-        self.wires: dict[tuple[str, str], WireItem] = {}
         self._used: dict[str, frozenset[str]] = {}
         self._problems: dict[str, list[ErrorInfo]] = {}
         self._flow = 0.0
-        self._unplaced = self._selection_lost = False
+        self._selection_lost = False
         self._previews: object = None
+        self._positions: Mapping[str, Any] = _NOTHING
+        """The places that are shown, as the document has them."""
+        self._elsewhere: set[str] = set()
+        """Nodes that a gesture shows elsewhere."""
+        self._unplaced: set[str] = set()
+        """New nodes that the document has no place for."""
+        self._left: list[Area] = []
+        """Where nodes were that are gone."""
+        self._dotted: Mapping[End, Points] = {}
         self._laid_out: dict[str, tuple[float, float]] = {}
-        self.setSceneRect(QRectF(-EXTENT, -EXTENT, 2 * EXTENT, 2 * EXTENT))
-        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self._stated: set[str] = set()
+        """Nodes that show something of a run."""
         self.boxes = BoxLayer(document, style, self)
         """Frames and notes."""
         self.dots = DotLayer(self)
         """Reroute dots on wires."""
-        self._touching: dict[str, list[WireItem]] = {}
         self._groups: object = None
         document.node_added.connect(self._add)
         document.node_removed.connect(self._remove)
@@ -63,9 +74,9 @@ class GraphScene(QGraphicsScene):
         document.view_changed.connect(self._sync_positions)
         document.replaced.connect(self.rebuild)
         document.changed.connect(self._finish)
+        document.types_changed.connect(self._show_types)
         run.node_state_changed.connect(self._show_state)
         run.cleared.connect(self._show_states)
-        self.selectionChanged.connect(self.selected_nodes_changed)
         self.rebuild()
 
     # --- projection ------------------------------------------------------------------------------------
@@ -73,17 +84,16 @@ class GraphScene(QGraphicsScene):
     @Slot()
     def rebuild(self) -> None:
         """Start over from the document."""
-        self.blockSignals(True)
-        self.clearSelection()
-        for item in [*self.nodes.values(), *self.wires.values()]:
-            self.removeItem(item)
-        self.nodes, self.wires, self._laid_out, self._problems = {}, {}, {}, {}
-        self.blockSignals(False)
-        self._used, self._groups = self._outputs_used(), self._group_state()
-        for node in self.document.graph.nodes:
-            self._make(node)
-        self._sync_positions()
-        self._sync_wires()
+        with _no_collection():
+            self.clear_items()
+            self._laid_out, self._problems, self._positions = {}, {}, _NOTHING
+            self._dotted, self._stated, self._left = {}, set(), []
+            self._elsewhere, self._unplaced = set(), set()
+            self._used, self._groups = self._outputs_used(), self._group_state()
+            for node in self.document.graph.nodes:
+                self._make(node)
+            self._sync_positions()
+            self._sync_wires()
         self.selected_nodes_changed.emit()
 
     def restyle(self, style: CanvasStyle) -> None:
@@ -94,8 +104,8 @@ class GraphScene(QGraphicsScene):
             self._reface(node)
         for wire in self.wires.values():
             wire.set_style(style)
-            self.place_wire(wire)
         self.update()
+        self.restyled.emit()
 
     def _outputs_used(self) -> dict[str, frozenset[str]]:
         used: dict[str, set[str]] = {}
@@ -109,24 +119,31 @@ class GraphScene(QGraphicsScene):
             self._used.get(node, frozenset()),
         )  # fmt: skip
         item = NodeItem(face, self.style_)
-        item.set_state(self.run.state(node))
-        self.nodes[node] = item
-        self.addItem(item)
+        state = self.run.state(node)
+        if _says_something(state):
+            self._stated.add(node)
+            item.set_state(state)
+        if self.document.graph.position(node) is None:
+            self._unplaced.add(node)
+        self.put_node(item)
 
-    def _reface(self, node: str) -> None:
+    def _reface(self, node: str) -> bool:
+        """Show a node as the document has it; whether that is another face than before."""
         item = self.nodes[node]
         used = self._used.get(node, frozenset())
         document = self.document
         face = build_face(document.graph, node, document.registry, self.style_.metrics, used)
-        if face != item.face or item.style is not self.style_:
+        changed = face != item.face
+        if changed or item.style is not self.style_:
             item.set_face(face, self.style_)
+        return changed
 
     def show_as(self, graph: Graph, node: str) -> None:
         """Show a node as another graph has it, without writing that (a gesture that isn't done yet)."""
         used = self._used.get(node, frozenset())
         face = build_face(graph, node, self.document.registry, self.style_.metrics, used)
         self.nodes[node].set_face(face, self.style_)
-        for wire in self._touching.get(node, ()):
+        for wire in self.wires_of(node):
             self.place_wire(wire)
 
     @Slot()
@@ -135,8 +152,8 @@ class GraphScene(QGraphicsScene):
         previews = self.document.graph.view.get(PREVIEWS)
         if previews is not self._previews:
             self._previews = previews
-            for node in self.nodes:
-                self._reface(node)
+            for wire in self.wires_at([node for node in self.nodes if self._reface(node)]):
+                self.place_wire(wire)
 
     @Slot(str)
     def _add(self, node: str) -> None:
@@ -144,22 +161,19 @@ class GraphScene(QGraphicsScene):
         at = self.document.graph.position(node)
         if at is not None:
             self.nodes[node].place(*at)
-        else:
-            self._unplaced = True
 
     @Slot(str)
     def _remove(self, node: str) -> None:
-        item = self.nodes.pop(node)
+        item = self.take_node(node)
         self._selection_lost |= item.isSelected()
-        blocked = self.blockSignals(True)
-        self.removeItem(item)
-        self.blockSignals(blocked)
+        self._left.append(item.area)
+        for nodes in (self._elsewhere, self._unplaced, self._stated):
+            nodes.discard(node)
 
     @Slot()
     def _finish(self) -> None:
         """The end of an edit: what only has to be done once."""
         if self._unplaced:
-            self._unplaced = False
             self._sync_positions()
         self._sync_groups()
         if self._selection_lost:
@@ -180,45 +194,75 @@ class GraphScene(QGraphicsScene):
         self._groups, groups = state, state[1]
         for node in groups:
             self._reface(node)
+        for wire in self.wires_at(groups):
+            self._sync_wire(wire)
+
+    @Slot()
+    def _show_types(self) -> None:
+        """Node types from outside came or went."""
+        for node in self.nodes:
+            self._reface(node)
         for wire in self.wires.values():
-            if wire.target in groups or wire.source in groups:
-                self._sync_wire(wire)
+            self._sync_wire(wire)
 
     @Slot(str)
     def _change(self, node: str) -> None:
         self._reface(node)
-        for wire in self.wires.values():
-            if node in (wire.target, wire.source):
-                self._sync_wire(wire)
+        for wire in self.wires_of(node):
+            self._sync_wire(wire)
 
     @Slot()
     def _sync_positions(self) -> None:
+        """Put nodes and dots where the document has them: those that it has elsewhere than before, and those
+        that are shown elsewhere."""
         graph = self.document.graph
+        found = graph.view.get("positions")
+        places = found if isinstance(found, Mapping) else _NOTHING
+        before, self._positions = self._positions, places
+        moved = {node for node in self.nodes if places.get(node) is not before.get(node)}
+        moved |= self._elsewhere | self._unplaced
+        crowded, self._left = self._left, []
+        self._elsewhere, self._unplaced = set(), set()
+        crowded += [self.nodes[node].area for node in moved]
         unplaced = []
-        for node, item in self.nodes.items():
+        for node in moved:
             at = graph.position(node)
             if at is None:
                 unplaced.append(node)
-            elif item.pos() != QPointF(*at):
-                item.place(*at)
+            else:
+                self.nodes[node].place(*at)
         if unplaced:
-            self._lay_out(unplaced)
-        for item in self.nodes.values():
-            if item.has_extra:
-                item.set_room(self._room_below(item))
-        for wire in self.wires.values():
+            self._lay_out([node for node in self.nodes if node in set(unplaced)])
+        crowded += [self.nodes[node].area for node in moved]
+        for item in self._crowded(crowded):
+            item.set_room(self._room_below(item))
+        for wire in dict.fromkeys((*self.wires_at(moved), *self._led_elsewhere())):
             self.place_wire(wire)
+
+    def _led_elsewhere(self) -> list[WireItem]:
+        """The wires whose dots the document has elsewhere than before."""
+        before, now = self._dotted, self.dots.known()
+        self._dotted = now
+        ends = (end for end in {**before, **now} if before.get(end) != now.get(end))
+        return [self.wires[end] for end in ends if end in self.wires]
+
+    def _crowded(self, areas: Collection[Area]) -> list[NodeItem]:
+        """The nodes with something under their rows that may have another room when others come or go."""
+        if not self._stated:
+            return []
+        if len(areas) > len(self._stated):
+            near: Iterable[NodeItem] = [self.nodes[node] for node in self._stated]
+        else:
+            near = dict.fromkeys(
+                item
+                for left, top, right, bottom in areas
+                for item in self.node_index.near((left, top - ROOM, right, bottom))
+            )
+        return [item for item in near if item.has_extra]
 
     def _room_below(self, item: NodeItem) -> float:
         """How far the next node below is from an item's rows, less a gap."""
-        left, top, right, _ = item.area
-        rows = top + item.face.height
-        tops = [
-            other.area[1]
-            for other in self.nodes.values()
-            if other.area[1] > top and other.area[0] < right and other.area[2] > left
-        ]
-        return min(tops) - rows - GRID / 2 if tops else math.inf
+        return self.room_below(item) - GRID / 2
 
     def _lay_out(self, unplaced: list[str]) -> None:
         """Places for nodes the document has none for: only shown, not written (a move writes them)."""
@@ -234,52 +278,46 @@ class GraphScene(QGraphicsScene):
 
     @Slot()
     def _sync_wires(self) -> None:
-        graph = self.document.graph
+        """Make, remove and lead the wires whose links are others than before."""
         used = self._outputs_used()
         changed = {node for node in {*used, *self._used} if used.get(node) != self._used.get(node)}
         self._used = used
-        for node in changed & set(self.nodes):
+        for node in changed & self.nodes.keys():
             self._reface(node)
-        wanted = {(node, port): link for node, port, link in graph.links() if link.node in self.nodes}
+        wanted = {
+            (node, port): link for node, port, link in self.document.graph.links() if link.node in self.nodes
+        }
         for key in [key for key in self.wires if key not in wanted]:
-            self.removeItem(self.wires.pop(key))
-        for key in wanted:
+            self.take_wire(key)
+        other = self.wires_at(changed)
+        for key, link in wanted.items():
             wire = self.wires.get(key)
             if wire is None:
-                wire = self.wires[key] = WireItem(*key, self.style_)
-                self.addItem(wire)
+                wire = WireItem(*key, self.style_)
+                self.put_wire(wire)
+                other.append(wire)
+            elif (wire.source, wire.output) != link:
+                other.append(wire)
+        for wire in dict.fromkeys(other):
             self._sync_wire(wire)
-        self._touching = {}
-        for wire in self.wires.values():
-            for node in {wire.source, wire.target}:
-                self._touching.setdefault(node, []).append(wire)
-
-    def wires_of(self, node: str) -> list[WireItem]:
-        """The wires that end or start at a node."""
-        return list(self._touching.get(node, ()))
 
     def _sync_wire(self, wire: WireItem) -> None:
         record = self.document.graph.nodes.get(wire.target)
         link = record.inputs.get(wire.input) if record else None
         if link is None or link.node not in self.nodes:
             return
-        wire.source, wire.output = link
+        self.note_ends(wire, *link)
         out, into = self._port_type(*link, True), self._port_type(wire.target, wire.input, False)
-        wire.kind = out or port_types.Any
-        wire.set_conversion(conversion(out, into) if out and into else None)
-        wrong = bool(out and into and not connects(out, into))
-        wire.set_look(wrong=wrong, **self._run_look(wire))
+        wire.kind = out
+        wire.set_conversion(conversion(out, into))
+        wire.set_look(wrong=not connects(out, into), **self._run_look(wire))
         wire.refresh()
         self.place_wire(wire)
 
-    def _port_type(self, node: str, name: str, is_output: bool) -> PortType | None:
-        """The type of a port, if the node has one of that name. Of groups, what the face has is asked."""
-        graph, registry = self.document.graph, self.document.registry
-        if graph.nodes[node].type == SUBGRAPH:
-            face = self.nodes[node].face.port(name, is_output)
-            return face.type if face is not None else None
-        port = (output_port if is_output else input_port)(graph, registry, node, name)
-        return port.type if port is not None else None
+    def _port_type(self, node: str, name: str, is_output: bool) -> PortType:
+        """The type of a port; one that nobody knows takes and gives anything."""
+        port = self.nodes[node].face.port(name, is_output)
+        return port.type if port is not None else port_types.Any
 
     def place_wire(self, wire: WireItem) -> None:
         """Lead a wire from port to port, through its dots."""
@@ -291,24 +329,26 @@ class GraphScene(QGraphicsScene):
     # --- run state -------------------------------------------------------------------------------------
 
     def _run_look(self, wire: WireItem) -> dict[str, bool]:
-        flowing = self.run.state(wire.target).status == "running"
-        return {"stale": self.run.state(wire.source).stale, "flowing": flowing}
+        flowing = wire.target in self._stated and self.run.state(wire.target).status == "running"
+        stale = wire.source in self._stated and self.run.state(wire.source).stale
+        return {"stale": stale, "flowing": flowing}
 
     @Slot(str)
     def _show_state(self, node: str) -> None:
         item = self.nodes.get(node)
         if item is None:
             return
+        self._stated.add(node)
         item.set_room(self._room_below(item))
         item.set_state(self.run.state(node))
-        for wire in self.wires.values():
-            if node in (wire.source, wire.target):
-                wire.set_look(**self._run_look(wire))
+        for wire in self.wires_of(node):
+            wire.set_look(**self._run_look(wire))
 
     @Slot()
     def _show_states(self) -> None:
-        for node in self.nodes:
+        for node in [*self._stated]:
             self._show_state(node)
+        self._stated = {node for node in self._stated if _says_something(self.run.state(node))}
 
     def advance_flow(self, distance: float) -> bool:
         """Move the dashes of wires that data flows through; whether there are any."""
@@ -326,48 +366,21 @@ class GraphScene(QGraphicsScene):
         for problem in problems:
             if problem.node is not None and problem.severity == "error":
                 found.setdefault(local(problem.node, self.run.prefix), []).append(problem)
-        self._problems = found
-        for node, item in self.nodes.items():
-            mine = found.get(node, [])
-            texts = {problem.port or "": problem.text(tr) for problem in mine}
-            item.set_marks(problems=texts, problem_count=len(mine))
+        before, self._problems = self._problems, found
+        for node in {**before, **found}:
+            item, mine = self.nodes.get(node), found.get(node, [])
+            if item is not None and (mine != before.get(node) or item.marks.problem_count != len(mine)):
+                texts = {problem.port or "": problem.text(tr) for problem in mine}
+                item.set_marks(problems=texts, problem_count=len(mine))
 
     def problems_of(self, node: str) -> list[ErrorInfo]:
         return self._problems.get(node, [])
 
     # --- asking ----------------------------------------------------------------------------------------
 
-    def node_at(self, at: QPointF) -> NodeItem | None:
-        """The topmost node whose body is under a point."""
-        x, y = at.x(), at.y()
-        found = [item for item in self.nodes.values() if _holds(item.area, x, y, 0)]
-        return max(found, key=lambda item: (item.zValue(), item.isSelected())) if found else None
-
     def port_at(self, at: QPointF, reach: float | None = None) -> PortFace | None:
         """The port under a point, or within ``reach`` of it."""
-        reach = self.style_.metrics.reach if reach is None else reach
-        x, y = at.x(), at.y()
-        found = [
-            (port, (item.pos() + port.at - at).manhattanLength())
-            for item in self.nodes.values()
-            if _holds(item.area, x, y, reach) and (port := item.port_at(at, reach))
-        ]
-        return min(found, key=lambda entry: entry[1])[0] if found else None
-
-    def wire_at(self, at: QPointF, reach: float = 7.0) -> WireItem | None:
-        """The wire nearest to a point, within ``reach``."""
-        x, y = at.x(), at.y()
-        found = [
-            (wire.distance_to(at), wire)
-            for wire in self.wires.values()
-            if _holds(wire.area, x, y, reach) and wire.isVisible()
-        ]
-        best = min(found, key=lambda entry: entry[0], default=None)
-        return best[1] if best is not None and best[0] <= reach else None
-
-    def selected_nodes(self) -> list[str]:
-        """Ids of the selected nodes, in document order."""
-        return [node for node, item in self.nodes.items() if item.isSelected()]
+        return self.port_near(at, self.style_.metrics.reach if reach is None else reach)
 
     def select(self, nodes: Collection[str], *, add: bool = False) -> None:
         """Select nodes (and no wire)."""
@@ -375,25 +388,16 @@ class GraphScene(QGraphicsScene):
         if not add:
             self.boxes.select(())
             self.dots.select(())
-        self.blockSignals(True)
-        for node, item in self.nodes.items():
-            item.setSelected(node in nodes or (add and item.isSelected()))
-        self.blockSignals(False)
-        self.selected_nodes_changed.emit()
-
-    def select_wire(self, wire: WireItem | None) -> None:
-        for other in self.wires.values():
-            other.set_look(selected=other is wire)
-
-    def selected_wire(self) -> WireItem | None:
-        return next((wire for wire in self.wires.values() if wire.selected), None)
+        self.select_nodes(nodes, add=add)
 
     def bounds(self, nodes: Collection[str] | None = None) -> QRectF:
         """The rectangle of some nodes, of all by default; null if there are none."""
+        chosen = self.nodes.values() if nodes is None else (self.nodes[n] for n in nodes if n in self.nodes)
+        areas = [item.area for item in chosen]
         result = QRectF()
-        for node, item in self.nodes.items():
-            if nodes is None or node in nodes:
-                result = result.united(item.body().translated(item.pos()))
+        if areas:
+            lefts, tops, rights, bottoms = zip(*areas, strict=True)
+            result.setCoords(min(lefts), min(tops), max(rights), max(bottoms))
         for box in self.boxes.items.values() if nodes is None else ():
             result = result.united(box.area)
         return result
@@ -402,10 +406,12 @@ class GraphScene(QGraphicsScene):
 
     def show_moved(self, positions: Mapping[str, QPointF]) -> None:
         """Show nodes elsewhere, without writing it."""
-        for node, at in positions.items():
-            if node in self.nodes:
-                self.nodes[node].place(at.x(), at.y())
-        for wire in {id(wire): wire for node in positions for wire in self._touching.get(node, ())}.values():
+        moved = [node for node in positions if node in self.nodes]
+        self._elsewhere.update(moved)
+        for node in moved:
+            at = positions[node]
+            self.nodes[node].place(at.x(), at.y())
+        for wire in self.wires_at(moved):
             self.place_wire(wire)
 
     def show_document_positions(self) -> None:
@@ -422,6 +428,20 @@ class GraphScene(QGraphicsScene):
         }
 
 
-def _holds(area: tuple[float, float, float, float], x: float, y: float, reach: float) -> bool:
-    """Whether a point is in an area (left, top, right, bottom) or within ``reach`` of it."""
-    return area[0] - reach <= x <= area[2] + reach and area[1] - reach <= y <= area[3] + reach
+def _says_something(state: NodeState) -> bool:
+    """Whether anything is known of a node's last run."""
+    return bool(
+        state.status or state.errors or state.warnings or state.pictures or state.text or state.made_from
+    )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Looking for objects that could go, while very many are made that stay, takes much of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

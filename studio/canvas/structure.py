@@ -73,6 +73,7 @@ class CanvasStructure(QObject):
                 groups.has_linked,
             ),
             make("keep_group", "Keep the group in the library", "", groups.keep, "save", groups.one_group),
+            make("library", "Groups in the library…", "", groups.show_library, "folder", groups.has_kept),
             make("frame", "Put a frame round the selection", "Ctrl+J", boxes.frame_selection, "frame",
                  boxes.can_frame),
             make("note", "Put a note", "N", boxes.add_note, "text"),

@@ -1,19 +1,24 @@
 """How nodes, ports and wires look: metrics, and the colours of the theme's tokens as pens and brushes.
 
-One :class:`CanvasStyle` belongs to a scene and is made again when the theme changes.
+One :class:`CanvasStyle` belongs to a scene and is made again when the theme changes. Everything here is in
+pixels of the scene, which are those of the document: the size of text that was chosen is in the view's zoom.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from pipelines.graph.types import PortType
+from studio.canvas.lettering import Lettering
+from studio.canvas.port_shapes import Layer, port_layers
 from studio.theme import Theme
-from studio.theme.tokens import RADIUS_NODE
+from studio.theme.theme import FontRole
+from studio.theme.tokens import FONT_BODY, FONT_LABEL, RADIUS_NODE
 
 GRID: Final = 20
 """Nodes snap to this, in scene pixels."""
@@ -40,43 +45,19 @@ _SHAPES: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Lengths in scene pixels at a text scale of 1, times the scale."""
+    """Lengths in pixels of the scene."""
 
-    scale: float = 1.0
-    wide: float = 0.0
-    """The width somebody gave a node, at a text scale of 1; never narrower than others."""
-
-    @property
-    def width(self) -> float:
-        return round(max(232.0, self.wide) * self.scale)
-
-    @property
-    def title(self) -> float:
-        return round(24 * self.scale)
-
-    @property
-    def row(self) -> float:
-        return round(22 * self.scale)
-
-    @property
-    def line(self) -> float:
-        """A line of running text."""
-        return round(15 * self.scale)
-
-    @property
-    def pad(self) -> float:
-        return 6.0
-
-    @property
-    def inset(self) -> float:
-        """From the node's side to its texts."""
-        return 12.0
-
-    @property
-    def picture(self) -> float:
-        """Largest height of the thumbnail."""
-        return round(132 * self.scale)
-
+    width: float = 232.0
+    """Of a node that nobody made wider."""
+    title: float = 24.0
+    row: float = 22.0
+    line: float = 15.0
+    """A line of running text."""
+    pad: float = 6.0
+    inset: float = 12.0
+    """From the node's side to its texts."""
+    picture: float = 132.0
+    """Largest height of the thumbnail."""
     radius: float = float(RADIUS_NODE)
     port: float = 4.5
     """Half the size of a port."""
@@ -98,47 +79,32 @@ def shape_name(kind: PortType) -> str:
     return _SHAPES.get(kind.name, "ring")
 
 
-def _polygon(points: list[tuple[float, float]]) -> QPainterPath:
-    path = QPainterPath()
-    path.addPolygon(QPolygonF([QPointF(x, y) for x, y in points]))
-    path.closeSubpath()
-    return path
-
-
-def port_outline(shape: str, radius: float) -> QPainterPath:
-    """The outline of a port round (0, 0)."""
-    r = radius
-    path = QPainterPath()
-    match shape:
-        case "diamond" | "hollow-diamond":
-            s = r * 1.2
-            return _polygon([(0, -s), (s, 0), (0, s), (-s, 0)])
-        case "triangle":
-            return _polygon([(0, -r * 1.1), (r * 1.1, r * 0.9), (-r * 1.1, r * 0.9)])
-        case "square" | "model":
-            s = r * 0.95
-            path.addRoundedRect(QRectF(-s, -s, 2 * s, 2 * s), 1.5, 1.5)
-        case _:
-            path.addEllipse(QPointF(0, 0), r, r)
-    return path
-
-
 class CanvasStyle:
     """Colours, pens, fonts and metrics of a canvas, from the theme's tokens."""
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
-        self.metrics = Metrics(theme.scale)
-        self.body = theme.font("body")
-        self.title = theme.font("body")
+        self.metrics = Metrics()
+        self.body, self.title = self._font("body", FONT_BODY), self._font("body", FONT_BODY)
         self.title.setWeight(QFont.Weight.Medium)
-        self.label = theme.font("label")
-        self.number = theme.font("number")
-        self.number.setPixelSize(self.label.pixelSize())
-        self.body_metrics, self.title_metrics = QFontMetricsF(self.body), QFontMetricsF(self.title)
-        self.label_metrics, self.number_metrics = QFontMetricsF(self.label), QFontMetricsF(self.number)
+        self.label, self.number = self._font("label", FONT_LABEL), self._font("number", FONT_LABEL)
+        self.titles, self.labels, self.numbers = (
+            Lettering(font) for font in (self.title, self.label, self.number)
+        )
+        """Words of nodes by font."""
+        self._ports = lru_cache(512)(self._port)
+        self._pens: dict[tuple[str, float, tuple[int, ...]], QPen] = {}
         self._colours = {name: QColor(value) for name, value in theme.tokens.colours().items()}
         self._mixed: dict[tuple[str, str, float], QColor] = {}
+
+    def _font(self, role: FontRole, size: int) -> QFont:
+        """A font of the theme in its size at a text scale of 1."""
+        font = self.theme.font(role)
+        font.setPixelSize(size)
+        if self.theme.scale != 1:
+            # laid out for one size and shown in another: whole pixels of the one would be uneven in the other
+            font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+        return font
 
     def colour(self, name: str, alpha: float = 1.0) -> QColor:
         """The colour of a token, with opacity 0..1."""
@@ -180,6 +146,18 @@ class CanvasStyle:
         pen.setCosmetic(True)
         return pen
 
+    def wire_pen(self, colour: QColor, width: float, dashes: tuple[int, ...] = ()) -> QPen:
+        """A pen of a wire, shared by all that look alike."""
+        key = (colour.name(), width, dashes)
+        if key not in self._pens:
+            pen = QPen(colour, width)
+            pen.setJoinStyle(Qt.PenJoinStyle.BevelJoin)
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+            if dashes:
+                pen.setDashPattern(dashes)
+            self._pens[key] = pen
+        return self._pens[key]
+
     def paint_port(
         self,
         painter: QPainter,
@@ -194,37 +172,16 @@ class CanvasStyle:
 
         ``lit``: under the pointer; ``quiet``: smaller and dimmer, for a value that needs no wire.
         """
-        shape, colour = shape_name(kind), self.hue(kind)
-        radius = self.metrics.port + (1.2 if lit else 0)
+        painter.translate(at)
+        for layer in self._ports(kind, linked, lit, quiet):
+            painter.setPen(layer.pen)
+            painter.setBrush(layer.brush)
+            painter.drawPath(layer.path)
+        painter.translate(-at.x(), -at.y())
+
+    def _port(self, kind: PortType, linked: bool, lit: bool, quiet: bool) -> tuple[Layer, ...]:
+        radius, colour = self.metrics.port + (1.2 if lit else 0), self.hue(kind)
         if quiet:
             radius, colour = radius * 0.72, self.mixed("bg1", hue_name(kind), 0.55)
-        ground = self.colour("bg0")
-        painter.save()
-        painter.translate(at)
-        outline = port_outline(shape, radius)
-        if kind.is_list:
-            painter.setPen(QPen(colour, 1.2))
-            painter.setBrush(ground)
-            painter.drawPath(port_outline(shape, radius + 2.4))
-        painter.setPen(QPen(ground, 1.5))
-        painter.setBrush(ground)
-        painter.drawPath(outline)
-        pen = QPen(colour, 1.5)
-        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-        painter.setPen(pen)
-        hollow = shape in ("hollow-diamond", "ring", "half", "model", "star")
-        painter.setBrush(QBrush(colour) if not hollow else QBrush(ground))
-        if shape == "star":
-            for x, y in ((0.0, 1.15), (1.0, 0.58), (1.0, -0.58)):
-                painter.drawLine(QPointF(-x * radius, -y * radius), QPointF(x * radius, y * radius))
-        else:
-            painter.drawPath(outline)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        if shape == "half":
-            painter.drawPie(QRectF(-radius, -radius, 2 * radius, 2 * radius), 90 * 16, 180 * 16)
-        elif shape == "model":
-            painter.drawRect(QRectF(-radius * 0.42, -radius * 0.42, radius * 0.84, radius * 0.84))
-        elif hollow and linked and shape != "star":
-            painter.drawEllipse(QPointF(0, 0), radius * 0.4, radius * 0.4)
-        painter.restore()
+        shape = shape_name(kind)
+        return port_layers(shape, radius, colour, self.colour("bg0"), linked=linked, doubled=kind.is_list)

@@ -64,6 +64,9 @@ def _node_tip(scene: GraphScene, item: NodeItem, press: Press) -> str:
         return "<br>".join([text, *map(escape, _problems(scene, item.node, row.param))])
     state = item.state
     lines = [f"<b>{escape(item.face.title)}</b>"]
+    schema = scene.document.registry.get(item.face.type)
+    if schema is not None and schema.origin is not None:
+        lines.append(escape(tr("From {origin}", origin=schema.origin)))
     if not item.face.known:
         lines.append(escape(tr("This node type is not known here. Its settings are kept, but it can't run.")))
     words = {

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -15,21 +15,22 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPixmapCache,
-    QPolygonF,
     QResizeEvent,
     QTransform,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QLabel, QToolTip, QWidget
 
+from studio.canvas.arming import Arming
+from studio.canvas.dot_grid import DotGrid
 from studio.canvas.edge_pan import EdgePan
 from studio.canvas.interactions import GESTURES, Interaction, Press
 from studio.canvas.items import NodeItem, WireItem
 from studio.canvas.items.box import box_cursor
 from studio.canvas.scene import GraphScene
-from studio.canvas.style import GRID
 from studio.canvas.tips import tip_at
 from studio.document import GraphDocument
+from studio.keys.gestures import Bindings
 from studio.theme.tokens import FOCUS
 
 MIN_ZOOM, MAX_ZOOM = 0.05, 3.0
@@ -53,14 +54,24 @@ class GraphView(QGraphicsView):
     """An :class:`~pipelines.errors.ErrorInfo` that says why a gesture did nothing."""
     menu_requested = Signal(object)
     zoom_changed = Signal()
+    space_tapped = Signal()
+    """Space went down and up, and nothing was moved by it."""
 
     def __init__(self, scene: GraphScene, parent: QWidget | None = None) -> None:
         super().__init__(scene, parent)
         self.graph_scene = scene
         self.interaction: Interaction | None = None
+        self.gestures = Bindings()
+        """What begins each gesture; the workspace puts here what the keymap has."""
+        self.access: Any = None
+        """What makes it known to screen readers, if anything does."""
+        self.arming = Arming(self)
+        self.arming.changed.connect(self._show_cursor)
         self._space = self._space_used = False
         self._edge_pan = EdgePan(self, self)
         self._hovered: NodeItem | WireItem | None = None
+        self._text_scale = scene.style_.theme.scale
+        self._grid = DotGrid()
         self.last_at: QPointF | None = None
         """Where the pointer was last, in the scene."""
         self.setFrameShape(QGraphicsView.Shape.NoFrame)
@@ -80,6 +91,7 @@ class GraphView(QGraphicsView):
         self._ring.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._ring.hide()
         QPixmapCache.setCacheLimit(max(QPixmapCache.cacheLimit(), CACHE_KB))
+        self._show_scale(1.0)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.DefaultContextMenu)
@@ -92,8 +104,8 @@ class GraphView(QGraphicsView):
 
     @property
     def zoom(self) -> float:
-        """Pixels of the view per pixel of the scene."""
-        return self.transform().m11()
+        """How much larger than life things are: at 1, texts have the size that people chose for them."""
+        return self.transform().m11() / self._text_scale
 
     def offset(self) -> QPoint:
         return QPoint(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
@@ -115,10 +127,25 @@ class GraphView(QGraphicsView):
         zoom = min(max(zoom, MIN_ZOOM), MAX_ZOOM)
         at = anchor if anchor is not None else self.viewport().rect().center()
         before = self.mapToScene(at)
-        self.setTransform(QTransform.fromScale(zoom, zoom))
+        self._show_scale(zoom)
         away = self.mapFromScene(before) - at
         self.set_offset(self.offset() + away)
         self.zoom_changed.emit()
+
+    def _show_scale(self, zoom: float) -> None:
+        """The one place where the size of text meets the scene, whose positions are the document's."""
+        scale = zoom * self._text_scale
+        self.setTransform(QTransform.fromScale(scale, scale))
+
+    def restyle(self) -> None:
+        """Theme or size of text are others; the same place stays in view."""
+        scale = self.graph_scene.style_.theme.scale
+        if scale != self._text_scale:
+            middle, zoom = self.mapToScene(self.viewport().rect().center()), self.zoom
+            self._text_scale = scale
+            self._show_scale(zoom)
+            self.centerOn(middle)
+        self.viewport().update()
 
     def frame(self, nodes: Collection[str] | None = None) -> None:
         """Show these nodes (all of them by default), never larger than life."""
@@ -128,7 +155,7 @@ class GraphView(QGraphicsView):
         area.adjust(-MARGIN, -MARGIN, MARGIN, MARGIN)
         room = self.viewport().rect()
         fit = min(room.width() / area.width(), room.height() / area.height())
-        self.set_zoom(min(1.0, fit))
+        self.set_zoom(min(1.0, fit / self._text_scale))
         self.centerOn(area.center())
 
     def reveal(self, node: str) -> None:
@@ -172,14 +199,15 @@ class GraphView(QGraphicsView):
         if dot is not None:
             wire = scene.wires[dot[:2]]
         box = scene.boxes.at(at, self.zoom) if node is None and port is None and wire is None else None
-        return Press(at, view_at, button, modifiers, self._space, port, node, wire, box, dot)
+        armed = self.arming.armed if button == Qt.MouseButton.LeftButton else ""
+        return Press(at, view_at, button, modifiers, self._space, port, node, wire, box, dot, armed)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         if self.interaction is not None:
             return
         press = self.press_at(event.position().toPoint(), event.button(), event.modifiers())
-        for gesture in GESTURES:
+        for gesture in [one for one in GESTURES if press.armed and one.armed_as == press.armed] or GESTURES:
             if gesture.takes(self, press):
                 self.interaction = gesture(self, press)
                 if gesture.cursor is not None:
@@ -206,6 +234,8 @@ class GraphView(QGraphicsView):
         self._end_gesture()
         view_at = event.position().toPoint()
         gesture.released(self.mapToScene(view_at), view_at, event.modifiers())
+        if gesture.press.armed:
+            self.arming.done(dragged=gesture.dragging)
         event.accept()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -214,6 +244,7 @@ class GraphView(QGraphicsView):
         if (
             press.button != Qt.MouseButton.LeftButton
             or press.port is not None
+            or press.armed
             or self.interaction is not None
         ):
             self.mousePressEvent(event)
@@ -234,9 +265,14 @@ class GraphView(QGraphicsView):
         event.accept()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        if self.interaction is not None or (control and event.reason() == QContextMenuEvent.Reason.Mouse):
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        stroke = by_mouse and self.gestures.uses_button(Qt.MouseButton.RightButton, event.modifiers())
+        if self.interaction is not None or stroke:
             event.accept()  # a stroke that cuts wires
+            return
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            self.menu_requested.emit(self.viewport().mapToGlobal(self._chosen_at()))
+            event.accept()
             return
         press = self.press_at(event.pos(), Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier)
         self.last_at = press.at
@@ -251,6 +287,23 @@ class GraphView(QGraphicsView):
         self.menu_requested.emit(event.globalPos())
         event.accept()
 
+    def _chosen_at(self) -> QPoint:
+        """Where what is selected is in the view; its middle, if nothing is."""
+        nodes = self.graph_scene.selected_nodes()
+        centre = self.viewport().rect().center()
+        at = self.mapFromScene(self.graph_scene.nodes[nodes[-1]].centre) if nodes else centre
+        return at if self.viewport().rect().contains(at) else centre
+
+    def begin_gesture(self, gesture: Interaction) -> None:
+        """Start a gesture that no press began (one by keys)."""
+        self.cancel_gesture()
+        self.interaction = gesture
+        gesture.begin()
+
+    def end_gesture(self) -> None:
+        """Such a gesture is done; it has written what it had to."""
+        self._end_gesture()
+
     def cancel_gesture(self) -> bool:
         """Stop the gesture that is going on, if there is one; everything is as before it."""
         gesture = self.interaction
@@ -264,10 +317,10 @@ class GraphView(QGraphicsView):
         self.interaction = None
         self._show_cursor()
 
+    @Slot()
     def _show_cursor(self) -> None:
-        self.viewport().setCursor(
-            Qt.CursorShape.OpenHandCursor if self._space else Qt.CursorShape.ArrowCursor
-        )
+        free = Qt.CursorShape.CrossCursor if self.arming.armed else Qt.CursorShape.ArrowCursor
+        self.viewport().setCursor(Qt.CursorShape.OpenHandCursor if self._space else free)
 
     def _hover(self, view_at: QPoint) -> None:
         press = self.press_at(view_at, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
@@ -284,7 +337,7 @@ class GraphView(QGraphicsView):
         elif found is not None:
             found.set_look(hovered=True)
             found.show_grip(found.nearer_end_is_source(press.at) if press.dot is None else None)
-        if not self._space:
+        if not self._space and not self.arming.armed:
             over = press.port is not None
             grip = not over and press.node is not None and press.node.grip_at(press.at)
             arrow = Qt.CursorShape.SizeFDiagCursor if grip else box_cursor(press.box, press.at, self.zoom)
@@ -316,7 +369,7 @@ class GraphView(QGraphicsView):
         self.hint.setStyleSheet(
             f"background: {tokens.bg3}; border: 1px solid {tokens.line}; border-radius: 4px; padding: 6px;"
         )
-        self.hint.setFont(self.graph_scene.style_.label)
+        self.hint.setFont(self.graph_scene.style_.theme.font("label"))
         self.hint.setText(text)
         self.hint.setFixedWidth(min(300, self.viewport().width() - 16))
         self.hint.adjustSize()
@@ -331,10 +384,10 @@ class GraphView(QGraphicsView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
         if event.key() == Qt.Key.Key_Escape and plain:
-            if not self.cancel_gesture():
+            if not self.cancel_gesture() and not self.arming.disarm():
                 self.graph_scene.select([])
             event.accept()
-        elif event.key() == Qt.Key.Key_Space and plain:
+        elif event.key() == Qt.Key.Key_Space and plain and self.gestures.uses_space():
             if not event.isAutoRepeat():
                 self._space, self._space_used = True, False
                 if self.interaction is None:
@@ -349,7 +402,7 @@ class GraphView(QGraphicsView):
             if self.interaction is None:
                 self._show_cursor()
             if was and not used:
-                self.palette_requested.emit(self.pointer(), None)
+                self.space_tapped.emit()
             event.accept()
             return
         super().keyReleaseEvent(event)
@@ -397,13 +450,4 @@ class GraphView(QGraphicsView):
         """The ground and a grid of dots, wider apart the further away it is."""
         style = self.graph_scene.style_
         painter.fillRect(rect, style.colour("bg0"))
-        step = float(GRID)
-        while step * self.zoom < 18:
-            step *= 2
-        left, top = math.floor(rect.left() / step), math.floor(rect.top() / step)
-        right, bottom = math.ceil(rect.right() / step), math.ceil(rect.bottom() / step)
-        points = [QPointF(x * step, y * step) for x in range(left, right + 1) for y in range(top, bottom + 1)]
-        painter.setPen(style.hairline(style.mixed("bg0", "line", 0.75), self.devicePixelRatioF()))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.drawPoints(QPolygonF(points))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        self._grid.paint(painter, rect, style.mixed("bg0", "line", 0.75))

@@ -1,6 +1,7 @@
 """Which wires are near a place: squares of the scene with the wires that run through them.
 
-Made when a gesture begins, so that each of its frames looks at a few wires instead of all of them.
+Wires tell when they are somewhere else; they are looked up anew when somebody asks, so that a frame of a
+gesture looks at a few wires instead of all of them, and building a scene does not wait for it.
 """
 
 from __future__ import annotations
@@ -15,23 +16,47 @@ from studio.canvas.items import WireItem
 CELL = 320.0
 SHORT = 9
 """A wire whose bounds cover no more squares than this is noted in all of them; a longer one is followed."""
+Square = tuple[int, int]
 
 
 class WireIndex:
-    """Wires by the squares they run through, as they are now."""
+    """Wires by the squares they run through."""
 
-    def __init__(self, wires: Iterable[WireItem]) -> None:
-        self._cells: dict[tuple[int, int], list[WireItem]] = {}
-        for wire in wires:
-            for square in _squares(*wire.area) if _extent(wire.area) <= SHORT else _along(wire):
-                self._cells.setdefault(square, []).append(wire)
+    def __init__(self, wires: Iterable[WireItem] = ()) -> None:
+        self._cells: dict[Square, dict[WireItem, None]] = {}
+        self._known: dict[WireItem, list[Square]] = {}
+        self._moved: dict[WireItem, None] = dict.fromkeys(wires)
+
+    def moved(self, wire: WireItem) -> None:
+        """A wire is new, or somewhere else."""
+        self._moved[wire] = None
+
+    def remove(self, wire: WireItem) -> None:
+        """A wire is gone."""
+        self._moved.pop(wire, None)
+        self._take(wire)
 
     def near(self, area: QRectF) -> list[WireItem]:
         """The wires that may run through a rectangle of the scene."""
-        found: dict[tuple[str, str], WireItem] = {}
+        self._follow()
+        found: dict[WireItem, None] = {}
         for square in _squares(area.left(), area.top(), area.right(), area.bottom()):
-            found.update((wire.key, wire) for wire in self._cells.get(square, ()))
-        return list(found.values())
+            found.update(self._cells.get(square, {}))
+        return list(found)
+
+    def _follow(self) -> None:
+        """Note where the wires are that moved."""
+        moved, self._moved = self._moved, {}
+        for wire in moved:
+            self._take(wire)
+            squares = _squares(*wire.area) if _extent(wire.area) <= SHORT else _along(wire)
+            self._known[wire] = list(squares)
+            for square in self._known[wire]:
+                self._cells.setdefault(square, {})[wire] = None
+
+    def _take(self, wire: WireItem) -> None:
+        for square in self._known.pop(wire, ()):
+            del self._cells[square][wire]
 
 
 def _extent(area: tuple[float, float, float, float]) -> float:
@@ -39,7 +64,7 @@ def _extent(area: tuple[float, float, float, float]) -> float:
     return ((area[2] - area[0]) / CELL + 1) * ((area[3] - area[1]) / CELL + 1)
 
 
-def _along(wire: WireItem) -> set[tuple[int, int]]:
+def _along(wire: WireItem) -> set[Square]:
     x, y = wire.pos().x(), wire.pos().y()
     places = [(point.x() + x, point.y() + y) for point in wire.points]
     return {
@@ -49,7 +74,7 @@ def _along(wire: WireItem) -> set[tuple[int, int]]:
     }
 
 
-def _squares(left: float, top: float, right: float, bottom: float) -> Iterator[tuple[int, int]]:
+def _squares(left: float, top: float, right: float, bottom: float) -> Iterator[Square]:
     for column in range(int(left // CELL), int(right // CELL) + 1):
         for row in range(int(top // CELL), int(bottom // CELL) + 1):
             yield column, row

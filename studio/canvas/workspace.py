@@ -3,58 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from pipelines.errors import DiptychError, ErrorInfo
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import NodeSchema
+from studio.canvas.accessible import GraphAccess
 from studio.canvas.actions import CanvasActions
-from studio.canvas.bar import GraphBar, keys_text
+from studio.canvas.arming import arming_commands
+from studio.canvas.bar import GraphBar
 from studio.canvas.command import MENU, CanvasCommand
 from studio.canvas.commands import canvas_commands
-from studio.canvas.digits import pressed
+from studio.canvas.context_menu import context_menu
 from studio.canvas.display import CanvasDisplay
 from studio.canvas.face import PortFace
+from studio.canvas.keys import CanvasKeys
+from studio.canvas.menus import grouped
 from studio.canvas.palette import SearchPalette
 from studio.canvas.problems import ProblemList
-from studio.canvas.run_state import Bridge, RunState, outer
+from studio.canvas.run_state import Bridge, RunState
 from studio.canvas.scene import GraphScene
 from studio.canvas.structure import CanvasStructure
 from studio.canvas.style import CanvasStyle
 from studio.canvas.view import GraphView
+from studio.canvas.view_memory import ViewMemory
 from studio.command import Command
 from studio.document import GraphDocument
-from studio.graph.edits import title_of
 from studio.graph.group_schemas import KEPT, OWN, group_schemas, instance_of
+from studio.graph.places import titles
 from studio.graph.subgraph_edits import INPUTS, OUTPUTS
+from studio.keys import Keymap
 from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner
 
 NOTICE_MS = 7000
+PICTURE = "image.load"
+"""The type of a node that opens a picture."""
 FLOW_MS = 40
-CONTEXT_MENU = (
-    "graph.run_to", "", "graph.cut", "graph.copy", "graph.paste", "graph.duplicate", "graph.delete", "",
-    "graph.edit", "graph.rename", "graph.bypass", "graph.mute", "",
-    "graph.group", "graph.ungroup", "graph.independent", "graph.keep_group", "graph.frame", "graph.note",
-    "graph.box_colour", "", "graph.viewer_1", "graph.viewer_2", "graph.thumbnails", "", "graph.add",
-    "graph.arrange",
-)  # fmt: skip
 
 
 class GraphWorkspace(QWidget):
     """The document as nodes and wires.
 
     ``selection_changed`` carries the ids of the selected nodes; ``edit_requested(node, param)`` asks the
-    inspector for its field (an empty param is the node's title).
+    inspector for its field (an empty param is the node's title); ``hinted`` what to do next, or nothing.
     """
 
     selection_changed = Signal(object)
     edit_requested = Signal(str, str)
+    pictures_dropped = Signal(object, object)
+    """Files from elsewhere, and a point of the scene."""
+    hinted = Signal(str)
 
     def __init__(
         self, document: GraphDocument, bridge: Bridge | None = None, parent: QWidget | None = None
@@ -64,7 +69,7 @@ class GraphWorkspace(QWidget):
         self.may_run: Callable[[], bool] = lambda: True
         """Asked before each run; the window puts its question here."""
         self.run_state = RunState(bridge, document.registry, self)
-        self.run_state.set_graph(document.graph)
+        self._show_states()
         self.canvas = ScopedDocument(document, self)
         """What is shown: the document, or the inside of one of its groups."""
         self.scene = GraphScene(self.canvas, self.run_state, CanvasStyle(current_theme()), self)
@@ -74,16 +79,21 @@ class GraphWorkspace(QWidget):
         self.palette_.more = self._groups
         self.notice = Banner(self)
         self.actions_ = CanvasActions(self.canvas, self.scene, self.view, self.show_notice)
+        self.access = GraphAccess(self.view, self.actions_.ports, self.edit)
         self.structure = CanvasStructure(self.canvas, self.scene, self.view, self.show_notice)
         self.display = CanvasDisplay(self.canvas, self.scene, self.view, bridge)
-        self._commands = (
+        self._commands = grouped((
             *canvas_commands(self), *self.display.commands(), *self.structure.commands(self.actions_),
-        )  # fmt: skip
+            *arming_commands(self.view.arming),
+        ))  # fmt: skip
+        self._by_id = {command.id: command for command in self._commands}
+        self.keys = CanvasKeys(self.view, self.actions_.ports, self._commands)
         self.bar = GraphBar(self.command)
         self.empty = self._empty_state()
         self._drop: tuple[QPointF, PortFace | None] = (QPointF(), None)
         self._told: Sequence[ErrorInfo] | None = None
         self._framed = False
+        self._memory = ViewMemory(self.canvas, self.scene, self.view, self)
         self._notice_timer = self._timer(NOTICE_MS, self.notice.hide, single=True)
         self._flow_timer = self._timer(FLOW_MS, self._advance_flow)
         self.setAccessibleName(tr("Graph"))
@@ -96,6 +106,7 @@ class GraphWorkspace(QWidget):
         self.setFocusProxy(self.view)
         self._connect()
         self._describe_view()
+        self._show_keys()
 
     def _timer(self, interval: int, slot: Callable[[], object], *, single: bool = False) -> QTimer:
         timer = QTimer(self)
@@ -126,14 +137,16 @@ class GraphWorkspace(QWidget):
         document.replaced.connect(self._document_replaced)
         self.canvas.scope_changed.connect(self._scope_changed)
         self.structure.groups.kept.connect(self._group_kept)
+        self.structure.groups.place_requested.connect(self._place_kept)
         self.scene.boxes.selection_changed.connect(self._describe_view)
         self.scene.selected_nodes_changed.connect(self._selection_changed)
         view.palette_requested.connect(self.open_palette)
+        self.keys.hinted.connect(self.hinted)
+        self.keys.changed.connect(self._show_keys)
         view.edit_requested.connect(self._edit_at)
         view.noticed.connect(self.show_notice)
         view.menu_requested.connect(self._open_menu)
         view.zoom_changed.connect(self._show_zoom)
-        view.installEventFilter(self)
         self.palette_.chosen.connect(self._add_chosen)
         self.palette_.dismissed.connect(view.setFocus)
         self.notice.closed.connect(self.notice.hide)
@@ -163,21 +176,25 @@ class GraphWorkspace(QWidget):
 
     def command(self, id: str) -> CanvasCommand:
         """A command by its id."""
-        return next(command for command in self._commands if command.id == id)
+        return self._by_id[id]
 
-    def command_for(self, event: QKeyEvent) -> CanvasCommand | None:
-        """The command whose shortcut was pressed."""
-        keys = QKeySequence(pressed(event))
-        if event.key() == Qt.Key.Key_Backtab:
-            return None
-        for command in self._commands:
-            if any(QKeySequence(text) == keys for text in command.keys):
-                return command
-        return None
+    @property
+    def keymap(self) -> Keymap:
+        """The keys of the commands."""
+        return self.keys.keymap
+
+    def use_keys(self, keymap: Keymap) -> None:
+        """Follow a keymap: the window's, whose changes count at once."""
+        self.keys.use(keymap)
+
+    @Slot()
+    def _show_keys(self) -> None:
+        self.bar.show_keys(self.keys.text)
 
     def add_node(self) -> None:
-        """Open the search palette at the pointer."""
-        self.open_palette(self.view.pointer(), None)
+        """Open the search palette at the pointer; for a wire that is led by keys, with what it fits."""
+        if not self.actions_.ports.ask_for_node():
+            self.open_palette(self.view.pointer(), None)
 
     def rename(self) -> None:
         """Edit the name of what is selected: a frame, a group, or a node (in the inspector)."""
@@ -189,7 +206,10 @@ class GraphWorkspace(QWidget):
             self.edit_requested.emit(self.actions_.chosen[0], "")
 
     def edit(self) -> None:
-        """Go into the selected group, or ask the inspector for the first value of the selected node."""
+        """On a port, connect it. Else go into the selected group, or ask the inspector for the first value of
+        the selected node."""
+        if self.actions_.ports.press():
+            return
         if self.structure.boxes.one_chosen():
             self.structure.boxes.edit_chosen()
         elif self.structure.groups.one_group():
@@ -232,6 +252,13 @@ class GraphWorkspace(QWidget):
         self.palette_.open_at(place, anchor)
 
     @Slot(str)
+    def _place_kept(self, name: str) -> None:
+        """A group of the library, at the pointer."""
+        self._drop = (self.view.pointer(), None)
+        self.palette_.list_more()
+        self._add_chosen(f"{KEPT}{name}")
+
+    @Slot(str)
     def _add_chosen(self, type_id: str) -> None:
         at, anchor = self._drop
         schema = self.palette_.schema(type_id)
@@ -253,6 +280,26 @@ class GraphWorkspace(QWidget):
         except DiptychError as error:
             self.show_notice(error.info())
             return
+        self.scene.select([node])
+        self.view.setFocus()
+        self.view.reveal(node)
+
+    def take_pictures(self, files: list[str], at: QPoint, *, own: bool) -> None:
+        """Pictures were dropped here (see :mod:`studio.file_drops`); our own ones become nodes."""
+        viewport = self.view.viewport()
+        place = self.view.mapToScene(viewport.mapFromGlobal(at))
+        if not own:
+            self.pictures_dropped.emit(files, place)
+            return
+        for file in files:
+            self.add_picture(file, place)
+
+    def add_picture(self, file: str, at: QPointF) -> None:
+        """A node that opens a picture, at a point of the scene; further ones stand below it."""
+        text = tr("Add {name}", name=Path(file).name)
+        with self.canvas.macro(text):
+            node = self._add(PICTURE, self.actions_.snapped(at))
+            self.canvas.set_param(node, "path", file)
         self.scene.select([node])
         self.view.setFocus()
         self.view.reveal(node)
@@ -293,21 +340,7 @@ class GraphWorkspace(QWidget):
 
     def menu(self) -> QMenu:
         """The context menu for what is selected now."""
-        menu = QMenu(self)
-        for id in CONTEXT_MENU:
-            if not id:
-                menu.addSeparator()
-                continue
-            command = self.command(id)
-            action = menu.addAction(tr(command.title))
-            if command.icon:
-                action.setIcon(current_theme().icon(command.icon))
-            keys = keys_text(command)
-            if keys:
-                action.setText(f"{tr(command.title)}\t{keys}")
-            action.setEnabled(command.enabled())
-            action.triggered.connect(lambda _=False, run=command.callback: run())
-        return menu
+        return context_menu(self, self._by_id, self.keys.text)
 
     # --- following -------------------------------------------------------------------------------------
 
@@ -321,11 +354,16 @@ class GraphWorkspace(QWidget):
     def _document_replaced(self) -> None:
         self.view.cancel_gesture()
         self.view.forget_hover()
-        self.run_state.clear(self.document.graph)
+        self._show_states()
         self.palette_.dismiss()
-        self._framed = False
+        self._framed = self._memory.restore()
         if self.isVisible():
             self._frame_first()
+
+    def _show_states(self) -> None:
+        path = self.document.path
+        base = str(path.parent) if path is not None else ""
+        self.run_state.show(self.document.sheet.id, self.document.graph, base)
 
     @Slot(str)
     def _group_kept(self, name: str) -> None:
@@ -368,7 +406,7 @@ class GraphWorkspace(QWidget):
         problems = self._told if self._told is not None else self.problems.problems
         graph, registry = self.document.graph, self.document.registry
         self.bar.show_problems(
-            [(title_of(graph, registry, outer(item.node)) if item.node else "", item) for item in problems]
+            [(titles(graph, registry, item.node) if item.node else "", item) for item in problems]
         )
 
     @Slot(str)
@@ -419,25 +457,9 @@ class GraphWorkspace(QWidget):
     def _restyle(self) -> None:
         self.scene.restyle(CanvasStyle(current_theme()))
         self._show_running()
-        self.view.resetCachedContent()
-        self.view.viewport().update()
+        self.view.restyle()
 
     # --- events ----------------------------------------------------------------------------------------
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.view and isinstance(event, QKeyEvent):
-            command = self.command_for(event)
-            space = event.key() == Qt.Key.Key_Space and event.modifiers() == Qt.KeyboardModifier.NoModifier
-            if command is not None and not space:
-                # the view is asked before shortcuts of the window: a key does the same thing once, either way
-                if event.type() == QEvent.Type.ShortcutOverride and command.enabled():
-                    event.accept()
-                    return True
-                if event.type() == QEvent.Type.KeyPress and command.enabled():
-                    command.callback()
-                    event.accept()
-                    return True
-        return super().eventFilter(watched, event)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

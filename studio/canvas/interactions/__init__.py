@@ -9,7 +9,7 @@ from studio.canvas.interactions.connect import Connect, GrabWire, Rewire
 from studio.canvas.interactions.cut import CutWires
 from studio.canvas.interactions.move import Move
 from studio.canvas.interactions.move_wires import MoveWires
-from studio.canvas.interactions.pan import Pan
+from studio.canvas.interactions.pan import Pan, PanBlank
 from studio.canvas.interactions.reroute import AddDot, MoveDots
 from studio.canvas.interactions.resize import ResizePreview
 from studio.canvas.interactions.select import BoxSelect, LassoSelect
@@ -27,6 +27,7 @@ GESTURES: tuple[type[Interaction], ...] = (
     GrabWire,
     ResizeBox,
     MoveBox,
+    PanBlank,
     LassoSelect,
     BoxSelect,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "MoveDots",
     "MoveWires",
     "Pan",
+    "PanBlank",
     "Press",
     "ResizeBox",
     "ResizePreview",

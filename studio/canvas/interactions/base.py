@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtWidgets import QApplication
@@ -13,12 +13,17 @@ from studio.canvas.face import PortFace
 from studio.canvas.items import BoxItem, NodeItem, WireItem
 from studio.canvas.scene import GraphScene
 from studio.document import GraphDocument
+from studio.keys.gestures import Bindings, Trigger, gesture_of
+
+ARMED: Final = Trigger()
+"""What begins a gesture that was armed."""
 
 
 class Canvas(Protocol):
     """What gestures need of :class:`studio.canvas.view.GraphView`."""
 
     graph_scene: GraphScene
+    gestures: Bindings
     palette_requested: Any
     noticed: Any
 
@@ -52,18 +57,23 @@ class Press:
     """A frame or note that is held there."""
     dot: Dot | None = None
     """A reroute dot; ``wire`` is its wire then."""
+    armed: str = ""
+    """The gesture that a command armed for this press of the left button."""
 
     @property
-    def shift(self) -> bool:
-        return bool(self.modifiers & Qt.KeyboardModifier.ShiftModifier)
+    def place(self) -> str:
+        """What a gesture would begin on, as the gesture table calls it."""
+        things = {"port": self.port, "node": self.node, "wire": self.wire, "frame": self.box}
+        return next((place for place, thing in things.items() if thing is not None), "blank")
 
-    @property
-    def control(self) -> bool:
-        return bool(self.modifiers & Qt.KeyboardModifier.ControlModifier)
 
-    @property
-    def alt(self) -> bool:
-        return bool(self.modifiers & Qt.KeyboardModifier.AltModifier)
+def begins(view: Canvas, press: Press, gesture: str) -> Trigger | None:
+    """How a press begins a gesture of the table: by its trigger or, armed, by the left button. Of several
+    that could begin there, the press is the one with the most keys. ``None``: it doesn't."""
+    if press.armed and not gesture_of(press.armed).held:
+        return ARMED if press.armed == gesture else None
+    best = view.gestures.best(press.place, press.button, press.modifiers, press.panning)
+    return best[1] if best is not None and best[0] == gesture else None
 
 
 class Interaction:
@@ -72,11 +82,27 @@ class Interaction:
     cursor: ClassVar[Qt.CursorShape | None] = None
     pans_at_edge: ClassVar[bool] = True
     """Whether the view goes along when the pointer is dragged to its edge."""
+    armed_as: ClassVar[str] = ""
+    """The gesture of the table that it is; armed, no other is offered the press."""
 
     def __init__(self, view: Canvas, press: Press) -> None:
         self.view, self.press = view, press
         self.scene, self.document = view.graph_scene, view.document
         self.dragging = False
+
+    def holds(self, gesture: str, modifiers: Qt.KeyboardModifier) -> bool:
+        """Whether a gesture that is held changes the drag now: its modifiers are down, or it is armed."""
+        return self.press.armed == gesture or self.view.gestures.holds(gesture, modifiers)
+
+    @property
+    def adds(self) -> bool:
+        """Whether the press adds to the selection."""
+        return self.holds("add", self.press.modifiers)
+
+    @property
+    def toggles(self) -> bool:
+        """Whether the press selects what wasn't selected and the other way round."""
+        return self.holds("toggle", self.press.modifiers)
 
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from PySide6.QtCore import QPoint, QPointF, Qt
 
+from studio.canvas.box_layer import Key
 from studio.canvas.interactions.base import Canvas, Interaction, Press
+from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.graph.annotations import LEAST, Box, boxes
 from studio.translate import tr
 
-CONTROL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
+
+def _snapped(value: float, *, free: bool) -> float:
+    """On the grid, unless it is left."""
+    return value if free else round(value / GRID) * GRID
 
 
-def _snapped(value: float, modifiers: Qt.KeyboardModifier) -> float:
-    """On the grid, unless Ctrl is held."""
-    return value if modifiers & CONTROL else round(value / GRID) * GRID
+def carried(scene: GraphScene, keys: Collection[Key], chosen: Collection[str]) -> tuple[list[Box], set[str]]:
+    """What moves with some frames, notes and nodes: all of them, and what lies in the frames."""
+    known, nodes = boxes(scene.document.graph), set(chosen)
+    held = {key: known[key] for key in keys if key in known}
+    for frame in [box for box in held.values() if box.kind == "frames"]:
+        held |= {box.key: box for box in known.values() if box.key != frame.key and frame.holds(box.rect)}
+        nodes |= {
+            node
+            for node, item in scene.nodes.items()
+            if frame.holds((item.pos().x(), item.pos().y(), *item.size))
+        }
+    return list(held.values()), nodes
 
 
 class MoveBox(Interaction):
     """Select a frame or note and move it. A frame takes along what lies in it; Alt moves the frame alone."""
+
+    armed_as = "frame_alone"
 
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
@@ -31,14 +49,14 @@ class MoveBox(Interaction):
         layer = self.scene.boxes
         self._before = (self.scene.selected_nodes(), layer.selected)
         key = item.key
-        self._narrow = key in layer.selected and not (self.press.control or self.press.shift)
-        if self.press.control:
+        self._narrow = key in layer.selected and not (self.toggles or self.adds)
+        if self.toggles:
             layer.select(
                 [*(other for other in layer.selected if other != key)]
                 if item.selected
                 else [*layer.selected, key]
             )
-        elif self.press.shift:
+        elif self.adds:
             layer.select([*layer.selected, key])
         elif not self._narrow:
             self.scene.select([])
@@ -54,28 +72,19 @@ class MoveBox(Interaction):
             return
         self._forget()
         self._alone = alone
-        known = boxes(self.document.graph)
-        chosen = {key: known[key] for key in [*self.scene.boxes.selected, self._lead.key] if key in known}
-        nodes = set(self.scene.selected_nodes())
         if alone:
-            chosen, nodes = {self._lead.key: known[self._lead.key]}, set()
-        for frame in [box for box in chosen.values() if box.kind == "frames" and not alone]:
-            chosen |= {
-                box.key: box for box in known.values() if box.key != frame.key and frame.holds(box.rect)
-            }
-            nodes |= {
-                node
-                for node, item in self.scene.nodes.items()
-                if frame.holds((item.pos().x(), item.pos().y(), *item.size))
-            }
-        self._boxes = list(chosen.values())
+            self._boxes, nodes = [boxes(self.document.graph)[self._lead.key]], set[str]()
+        else:
+            keys = [*self.scene.boxes.selected, self._lead.key]
+            self._boxes, nodes = carried(self.scene, keys, self.scene.selected_nodes())
         self._nodes = {node: self.scene.nodes[node].pos() for node in nodes}
 
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
-        self._take(bool(modifiers & ALT))
+        self._take(self.holds("frame_alone", modifiers))
+        free = self.holds("free", modifiers)
         x, y = self._lead.rect[:2]
         away = at - self.press.at
-        by = QPointF(_snapped(x + away.x(), modifiers) - x, _snapped(y + away.y(), modifiers) - y)
+        by = QPointF(_snapped(x + away.x(), free=free) - x, _snapped(y + away.y(), free=free) - y)
         self._by = by
         self.scene.boxes.show_boxes(self._moved())
         if self._nodes:
@@ -131,15 +140,15 @@ class ResizeBox(Interaction):
         x, y, width, height = self._box.rect
         left, top, right, bottom = x, y, x + width, y + height
         away = at - self.press.at
-        least = LEAST[self._box.kind]
+        least, free = LEAST[self._box.kind], self.holds("free", modifiers)
         if "l" in self._edges:
-            left = min(_snapped(left + away.x(), modifiers), right - least[0])
+            left = min(_snapped(left + away.x(), free=free), right - least[0])
         if "r" in self._edges:
-            right = max(_snapped(right + away.x(), modifiers), left + least[0])
+            right = max(_snapped(right + away.x(), free=free), left + least[0])
         if "t" in self._edges:
-            top = min(_snapped(top + away.y(), modifiers), bottom - least[1])
+            top = min(_snapped(top + away.y(), free=free), bottom - least[1])
         if "b" in self._edges:
-            bottom = max(_snapped(bottom + away.y(), modifiers), top + least[1])
+            bottom = max(_snapped(bottom + away.y(), free=free), top + least[1])
         box = self._box
         self._shown = Box(box.kind, box.id, (left, top, right - left, bottom - top), box.text, box.colour)
         self.scene.boxes.show_boxes([self._shown])

@@ -10,6 +10,7 @@ from pipelines.graph.types import connects, conversion
 from studio.canvas.face import PortFace
 from studio.canvas.interactions.base import Canvas, Interaction, Press
 from studio.canvas.items import DraftWire, WireItem
+from studio.canvas.node_index import round_about
 from studio.graph.edits import downstream, refusal, upstream
 from studio.translate import tr
 
@@ -73,7 +74,7 @@ class Connect(Interaction):
         wanted = not self.anchor.is_output
         ports = [
             (port, (item.pos() + port.at - at).manhattanLength())
-            for item in self.scene.nodes.values()
+            for item in self.scene.node_index.near(round_about(at, reach))
             for port in item.face.ports
             if port.is_output == wanted
         ]

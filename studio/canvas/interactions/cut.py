@@ -6,9 +6,8 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainterPath
 from PySide6.QtWidgets import QGraphicsPathItem
 
-from studio.canvas.interactions.base import Canvas, Interaction, Press
+from studio.canvas.interactions.base import Canvas, Interaction, Press, begins
 from studio.canvas.items import WireItem
-from studio.canvas.wire_index import WireIndex
 from studio.graph.rewiring import with_links
 from studio.graph.waypoints import End
 from studio.translate import tr
@@ -18,10 +17,11 @@ class CutWires(Interaction):
     """The wires that will go turn red and dashed under the stroke."""
 
     cursor = Qt.CursorShape.CrossCursor
+    armed_as = "cut"
 
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
-        return press.button == Qt.MouseButton.RightButton and press.control
+        return begins(view, press, "cut") is not None
 
     def begin(self) -> None:
         self._cut: dict[End, WireItem] = {}
@@ -31,7 +31,6 @@ class CutWires(Interaction):
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         if self._stroke is None:
             style = self.scene.style_
-            self._index = WireIndex(self.scene.wires.values())
             self._path = QPainterPath(self._last)
             self._stroke = QGraphicsPathItem()
             pen = style.hairline(style.colour("bad"), 1.5 * self.view.devicePixelRatioF())
@@ -41,7 +40,7 @@ class CutWires(Interaction):
             self.scene.addItem(self._stroke)
         self._path.lineTo(at)
         self._stroke.setPath(self._path)
-        for wire in self._index.near(QRectF(self._last, at).normalized()):
+        for wire in self.scene.wire_index.near(QRectF(self._last, at).normalized()):
             if wire.key not in self._cut and wire.crosses_line(self._last, at):
                 self._cut[wire.key] = wire
                 wire.set_look(cut=True)

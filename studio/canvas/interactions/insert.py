@@ -7,7 +7,6 @@ from PySide6.QtCore import QPointF
 from pipelines.graph.document import Graph
 from studio.canvas.items import DraftWire, NodeItem, WireItem
 from studio.canvas.scene import GraphScene
-from studio.canvas.wire_index import WireIndex
 from studio.graph.edits import title_of
 from studio.graph.rewiring import Insertion, insertion, is_loose
 from studio.graph.waypoints import End
@@ -29,12 +28,8 @@ class InsertionHint:
 
     def __init__(self, scene: GraphScene, graph: Graph, node: str) -> None:
         self._scene, self._graph, self._node = scene, graph, node
-        self._index: WireIndex | None = None
-        if is_loose(graph, node):
-            own = set(scene.wires_of(node))
-            self._index = WireIndex(
-                wire for wire in scene.wires.values() if wire not in own and wire.isVisible()
-            )
+        self._loose = is_loose(graph, node)
+        self._own = set(scene.wires_of(node))
         self._ports: dict[End, Insertion | None] = {}
         self._drafts: list[DraftWire] = []
         self.wire: WireItem | None = None
@@ -59,14 +54,17 @@ class InsertionHint:
             self._drafts[1].set_ends(item.port_position(out, True), stops[-1])
 
     def _under(self, item: NodeItem) -> WireItem | None:
-        if self._index is None:
+        if not self._loose:
             return None
         body = item.body().translated(item.pos())
         middle: QPointF = body.center()
         over = [
             (wire.distance_to(middle), wire)
-            for wire in self._index.near(body)
-            if self._fits(wire) and wire.crosses(body)
+            for wire in self._scene.wire_index.near(body)
+            if wire not in self._own
+            and (wire is self.wire or wire.isVisible())
+            and self._fits(wire)
+            and wire.crosses(body)
         ]
         return min(over, key=lambda entry: entry[0])[1] if over else None
 
@@ -76,16 +74,14 @@ class InsertionHint:
             self._ports[wire.key] = insertion(self._graph, registry, self._node, wire.key)
         return self._ports[wire.key] is not None
 
-    @property
-    def words(self) -> str:
-        """Where the node would go, for people."""
+    def words(self, leave: str) -> str:
+        """Where the node would go, for people; ``leave`` is what they hold to leave the wire alone."""
         if self.wire is None:
             return ""
         graph, registry = self._graph, self._scene.document.registry
         source, target = (title_of(graph, registry, node) for node in (self.wire.source, self.wire.target))
-        return tr(
-            "Goes between {source} and {target}. Alt leaves the wire alone.", source=source, target=target
-        )
+        text = tr("Goes between {source} and {target}.", source=source, target=target)
+        return text + " " + tr("{key} leaves the wire alone.", key=leave) if leave else text
 
     @property
     def found(self) -> tuple[End, Insertion] | None:

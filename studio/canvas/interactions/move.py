@@ -10,24 +10,26 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from studio.canvas.dot_layer import Dot
 from studio.canvas.guides import REACH, Guide, GuideItem, Guides
-from studio.canvas.interactions.base import Canvas, Interaction, Press
+from studio.canvas.interactions.base import Canvas, Interaction, Press, begins
 from studio.canvas.interactions.extract import Extraction, Shake
 from studio.canvas.interactions.insert import InsertionHint
 from studio.canvas.style import GRID
 from studio.graph.annotations import Box
 from studio.graph.rewiring import with_inserted
 from studio.graph.waypoints import End, Points
+from studio.keys.words import triggers_words
 from studio.translate import tr
-
-ALT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
 
 
 class Move(Interaction):
     """Select and move nodes, and the dots selected with them."""
 
+    armed_as = "extract"
+
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
-        return press.button == Qt.MouseButton.LeftButton and press.node is not None
+        pressed = press.button == Qt.MouseButton.LeftButton or begins(view, press, "extract") is not None
+        return pressed and press.node is not None
 
     def begin(self) -> None:
         node = self.press.node
@@ -46,9 +48,9 @@ class Move(Interaction):
         if node is None:
             return
         self._node = node.node
-        if self.press.control:
+        if self.toggles:
             self.scene.select(set(self._before) ^ {self._node})
-        elif self.press.shift:
+        elif self.adds:
             self.scene.select([self._node], add=True)
         elif self._node in self._before:
             self._narrow = len(self._before) > 1
@@ -66,22 +68,15 @@ class Move(Interaction):
         self._guides = Guides(self._still(), self._straight())
         self._lines = GuideItem(self.scene.style_, self.view.devicePixelRatioF())
         self.scene.addItem(self._lines)
-        if self.press.alt:
+        if begins(self.view, self.press, "extract") is not None:
             self._take_out()
         self._look_for_wires()
 
     def _still(self) -> list[tuple[float, float, float, float]]:
         """The nodes in view that don't move."""
         shown = self.view.shown_area()
-        return [
-            item.area
-            for node, item in self.scene.nodes.items()
-            if node not in self._start
-            and item.area[0] < shown.right()
-            and item.area[2] > shown.left()
-            and item.area[1] < shown.bottom()
-            and item.area[3] > shown.top()
-        ]
+        area = shown.left(), shown.top(), shown.right(), shown.bottom()
+        return [item.area for item in self.scene.node_index.near(area) if item.node not in self._start]
 
     def _straight(self) -> list[Guide]:
         """Where the wires of the dragged node to those that stay would be straight."""
@@ -110,22 +105,23 @@ class Move(Interaction):
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         if not self._start:
             self._begin_drag()
-        by = self._snapped(at - self.press.at, free=bool(modifiers & CONTROL))
+        by = self._snapped(at - self.press.at, free=self.holds("free", modifiers))
         self.scene.show_moved({node: start + by for node, start in self._start.items()})
         self._shown_boxes = [box.at(box.rect[0] + by.x(), box.rect[1] + by.y()) for box in self._boxes]
         self.scene.boxes.show_boxes(self._shown_boxes)
         if self._dots:
             self._shown_dots = self.scene.dots.moved(self._dots, by)
             self.scene.dots.show(self._shown_dots)
-        if self._shake.add(view_at) and self._out is None:
+        if self._shake.add(view_at) and self._out is None and self.view.gestures.shakes("extract"):
             self._take_out()
             self._look_for_wires()
         if self._hint is not None:
-            if modifiers & ALT:
+            if self.holds("no_insert", modifiers):
                 self._hint.clear()
             else:
                 self._hint.look(self.scene.nodes[self._node])
-            self.view.show_hint(view_at, self._hint.words)
+            leave = triggers_words(self.view.gestures.triggers("no_insert"))
+            self.view.show_hint(view_at, self._hint.words(leave))
 
     def _snapped(self, by: QPointF, *, free: bool) -> QPointF:
         """How far to move: to guides that are near, else on the grid."""
@@ -149,7 +145,9 @@ class Move(Interaction):
             if self._narrow:
                 self.scene.select([self._node])
             return
-        into = self._hint.found if self._hint is not None and not modifiers & ALT else None
+        into = self._hint.found if self._hint is not None else None
+        if self.holds("no_insert", modifiers):
+            into = None
         out = self._out
         places = self.scene.unwritten_positions()
         for node in self._start:

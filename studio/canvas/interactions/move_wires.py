@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from pipelines.graph.document import Graph, Link
 from pipelines.graph.types import PortType, connects
 from studio.canvas.face import PortFace
-from studio.canvas.interactions.base import Canvas, Press
+from studio.canvas.interactions.base import Canvas, Press, begins
 from studio.canvas.interactions.connect import Connect
 from studio.canvas.items import DraftWire, WireItem
 from studio.graph.edits import downstream
@@ -19,12 +19,13 @@ from studio.translate import tr
 class MoveWires(Connect):
     """Every wire of the port is held by its source. On blank canvas they go back to where they were."""
 
+    armed_as = "move_wires"
+
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
         port = press.port
         return (
-            press.button == Qt.MouseButton.LeftButton
-            and press.control
+            begins(view, press, "move_wires") is not None
             and port is not None
             and port.is_output
             and bool(_wires(view, port))

@@ -5,19 +5,18 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, QPointF, Qt
 
 from studio.canvas.dot_layer import Dot
-from studio.canvas.interactions.base import Canvas, Interaction, Press
+from studio.canvas.interactions.base import Canvas, Interaction, Press, begins
 from studio.canvas.style import GRID
 from studio.graph.waypoints import Points, inserted_at, waypoints_of, with_waypoints
 from studio.translate import tr
 
 LEVEL = 7.0
 """How near (in pixels of the view) a dot must be to the height of its neighbour on the wire to jump to it."""
-CONTROL = Qt.KeyboardModifier.ControlModifier
 
 
-def placed(at: QPointF, neighbours: list[QPointF], zoom: float, modifiers: Qt.KeyboardModifier) -> QPointF:
-    """Where a dragged dot goes: level with a neighbour on its wire, else on the grid; Ctrl leaves it free."""
-    if modifiers & CONTROL:
+def placed(at: QPointF, neighbours: list[QPointF], zoom: float, *, free: bool) -> QPointF:
+    """Where a dragged dot goes: level with a neighbour on its wire, else on the grid, unless it is free."""
+    if free:
         return QPointF(round(at.x()), round(at.y()))
     level = min((other.y() for other in neighbours), key=lambda y: abs(y - at.y()), default=at.y() + 1e6)
     plumb = min((other.x() for other in neighbours), key=lambda x: abs(x - at.x()), default=at.x() + 1e6)
@@ -29,14 +28,11 @@ def placed(at: QPointF, neighbours: list[QPointF], zoom: float, modifiers: Qt.Ke
 class AddDot(Interaction):
     """Put a dot on a wire; dragged on, it goes along. One undo step."""
 
+    armed_as = "dot"
+
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
-        return (
-            press.button == Qt.MouseButton.LeftButton
-            and press.alt
-            and press.wire is not None
-            and press.dot is None
-        )
+        return begins(view, press, "dot") is not None and press.wire is not None and press.dot is None
 
     def begin(self) -> None:
         wire = self.press.wire
@@ -57,7 +53,7 @@ class AddDot(Interaction):
 
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         neighbours = self._stops[self._index : self._index + 2]
-        self._show(placed(at, neighbours, self.view.zoom, modifiers))
+        self._show(placed(at, neighbours, self.view.zoom, free=self.holds("free", modifiers)))
 
     def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         graph = with_waypoints(self.document.graph, {self._end: self._points})
@@ -85,9 +81,9 @@ class MoveDots(Interaction):
         if self.press.dot is None:
             return
         self._dot = dot = self.press.dot
-        if self.press.control:
+        if self.toggles:
             layer.select([*(set(layer.selected) ^ {dot})])
-        elif self.press.shift:
+        elif self.adds:
             layer.select([*layer.selected, dot])
         elif dot not in layer.selected:
             self.scene.select([])
@@ -105,12 +101,13 @@ class MoveDots(Interaction):
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         if self._dot in self._dots:
             goal = self._start + at - self.press.at
-            self._by = placed(goal, self._neighbours(), self.view.zoom, modifiers) - self._start
+            free = self.holds("free", modifiers)
+            self._by = placed(goal, self._neighbours(), self.view.zoom, free=free) - self._start
             self.scene.dots.show(self.scene.dots.moved(self._dots, self._by))
 
     def released(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         if not self.dragging:
-            if not (self.press.control or self.press.shift):
+            if not (self.toggles or self.adds):
                 self.scene.select([])
                 self.scene.dots.select([self._dot])
             return

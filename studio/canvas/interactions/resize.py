@@ -37,14 +37,13 @@ class ResizePreview(Interaction):
         self._shape = picture.height() / max(1, picture.width())
 
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
-        by, scale = at - self.press.at, self.scene.style_.metrics.scale
+        by = at - self.press.at
         width = self._start.width() + by.x()
         height = self._start.height() + by.y()
-        if modifiers & Qt.KeyboardModifier.ShiftModifier:
+        if self.holds("keep_shape", modifiers):
             width = max(width, height / self._shape)
             height = width * self._shape
-        wide, high = ((width + self._sides) / scale, height / scale)
-        self._preview = replace(self._before, width=_within(wide), height=_within(high))
+        self._preview = replace(self._before, width=_within(width + self._sides), height=_within(height))
         self._show(self._preview)
 
     def _show(self, preview: Preview) -> None:

@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QGraphicsPathItem
 
 from studio.canvas.box_layer import Key
 from studio.canvas.dot_layer import Dot
-from studio.canvas.interactions.base import Canvas, Interaction, Press
+from studio.canvas.interactions.base import Canvas, Interaction, Press, begins
 
 
 class AreaSelect(Interaction):
-    """Selects the nodes and dots in an area that is drawn on blank canvas."""
+    """Selects the nodes and dots in an area that is drawn on blank canvas. Modifiers that are part of how it
+    was begun don't toggle as well."""
 
     def begin(self) -> None:
         self._before = self.scene.selected_nodes()
@@ -35,12 +36,10 @@ class AreaSelect(Interaction):
         self._area.setPath(path)
 
     @property
-    def adds(self) -> bool:
-        return self.press.shift
-
-    @property
     def toggles(self) -> bool:
-        return self.press.control
+        trigger = begins(self.view, self.press, self.armed_as)
+        used = trigger.modifiers if trigger is not None else Qt.KeyboardModifier.NoModifier
+        return not self.adds and self.holds("toggle", self.press.modifiers & ~used)
 
     def choose(self, nodes: Collection[str], dots: Collection[Dot]) -> None:
         """Select what is in the area, by the keys held at the press."""
@@ -82,9 +81,11 @@ class AreaSelect(Interaction):
 class BoxSelect(AreaSelect):
     """A box over blank canvas: every node and dot it touches."""
 
+    armed_as = "box"
+
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
-        return press.button == Qt.MouseButton.LeftButton and press.node is None
+        return begins(view, press, "box") is not None
 
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         area = QRectF(self.press.at, at).normalized()
@@ -106,19 +107,15 @@ class LassoSelect(AreaSelect):
     """
 
     cursor = Qt.CursorShape.CrossCursor
+    armed_as = "lasso"
 
     @classmethod
     def takes(cls, view: Canvas, press: Press) -> bool:
-        wanted = press.alt or (press.control and press.shift)
-        return press.button == Qt.MouseButton.LeftButton and press.node is None and wanted
+        return begins(view, press, "lasso") is not None
 
     def begin(self) -> None:
         super().begin()
         self._points = QPolygonF([self.press.at])
-
-    @property
-    def toggles(self) -> bool:
-        return self.press.control and not self.press.shift
 
     def drag(self, at: QPointF, view_at: QPoint, modifiers: Qt.KeyboardModifier) -> None:
         self._points.append(at)

@@ -119,11 +119,9 @@ class BoxItem(QGraphicsRectItem):
         self._outline(painter, body, radius, 0.4)
         if self.box.text and zoom >= BLOCK_DETAIL:
             room = body.width() - 2 * PAD
-            words = style.title_metrics.elidedText(self.box.text, Qt.TextElideMode.ElideRight, room)
-            painter.setFont(style.title)
             painter.setPen(style.colour("text"))
-            flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-            painter.drawText(QRectF(PAD, 0, room, self.title_height), flags, words)
+            words = style.titles.elided(self.box.text, room)
+            style.titles.paint(painter, QRectF(PAD, 0, room, self.title_height), words)
 
     def _note(self, painter: QPainter, body: QRectF, zoom: float) -> None:
         style, colour = self.style, self.box.colour

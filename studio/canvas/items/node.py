@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter
@@ -12,8 +12,12 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGrap
 
 from studio.canvas.face import NodeFace, PortFace, RowFace
 from studio.canvas.items.paint import Marks, extra_height, paint_node
+from studio.canvas.items.sheet import Sheet, sheet_of
 from studio.canvas.run_state import NodeState
-from studio.canvas.style import CanvasStyle
+from studio.canvas.style import BLOCK_DETAIL, CanvasStyle
+
+if TYPE_CHECKING:
+    from studio.canvas.node_index import NodeIndex
 
 MARGIN = 14.0
 """Room round the body for ports, selection and badge."""
@@ -37,6 +41,8 @@ class NodeItem(QGraphicsRectItem):
         """Free pixels between the rows and the next node below."""
         self.area = (0.0, 0.0, 0.0, 0.0)
         """Left, top, right and bottom of the body in the scene."""
+        self._index: NodeIndex | None = None
+        self._sheet: Sheet | None = None
         self.setPen(Qt.PenStyle.NoPen)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
@@ -61,6 +67,12 @@ class NodeItem(QGraphicsRectItem):
         left, top, right, bottom = self.area
         return QPointF((left + right) / 2, (top + bottom) / 2)
 
+    def follow(self, index: NodeIndex | None) -> None:
+        """From now on tell an index where the node is; or no longer."""
+        self._index = index
+        if index is not None:
+            index.put(self)
+
     def place(self, x: float, y: float) -> None:
         """Move to a point of the scene."""
         self.setPos(x, y)
@@ -69,11 +81,14 @@ class NodeItem(QGraphicsRectItem):
     def _measure(self) -> None:
         x, y = self.pos().x(), self.pos().y()
         self.area = (x, y, x + self.face.width, y + self._height)
-        self.setRect(self.body().adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN))
+        self.setRect(-MARGIN, -MARGIN, self.face.width + 2 * MARGIN, self._height + 2 * MARGIN)
+        if self._index is not None:
+            self._index.put(self)
 
     def set_face(self, face: NodeFace, style: CanvasStyle) -> None:
         self.style = style
         self.face = face
+        self._sheet = None
         self._resized()
 
     def set_state(self, state: NodeState) -> None:
@@ -93,9 +108,8 @@ class NodeItem(QGraphicsRectItem):
 
     def set_marks(self, **changes: Any) -> None:
         """Change some of the :class:`Marks`; repaints only if one differs."""
-        marks = replace(self.marks, **changes)
-        if marks != self.marks:
-            self.marks = marks
+        if any(getattr(self.marks, name) != value for name, value in changes.items()):
+            self.marks = replace(self.marks, **changes)
             self.update()
 
     def _resized(self) -> None:
@@ -104,17 +118,25 @@ class NodeItem(QGraphicsRectItem):
         self._measure()
         self.update()
 
-    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        if change == QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged:
-            self.set_marks(selected=bool(value))
-            self.setZValue(2 if value else 1)
-        return super().itemChange(change, value)
+    def choose(self, chosen: bool) -> None:
+        """Select it, or no longer. Qt's own way to be told, ``itemChange``, calls Python for every change."""
+        self.setSelected(chosen)
+        self.set_marks(selected=chosen)
+        self.setZValue(2 if chosen else 1)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
-        paint_node(painter, self.face, self.state, self.marks, self.style, self._height, zoom)
+        sheet = self._rows() if zoom >= BLOCK_DETAIL else None
+        paint_node(painter, self.face, self.state, self.marks, self.style, self._height, zoom, sheet)
+
+    def _rows(self) -> Sheet:
+        """The rows, put together when they are first painted and when they differ."""
+        marked = self.marks.problems.keys()
+        if self._sheet is None or self._sheet.marked != marked:
+            self._sheet = sheet_of(self.face, self.style, marked)
+        return self._sheet
 
     # --- asking ----------------------------------------------------------------------------------------
 

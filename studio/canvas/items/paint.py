@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen
 
-from studio.canvas.face import NodeFace, PortFace, RowFace
+from studio.canvas.face import NodeFace, PortFace
+from studio.canvas.items.sheet import Sheet, sheet_of
 from studio.canvas.items.texts import status_texts, wrapped
+from studio.canvas.lettering import CENTRE, RIGHT
 from studio.canvas.run_state import NodeState
 from studio.canvas.style import BLOCK_DETAIL, FULL_DETAIL, CanvasStyle, hue_name
 from studio.translate import tr
@@ -103,8 +106,9 @@ def paint_node(
     style: CanvasStyle,
     height: float,
     zoom: float,
+    sheet: Sheet | None = None,
 ) -> None:
-    """Paint a node with its top left corner at (0, 0)."""
+    """Paint a node with its top left corner at (0, 0). ``sheet``: that of its face, if there is one."""
     body = QRectF(0, 0, face.width, height)
     if zoom < BLOCK_DETAIL:
         _block(painter, body, face, state, marks, style)
@@ -113,19 +117,20 @@ def paint_node(
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     if face.mode == "muted":
         painter.setOpacity(0.4)
-    outline = QPainterPath()
-    outline.addRoundedRect(body, style.metrics.radius, style.metrics.radius)
-    painter.fillPath(outline, style.colour("bg1"))
-    _title(painter, outline, face, state, marks, style, zoom)
+    radius = style.metrics.radius
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(style.colour("bg1"))
+    painter.drawRoundedRect(body, radius, radius)
+    _title(painter, face, state, marks, style, zoom)
     full = zoom >= FULL_DETAIL
-    for row in face.rows:
-        if full:
-            _row(painter, row, marks, style)
-        else:
-            _row_hint(painter, row, style)
+    rows = sheet or sheet_of(face, style, marks.problems)
+    if full:
+        rows.paint(painter, style)
+    else:
+        rows.paint_hints(painter, style)
     _extra(painter, face, state, marks, style, height, full)
     if face.mode == "bypassed":
-        _stripes(painter, outline, style)
+        _stripes(painter, body, style)
     _border(painter, body, face, state, marks, style)
     painter.setOpacity(0.4 if face.mode == "muted" else 1.0)
     for port in face.ports:
@@ -138,20 +143,20 @@ def paint_node(
 
 def _viewer_plate(painter: QPainter, letters: str, style: CanvasStyle) -> None:
     """The letters under which the viewer shows it, on the corner of the node."""
-    height = 15 * style.metrics.scale
-    width = max(height, style.label_metrics.horizontalAdvance(letters) + 8)
+    height = 15.0
+    width = max(height, style.labels.width(letters) + 8)
     box = QRectF(-7, -height * 0.6, width, height)
     painter.setPen(QPen(style.colour("brass"), 1.2))
     painter.setBrush(style.colour("bg1"))
     painter.drawRoundedRect(box, 4, 4)
-    painter.setFont(style.label)
     painter.setPen(style.colour("text"))
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letters)
+    style.labels.paint(painter, box, letters, CENTRE)
 
 
-def _stripes(painter: QPainter, outline: QPainterPath, style: CanvasStyle) -> None:
+def _stripes(painter: QPainter, body: QRectF, style: CanvasStyle) -> None:
     """Diagonal stripes: the node is passed by."""
-    body = outline.boundingRect()
+    outline = QPainterPath()
+    outline.addRoundedRect(body, style.metrics.radius, style.metrics.radius)
     painter.save()
     painter.setClipPath(outline, Qt.ClipOperation.IntersectClip)
     painter.setPen(QPen(style.colour("text", 0.2), 3))
@@ -198,38 +203,43 @@ def _block_heat(painter: QPainter, body: QRectF, heat: tuple[float, str], style:
 
 
 def _title(
-    painter: QPainter, outline: QPainterPath, face: NodeFace, state: NodeState, marks: Marks,
-    style: CanvasStyle, zoom: float,
-) -> None:  # fmt: skip
+    painter: QPainter, face: NodeFace, state: NodeState, marks: Marks, style: CanvasStyle, zoom: float
+) -> None:
     m = style.metrics
-    painter.save()
-    painter.setClipPath(outline, Qt.ClipOperation.IntersectClip)
-    ground = style.mixed("bg2", "bg3", 0.6) if marks.hovered else style.colour("bg2")
-    painter.fillRect(QRectF(0, 0, face.width, m.title), ground)
+    top = title_outline(face.width, m.title, m.radius)
+    painter.setBrush(style.mixed("bg2", "bg3", 0.6) if marks.hovered else style.colour("bg2"))
+    painter.drawPath(top)
     if marks.heat is not None:
         tint = style.heat(marks.heat[0])
         tint.setAlphaF(HEAT_TINT)
-        painter.fillRect(QRectF(0, 0, face.width, m.title), tint)
+        painter.setBrush(tint)
+        painter.drawPath(top)
     painter.fillRect(QRectF(0, m.title - 1, face.width, 1), style.colour("line", 0.5))
     if state.status == "running":
-        track = QRectF(0, m.title - 2, face.width, 2)
-        painter.fillRect(track, style.colour("bg3"))
+        painter.fillRect(QRectF(0, m.title - 2, face.width, 2), style.colour("bg3"))
         painter.fillRect(QRectF(0, m.title - 2, face.width * state.fraction, 2), style.hue(face.hue))
-    painter.restore()
-    left = 30 * m.scale
+    left = 30.0
     icon = CATEGORY_ICONS.get(face.category, "info" if face.known else "help")
-    side = round(16 * m.scale)
+    side = 16
     ratio = max(1.0, zoom) * painter.device().devicePixelRatio()
     pixmap = style.theme.pixmap(icon, side, hue_name(face.hue), ratio)
     painter.drawPixmap(QRectF(8, (m.title - side) / 2, side, side), pixmap, QRectF(pixmap.rect()))
     right = _title_right(painter, face, state, marks, style)
-    painter.setFont(style.title)
     painter.setPen(style.colour("text"))
     room = right - left - 6
-    name = style.title_metrics.elidedText(face.title, Qt.TextElideMode.ElideRight, room)
-    painter.drawText(
-        QRectF(left, 0, room, m.title), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name
-    )
+    style.titles.paint(painter, QRectF(left, 0, room, m.title), style.titles.elided(face.title, room))
+
+
+@lru_cache(256)
+def title_outline(width: float, height: float, radius: float) -> QPainterPath:
+    """The upper part of a node: round above, square below."""
+    path = QPainterPath(QPointF(0, height))
+    path.lineTo(0, radius)
+    path.arcTo(QRectF(0, 0, 2 * radius, 2 * radius), 180, -90)
+    path.arcTo(QRectF(width - 2 * radius, 0, 2 * radius, 2 * radius), 90, -90)
+    path.lineTo(width, height)
+    path.closeSubpath()
+    return path
 
 
 def _title_right(
@@ -244,7 +254,7 @@ def _title_right(
         painter.drawEllipse(QPointF(right - 3, m.title / 2), 3, 3)
         right -= 12
     if state.warnings:
-        side = round(14 * m.scale)
+        side = 14
         pixmap = style.theme.pixmap("warning", side, "warn", 2 * painter.device().devicePixelRatio())
         painter.drawPixmap(
             QRectF(right - side, (m.title - side) / 2, side, side), pixmap, QRectF(pixmap.rect())
@@ -253,80 +263,27 @@ def _title_right(
     texts = status_texts(state) if marks.heat is None else [marks.heat[1]]
     text = texts[0]
     if len(texts) > 1:
-        wanted = style.title_metrics.horizontalAdvance(face.title)
-        room = right - 36 * m.scale - min(wanted, face.width * NAME_SHARE)
-        fitting = (way for way in texts if style.number_metrics.horizontalAdvance(way) < room)
+        wanted = style.titles.width(face.title)
+        room = right - 36 - min(wanted, face.width * NAME_SHARE)
+        fitting = (way for way in texts if style.numbers.width(way) < room)
         text = next(fitting, texts[-1])
     if text:
-        width = style.number_metrics.horizontalAdvance(text) + 2
-        painter.setFont(style.number)
+        width = style.numbers.width(text) + 2
         quiet = "text2" if marks.heat is None else "text"
         painter.setPen(style.colour("bad" if state.status == "failed" else quiet))
-        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-        painter.drawText(QRectF(right - width, 0, width, m.title), flags, text)
+        style.numbers.paint(painter, QRectF(right - width, 0, width, m.title), text, RIGHT)
         right -= width + 4
     return right
-
-
-def _row(painter: QPainter, row: RowFace, marks: Marks, style: CanvasStyle) -> None:
-    m = style.metrics
-    line = QRectF(row.rect.x(), row.rect.y(), row.rect.width(), m.row)
-    middle = Qt.AlignmentFlag.AlignVCenter
-    painter.setFont(style.label)
-    bad = row.input is not None and row.input.name in marks.problems
-    if row.box is not None:
-        field_path = QPainterPath()
-        field_path.addRoundedRect(row.box, 4, 4)
-        painter.fillPath(field_path, style.mixed("bg1", "bg2", 0.75))
-        if bad:
-            painter.setPen(style.hairline(style.colour("bad")))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawPath(field_path)
-    if row.input is not None:
-        painter.setPen(style.colour("bad" if bad else "text2"))
-        label_room = line.width() * (0.62 if row.output or row.value else 1.0) - m.inset
-        label = style.label_metrics.elidedText(row.input.label, Qt.TextElideMode.ElideRight, label_room)
-        painter.drawText(line.adjusted(m.inset, 0, -m.inset, 0), middle | Qt.AlignmentFlag.AlignLeft, label)
-    if row.output is not None:
-        painter.setPen(style.colour("text2"))
-        painter.drawText(
-            line.adjusted(m.inset, 0, -m.inset, 0), middle | Qt.AlignmentFlag.AlignRight, row.output.label
-        )
-    if row.lines > 1 and row.box is not None:
-        _paragraph(painter, row.box, row.value, row.lines, style)
-    elif row.value:
-        used = style.label_metrics.horizontalAdvance(row.label) + 10
-        room = line.width() - 2 * m.inset - used
-        painter.setFont(style.number if row.numeric else style.label)
-        painter.setPen(style.colour("text"))
-        value = style.label_metrics.elidedText(row.value, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(line.adjusted(m.inset, 0, -m.inset, 0), middle | Qt.AlignmentFlag.AlignRight, value)
 
 
 def _paragraph(
     painter: QPainter, box: QRectF, text: str, count: int, style: CanvasStyle, *, tail: bool = False
 ) -> None:
-    painter.setFont(style.label)
     painter.setPen(style.colour("text"))
     height = style.metrics.line
     for index, words in enumerate(wrapped(text, style.label, box.width() - 12, count, tail=tail)):
         where = QRectF(box.x() + 6, box.y() + 4 + index * height, box.width() - 12, height)
-        painter.drawText(where, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, words)
-
-
-def _row_hint(painter: QPainter, row: RowFace, style: CanvasStyle) -> None:
-    """A row too small to read: bars where its words are."""
-    m = style.metrics
-    middle = row.rect.y() + m.row / 2 - 2
-    colour = style.colour("bg3")
-    if row.box is not None and row.lines > 1:
-        painter.fillRect(row.box, style.mixed("bg1", "bg2", 0.75))
-    if row.input is not None:
-        width = min(style.label_metrics.horizontalAdvance(row.input.label), 90.0)
-        painter.fillRect(QRectF(m.inset, middle, width, 5), colour)
-    if row.output is not None:
-        width = min(style.label_metrics.horizontalAdvance(row.output.label), 70.0)
-        painter.fillRect(QRectF(row.rect.width() - m.inset - width, middle, width, 5), colour)
+        style.labels.paint(painter, where, words)
 
 
 def _extra(
@@ -417,7 +374,7 @@ def _border(
 
 def _port(painter: QPainter, port: PortFace, marks: Marks, style: CanvasStyle, full: bool) -> None:
     key = (port.is_output, port.name)
-    opacity = painter.opacity()
+    opacity = painter.opacity() if key in marks.refused else 1.0
     if key in marks.refused:
         painter.setOpacity(opacity * 0.22)
     quiet = port.quiet and not (marks.hovered or marks.lit_port == key or marks.drawing)
@@ -433,7 +390,8 @@ def _port(painter: QPainter, port: PortFace, marks: Marks, style: CanvasStyle, f
         painter.setPen(QPen(style.colour("bg0"), 1))
         painter.setBrush(style.hue(port.type))
         painter.drawEllipse(port.at, style.metrics.port, style.metrics.port)
-    painter.setOpacity(opacity)
+    if key in marks.refused:
+        painter.setOpacity(opacity)
 
 
 def _badge(painter: QPainter, face: NodeFace, state: NodeState, marks: Marks, style: CanvasStyle) -> None:
@@ -441,13 +399,11 @@ def _badge(painter: QPainter, face: NodeFace, state: NodeState, marks: Marks, st
     count = marks.problem_count + state.failures
     if not count:
         return
-    radius = 9 * style.metrics.scale
+    radius = 9.0
     centre = QPointF(face.width - 4, 3)
     painter.setPen(QPen(style.colour("bg0"), 2))
     painter.setBrush(style.colour("bad"))
     painter.drawEllipse(centre, radius, radius)
-    font = style.number
-    painter.setFont(font)
     painter.setPen(style.colour("bg0"))
     box = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(count) if count < 100 else "99")
+    style.numbers.paint(painter, box, str(count) if count < 100 else "99", CENTRE)

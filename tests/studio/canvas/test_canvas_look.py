@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import QPointF
 from PySide6.QtGui import QImage, QPainter
 from pytestqt.qtbot import QtBot
 
@@ -15,8 +16,12 @@ from studio.canvas.items.texts import wrapped
 from studio.canvas.run_state import NodeState
 from studio.canvas.style import CanvasStyle, hue_name, shape_name
 from studio.canvas.workspace import GraphWorkspace
+from studio.document import GraphDocument
+from studio.graph.annotations import Box
+from studio.graph.bookmarks import bookmarks
 from studio.theme import current_theme
 from tests.helpers.canvas_fakes import gradient, small_graph, stub_registry
+from tests.helpers.canvas_mouse import Hand
 
 
 @pytest.fixture(params=["dark", "light"])
@@ -89,17 +94,43 @@ def test_the_whole_workspace_follows_the_theme(qtbot: QtBot, workspace: GraphWor
     assert workspace.grab().toImage() == dark
 
 
-def test_larger_text_makes_larger_nodes(workspace: GraphWorkspace) -> None:
-    before = workspace.scene.nodes["paint"].size
+def test_larger_text_makes_everything_larger_and_moves_nothing_in_the_document(
+    workspace: GraphWorkspace, document: GraphDocument, hand: Hand
+) -> None:
+    document.set_boxes([Box("frames", "f", (-40.0, -60.0, 640.0, 380.0), "All of it")], "Frame")
+    before, view, scene = document.graph, workspace.view, workspace.scene
+    middle = view.mapToScene(view.viewport().rect().center())
+    workspace.structure.set_bookmark(1)
+    mark = bookmarks(document.graph)[1]
+
+    def widths() -> dict[str, int]:
+        areas = {node: item.body().translated(item.pos()) for node, item in scene.nodes.items()}
+        areas["frame"] = scene.boxes.items["frames", "f"].area
+        return {name: view.mapFromScene(area).boundingRect().width() for name, area in areas.items()}
+
+    small = widths()
     current_theme().apply("dark", scale=1.5)
-    after = workspace.scene.nodes["paint"].size
-    wire = workspace.scene.wires["blur", "image"]
-    end = workspace.scene.nodes["paint"].port_position("image", True)
-    current_theme().apply("dark")
-    assert after[0] > before[0] * 1.4
-    assert after[1] > before[1] * 1.3
-    assert wire.points  # placed anew with the ports
-    assert end.x() > 320 + before[0]
+    try:
+        large = widths()
+        assert all(abs(large[name] - 1.5 * small[name]) <= 2 for name in small)
+        assert view.zoom == 1.0
+        assert (view.mapToScene(view.viewport().rect().center()) - middle).manhattanLength() < 2
+        assert workspace.structure.minimap.width() > 250
+        bodies = [item.body().translated(item.pos()) for item in scene.nodes.values()]
+        assert not any(a.intersects(b) for i, a in enumerate(bodies) for b in bodies[:i])
+        assert document.graph.view["positions"] is before.view["positions"]
+        # what is put, moved and remembered is in the document's pixels, whatever the size of text
+        workspace.structure.set_bookmark(2)
+        assert bookmarks(document.graph)[2].zoom == mark.zoom
+        hand.drag(hand.body("blur"), hand.body("blur") + QPointF(0, 100))
+        assert document.graph.position("blur") == (640, 100)
+        workspace.open_palette(QPointF(400, 400), None)
+        workspace.palette_.chosen.emit("test.words")
+        assert document.graph.position(scene.selected_nodes()[0]) == (400, 400)
+    finally:
+        current_theme().apply("dark")
+    assert view.zoom == 1.0
+    assert widths()["frame"] == small["frame"]
 
 
 def test_long_texts_are_cut_to_their_lines(style: CanvasStyle) -> None:

@@ -161,6 +161,78 @@ def test_nodes_inside_a_subgraph_show_on_the_outer_one(workspace: GraphWorkspace
     assert item(workspace, "paint").state.status == "failed"
 
 
+def test_a_group_shows_what_its_end_nodes_made(
+    workspace: GraphWorkspace, bridge: FakeBridge, document: GraphDocument
+) -> None:
+    inner = document.group_nodes(["blur"], "Softer")
+    group = document.group_nodes(["paint", inner], "Picture")
+    job = workspace.run()
+    bridge.start(job, "model", "words", f"{group}/paint", f"{group}/{inner}/blur")
+    bridge.finish(job, f"{group}/paint", outputs={"image": bridge.picture("p", 64, 32)})
+    assert item(workspace, group).state.pictures == (), "nobody sees that from outside"
+    value = bridge.picture("b", 128, 64)
+    bridge.finish(job, f"{group}/{inner}/blur", outputs={"image": value})
+    bridge.end(job)
+    state = item(workspace, group).state
+    assert [picture.width() for picture in state.pictures] == [128]
+    assert state.outputs == {"image": value}
+    workspace.canvas.enter(group)
+    assert workspace.run_state.state(inner).pictures[0].width() == 128
+
+
+def test_what_is_cached_shows_without_a_run(
+    workspace: GraphWorkspace, bridge: FakeBridge, document: GraphDocument
+) -> None:
+    assert [graph.nodes.keys() for graph in bridge.asked] == [document.graph.nodes.keys()]
+    document.set_param("paint", "steps", 30)
+    bridge.tell_cached(words={}, paint={"image": bridge.picture("p", 64, 32)})
+    states = {node: item(workspace, node).state for node in ALL}
+    assert [state.status for state in states.values()] == ["", "cached", "cached", ""]
+    assert [state.stale for state in states.values()] == [False, False, True, False]
+    assert states["paint"].pictures[0].width() == 64
+    document.undo_stack.undo()
+    assert not item(workspace, "paint").state.stale
+    bridge.ready.emit(None)  # another engine: what ran meanwhile isn't told anew
+    job = workspace.run()
+    bridge.start(job, "paint")
+    bridge.tell_cached(paint={})
+    assert item(workspace, "paint").state.status == "queued"
+
+
+def test_a_group_is_cached_if_all_that_it_gives_is(
+    workspace: GraphWorkspace, bridge: FakeBridge, document: GraphDocument
+) -> None:
+    inner = document.group_nodes(["blur"], "Softer")
+    group = document.group_nodes(["paint", inner], "Picture")
+    workspace.run_state.ask()
+    bridge.tell_cached(**{f"{group}__paint": {}})
+    assert item(workspace, group).state.status == ""
+    workspace.run_state.ask()
+    bridge.tell_cached(**{f"{group}__{inner}__blur": {"image": bridge.picture("b", 64, 32)}})
+    assert item(workspace, group).state.status == "cached"
+    assert item(workspace, group).state.pictures[0].width() == 64
+    workspace.canvas.enter(group)
+    assert [workspace.run_state.state(node).status for node in ("paint", inner)] == ["cached", "cached"]
+    workspace.canvas.enter(inner)
+    assert workspace.run_state.state("blur").status == "cached"
+
+
+def test_a_run_goes_on_while_another_document_is_shown(
+    workspace: GraphWorkspace, bridge: FakeBridge, job: str, document: GraphDocument
+) -> None:
+    bridge.begin(job, "paint")
+    sheet = document.sheet
+    document.load_bytes(document.graph.dumps(), "The same again")
+    assert item(workspace, "paint").state.status == ""
+    bridge.finish(job, "paint", outputs={"image": bridge.picture("p", 64, 32)})
+    assert item(workspace, "paint").state.status == ""
+    bridge.end(job)
+    document.show_sheet(sheet)
+    assert item(workspace, "paint").state.status == "executed"
+    assert item(workspace, "paint").state.pictures[0].width() == 64
+    assert not workspace.run_state.is_running
+
+
 def test_a_lost_picture_is_no_picture(workspace: GraphWorkspace, bridge: FakeBridge, job: str) -> None:
     value = bridge.picture("gone")
     bridge.pictures["gone"] = QImage()
