@@ -105,12 +105,24 @@ def format_parameters(info: Mapping[str, Any], width: int, height: int, version:
         value = next((values[key] for key in keys if values.get(key) not in (None, "")), None)
         if _says_something(name, value, values):
             settings.append(f"{name}: {_quoted(_written(value, kind))}")
+    settings.extend(f"{name}: {_quoted(value)}" for name, value in _loras(info.get("loras")).items())
     settings.append(f"Version: {_quoted(f'Diptych {version}'.strip())}")
     lines = [str(info.get("prompt") or "")]
     negative = str(info.get("negative") or info.get("negative_prompt") or "")
     if negative:
         lines.append(f"{_NEGATIVE} {negative}")
     return "\n".join([*lines, ", ".join(settings)])
+
+
+def _loras(loras: Any) -> dict[str, str]:
+    """A1111's list of the LoRAs by their hashes, and one of our own with their strengths: A1111 itself finds
+    those in the prompt, where we write nothing that the user didn't.
+    """
+    known = [lora for lora in loras if isinstance(lora, Mapping)] if isinstance(loras, list | tuple) else []
+    hashes = [f"{lora.get('name', '')}: {lora['hash']}" for lora in known if lora.get("hash")]
+    weights = [f"{lora.get('name', '')}: {lora.get('strength', 1):g}" for lora in known]
+    lists = {"Lora hashes": ", ".join(hashes), "Lora weights": ", ".join(weights)}
+    return {name: value for name, value in lists.items() if value}
 
 
 def parse_parameters(text: str) -> Parameters:

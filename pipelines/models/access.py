@@ -51,7 +51,9 @@ class Models:
         entry = self._catalogue.find(cast(Kind, kind), model)
         entry.check(cast(Kind, kind))
         info = entry.info
-        return ModelHandle(cast(Any, kind), info.id, info.path, info.family, dtype, quantization, entry.fingerprint)
+        return ModelHandle(
+            cast(Any, kind), info.id, info.path, info.family, dtype, quantization, entry.fingerprint
+        )
 
     def use(self, handle: ModelHandle, context: Context) -> AbstractContextManager[Any]:
         """The loaded model while the block runs; see :meth:`pipelines.models.residency.Residency.use`."""

@@ -45,6 +45,7 @@ def import_diffusers() -> ModuleType:
 
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
+    logging.getLogger("diffusers.loaders").setLevel(logging.CRITICAL)  # it prints what it raises as well
     import_transformers()
     return diffusers
 

@@ -158,9 +158,8 @@ class ModelLoader:
                 loaded.content_hash = partial(hashes.of, entry.fingerprint, Path(entry.info.path))
                 return loaded
             case "lora":
-                raise ModelUnsuitable(
-                    model=handle.id, reason="It is an addition to another model.", task="drawing from a prompt"
-                )
+                reason = "It is an addition to another model."
+                raise ModelUnsuitable(model=handle.id, reason=reason, task="drawing from a prompt")
 
     def _content_hashes(self, folder: Path) -> ContentHashes:
         if self._hashes is None:

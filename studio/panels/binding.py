@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from pipelines.graph import types
 from pipelines.graph.document import Exposed, Graph
-from pipelines.graph.registry import ParamSchema
+from pipelines.graph.registry import ParamSchema, Registry
 from pipelines.graph.subgraph_file import SUBGRAPH
 from studio.document import GraphDocument
 from studio.graph.edits import input_port
@@ -30,6 +30,25 @@ class Binding(QObject):
         self._read: tuple[Graph, list[Argument]] | None = None
         document.changed.connect(self.changed)
         document.types_changed.connect(self.changed)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph as it is now."""
+        return self._document.graph
+
+    @property
+    def registry(self) -> Registry:
+        """The node types that are known."""
+        return self._document.registry
+
+    def replace(self, graph: Graph, text: str) -> None:
+        """Another graph in place of this one, as one undo step."""
+        self._document.replace(graph, text)
+
+    def node_of(self, name: str) -> str:
+        """The node that has an argument; empty if there is none."""
+        place = self.names.get(name)
+        return place.node if place is not None else ""
 
     @property
     def names(self) -> dict[str, Exposed]:
@@ -118,7 +137,11 @@ class Binding(QObject):
         """Change one; what is typed in one go is one undo step."""
         place = self.names.get(name)
         if place is not None:
-            self._document.set_param(place.node, place.param, value, merge=f"{place.node}.{place.param}")
+            self.set_at(place.node, place.param, value)
+
+    def set_at(self, node: str, param: str, value: Any) -> None:
+        """The same for a param that is no argument."""
+        self._document.set_param(node, param, value, merge=f"{node}.{param}")
 
     def set_many(self, values: Mapping[str, Any], text: str, *, merge: str = "") -> None:
         """Change several as one undo step; names the graph doesn't have are left out. What follows soon with

@@ -14,6 +14,7 @@ from studio.panels.create_fields import MAIN
 from studio.panels.form_arranged import add_arranged
 from studio.panels.form_edits import FormEdits
 from studio.panels.form_groups import add_count_and_seed, add_model, add_quality, add_shape, add_texts
+from studio.panels.form_loras import add_loras
 from studio.panels.form_more import add_chosen, add_more
 from studio.panels.form_page import FormPage
 from studio.panels.model_card import ModelCard
@@ -116,6 +117,7 @@ class CreateForm(QWidget):
         """The form as it is while nobody arranged it."""
         self.card = add_texts(page, self._models)
         add_model(page, self._models, self.card, self.choose_own_model)
+        add_loras(page, self._models)
         add_shape(page)
         add_quality(page)
         add_count_and_seed(page, lambda: self._drawn)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from studio.panels.binding import Binding
 from studio.panels.create_fields import MORE
 from studio.panels.form_groups import add_count_and_seed, add_examples, add_model, add_quality, add_shape
+from studio.panels.form_loras import add_loras
 from studio.panels.form_more import param_row
 from studio.panels.form_page import FormPage
 from studio.panels.model_card import ModelCard
@@ -47,6 +48,7 @@ def add_arranged(
     for name in front:
         if name == "model":
             add_model(page, models, card, choose_own)
+            add_loras(page, models)
         elif name in ("width", "height") and {"width", "height"} <= set(front):
             if "shape" not in page.rows:
                 add_shape(page)

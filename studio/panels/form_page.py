@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
 
@@ -107,7 +107,7 @@ class FormPage(QWidget):
         self.on_update(lambda: editor.set_value(str(self.binding.value(name) or "")))
         return editor
 
-    def put_section(self, key: str, title: str, rows: list[FieldRow]) -> None:
+    def put_section(self, key: str, title: str, rows: Sequence[QWidget]) -> Section:
         """Rows that fold; whether they are shown is remembered."""
         section = Section(title, key, expanded=key in self.settings.values.open_sections)
         section.content.setSpacing(_SPACING)
@@ -116,6 +116,7 @@ class FormPage(QWidget):
         section.toggled.connect(lambda on: self._remember(key, on))
         self.sections[key] = section
         self.put(section)
+        return section
 
     def _remember(self, key: str, expanded: bool) -> None:
         opened = set(self.settings.values.open_sections)

@@ -15,6 +15,8 @@ FAMILY_VALUES: Final = (
     "width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule", "clip_skip",
 )  # fmt: skip
 """Arguments that a model's family decides, unless they are locked."""
+OPTIONAL: Final = frozenset({"lora"})
+"""Kinds of which nothing is used unless one is named."""
 DOES: Final = {
     "diffusion": "This model draws pictures.",
     "language": "This model writes text; it can't draw.",
@@ -105,6 +107,8 @@ class ModelChoices(QObject):
 
     def find(self, value: str, kind: str = "diffusion") -> ModelInfo | None:
         """The model an argument means: its id, its path, or nothing for the first usable one."""
+        if not value and kind in OPTIONAL:
+            return None
         if not value:
             return next((model for model in self.of_kind(kind) if not model.problem), None)
         return self._named(kind, value)
@@ -122,7 +126,9 @@ class ModelChoices(QObject):
         """``(value, title)`` for a field; the default first, and ``value`` even if it isn't in the list."""
         models = self.of_kind(kind)
         default = self.find("", kind)
-        first = ("", default.title if default is not None else tr("Starter model"))
+        first = ("", tr("None")) if kind in OPTIONAL else (
+            "", default.title if default is not None else tr("Starter model")
+        )  # fmt: skip
         listed = [first, *((model.id, model.title) for model in models if model is not default)]
         known = {key for key, _ in listed} | {model.path for model in models}
         if default is not None:

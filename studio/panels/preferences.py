@@ -53,7 +53,7 @@ class Preferences(Dialog):
         self._add_folders()
         self._add_program()
         self._add_device()
-        hint = QLabel(tr("The folder for pictures and what draws take effect at the next start of Diptych."))
+        hint = QLabel(tr("Folder for pictures, device and what is kept free take effect at the next start."))
         hint.setProperty("role", "hint")
         self.content.addWidget(hint)
         self.add_close()
@@ -146,7 +146,7 @@ class Preferences(Dialog):
         line = QHBoxLayout()
         line.setSpacing(16)
         line.addWidget(
-            FieldRow(tr("Drawn by"), self.device, tr("Automatic takes the fastest device found.")), 2
+            FieldRow(tr("Drawn by"), self.device, tr("Automatic takes the fastest device found.")), 1
         )
         line.addWidget(FieldRow(tr("Keep free for other programs"), self.reserve, sentence), 1)
         self.content.addLayout(line)

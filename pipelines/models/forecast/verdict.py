@@ -160,12 +160,18 @@ def assess(drawing: Drawing, machine: Machine, dtype: str, quantization: str) ->
     peak = max(
         resident + (_window(stages["main"], block) if moved else 0) + beside + drawn,
         vae + decoding + (main if verdict == "fits" and not tiled else 0),
-        min(encoders, room),
+        _encoding([weights[part.name] for part in stages["encode"]], whole, spare, machine),
     )  # fmt: skip
     if on_cpu:
         peak = sum(weights.values()) + beside + max(drawn, decoding)
     made = Assessment(verdict, weights, drawn, decoding, peak, resident, moved, tiled, None, None, reason)
     return _timed(made, drawing, machine, dtype, quantization)
+
+
+def _encoding(encoders: Sequence[int], whole: int, spare: int, machine: Machine) -> int:
+    """Bytes while a prompt is encoded. What fits is put there before, and makes room only if it must."""
+    together = sum(encoders) + whole if whole + spare <= machine.room else max(encoders, default=0)
+    return min(together, max(machine.room - machine.spare, 0))
 
 
 def _least(parts: Sequence[Component], size: float, quantization: str, whole: int) -> int:

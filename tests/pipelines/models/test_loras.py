@@ -21,10 +21,13 @@ from pipelines.errors import (
     ModelUnreadable,
     ModelUnsuitable,
 )
+from pipelines.graph.document import Graph, Link, NodeRecord
+from pipelines.graph.registry import builtin
 from pipelines.graph.values import ModelHandle
 from pipelines.metadata.parameters import format_parameters
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
+from pipelines.models.forecast import Forecaster, Machine
 from pipelines.models.loading import CONFIGS, ModelLoader
 from pipelines.models.lora_families import fits
 from pipelines.models.residency import Residency
@@ -295,3 +298,19 @@ def test_settings_in_a_file_import_nothing(built: Built, monkeypatch: pytest.Mon
     key = ("unet", "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")
     torch.testing.assert_close(changed[key], plain[key] + loras["sd1"].added[key], atol=1e-6, rtol=0)
     assert "lora_canary" not in sys.modules
+
+
+def test_a_forecast_looks_past_them(built: Built) -> None:
+    """The model behind them is what is counted, once."""
+    models, _, _ = built
+    loader = NodeRecord.new("model.diffusion", params={"model": "sd1"})
+    lora = NodeRecord.new("model.lora", params={"lora": "any"}, inputs={"model": ("model", "model")})
+    draw = NodeRecord.new(
+        "diffusion.text_to_image", params={"prompt": "a"}, inputs={"model": ("two", "model")}
+    )
+    graph = Graph().with_node("model", loader).with_node("one", lora).with_node("draw", draw)
+    graph = graph.with_node("two", lora.with_input("model", Link("one", "model")))
+    found = Forecaster(models.catalogue, builtin()).forecast(
+        graph, Machine("cpu", 2**34, 2**34, dtype="fp32")
+    )
+    assert [(item.node, item.model) for item in found.models] == [("draw", "sd1")]

@@ -1,0 +1,55 @@
+"""Which LoRA goes with which model, and which can't be used at all: by their probes. No torch import here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipelines.errors import LoraUnsuitable
+from pipelines.models.families import family
+from pipelines.models.probe import Probe
+
+_METHODS: Final = {
+    "loha": "LoHa", "lokr": "LoKr", "oft": "OFT", "glora": "GLoRA", "dora": "DoRA",
+}  # fmt: skip
+"""Relatives of LoRA that a file's tensors may be of, by the probe's variant."""
+_CONTROL: Final = "It makes a model follow a second picture, which this version of Diptych can't use yet."
+_TUNED: Final = ("-inpaint", "-fill", "-edit", "-control", "-depth")
+"""What the families of models are called that were trained further for one task; their LoRAs are shared."""
+_ANY_U_NET: Final = frozenset({"sd1", "sd2"})
+
+
+def problem_of(probe: Probe) -> str:
+    """Why a LoRA can't be used, whatever the model; empty if it can."""
+    if probe.variant == "control":
+        return _CONTROL
+    # diffusers takes the magnitudes of a DoRA from the names of its own layout and of PEFT's; those of
+    # kohya's it leaves out, which gives another picture without a word.
+    if probe.variant == "dora" and probe.layout in ("diffusers", "peft"):
+        return ""
+    method = _METHODS.get(probe.variant)
+    if method is None:
+        return ""
+    return f"It was made by the method {method}; of that family, Diptych uses plain LoRAs only."
+
+
+def fits(base: str, model: str) -> bool:
+    """Whether a LoRA for the family ``base`` may be used with a model of the family ``model``.
+
+    A folder of Stable Diffusion's architecture with sizes of its own (``sd``) may take one for 1.x or 2.x:
+    there, the sizes of the layers decide when it is opened.
+    """
+    for ending in _TUNED:
+        model = model.removesuffix(ending)
+    return base == model or (model == "sd" and base in _ANY_U_NET)
+
+
+def check_fits(lora: str, base: str, model: str, family_name: str) -> None:
+    """Raise :class:`LoraUnsuitable` if a LoRA for ``base`` is to be used with a model of another family.
+
+    Args:
+        lora, model: what to call them.
+    """
+    if not fits(base, family_name):
+        made_for, found = family(base).title, family(family_name).title
+        reason = f"It was made for {made_for}; this model is {found}."
+        raise LoraUnsuitable(lora=lora, model=model, reason=reason, family=found)
