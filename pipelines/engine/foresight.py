@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.engine.protocol import (
+    Calibrate,
+    Calibrated,
     Forecast,
     ForecastChange,
     Forecasted,
@@ -72,6 +74,13 @@ class ForecastService:
             models=tuple(_model(item) for item in made.models),
             problems=dict(made.problems),
         )
+
+    def calibrate(self, request: Calibrate) -> Calibrated:
+        """Measure the device, and keep it. Takes some seconds; for the device's lane."""
+        from pipelines.models.forecast.calibration import calibrate
+
+        calibrate(self._device(), self._cache_dir)
+        return Calibrated(request=request.request, device=self._device())
 
     def _tools(self) -> tuple[Forecaster, History]:
         """Made when they are first needed, so that the engine starts without them."""

@@ -382,6 +382,13 @@ class Forecast(Message):
     graph: str
 
 
+class Calibrate(Message):
+    """Measure how fast the device is, for the seconds of forecasts; the answer is :class:`Calibrated`."""
+
+    kind: Literal["calibrate"] = "calibrate"
+    request: str
+
+
 class FreeMemory(Message):
     kind: Literal["free_memory"] = "free_memory"
 
@@ -411,6 +418,7 @@ Request = Annotated[
     | Prepare
     | SaveImage
     | Forecast
+    | Calibrate
     | FreeMemory
     | Shutdown,
     Field(discriminator="kind"),
@@ -659,6 +667,12 @@ class Forecasted(Message):
     problems: dict[str, str] = {}
 
 
+class Calibrated(Message):
+    kind: Literal["calibrated"] = "calibrated"
+    request: str
+    device: str
+
+
 class Saved(Message):
     kind: Literal["saved"] = "saved"
     request: str
@@ -706,6 +720,7 @@ Event = Annotated[
     | Duplicates
     | ModelWorkStopped
     | Forecasted
+    | Calibrated
     | Saved
     | Lost
     | Failure,

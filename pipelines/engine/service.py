@@ -26,6 +26,7 @@ from pipelines.engine.outside import OutsideService
 from pipelines.engine.protocol import (
     AskPorts,
     CachedNodes,
+    Calibrate,
     Cancel,
     Failure,
     FindCached,
@@ -150,6 +151,9 @@ class Engine:
                 self._in_background("io", request.request, lambda: self._answer(request))
             case Prepare():
                 self._in_background("gpu", "", self._prepare)
+            case Calibrate():
+                measure = lambda: self.emit(self._foresight.calibrate(request))  # noqa: E731 - in its lane
+                self._in_background("gpu", request.request, measure)
             case FreeMemory():
                 self._services.cache.clear()
                 self._in_background("gpu", "", self._models.free)
