@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog
 
@@ -16,23 +18,21 @@ from studio import picture_files
 from studio.background import in_background
 from studio.command import CanvasCommands
 from studio.diagnostics import diagnostics
-from studio.document import Stamp
+from studio.file_drops import GRAPH_SUFFIXES, is_graph
 from studio.keeping.document_files import DocumentFiles
+from studio.models.actions import ModelActions
+from studio.outside.actions import OutsideActions
 from studio.panels.start_page import TEMPLATES
 from studio.parts import Parts
 from studio.picture_actions import PictureActions
 from studio.run_modes import RunModes
 from studio.shell import Shell
+from studio.tab_actions import TabActions
 from studio.translate import tr
 
-GRAPH_SUFFIXES = (".json", ".diptych")
 RECENT = 12
 CANVAS_TEMPLATE = "inpaint"
 CANVAS_NODE = "image.canvas"
-
-
-_Before = tuple[Graph, str, Mapping[str, bytes], Path | None, Stamp | None, bool]
-"""A document as it was: graph, title, what else is in its archive, file, its state, from elsewhere."""
 
 
 class Actions(QObject):
@@ -41,12 +41,12 @@ class Actions(QObject):
     def __init__(self, parts: Parts, shell: Shell) -> None:
         super().__init__(shell.window())
         self._parts, self._shell = parts, shell
-        self._before: _Before | None = None
         self.pictures = PictureActions(parts, shell, self.open_path)
         self.runs = RunModes(parts, shell, self.may_run, self._when_kept, self)
-        self.files = DocumentFiles(
-            parts, shell, self._replace, self._remember, self.save_as, self._show_document
-        )
+        self.files = DocumentFiles(parts, shell, self._remember, self.save_as, self._show_document)
+        self.tabs = TabActions(parts, shell, self)
+        self.outside = OutsideActions(parts, shell, self)
+        self.models = ModelActions(parts, shell, self.open_template, self)
 
     # --- when ------------------------------------------------------------------------------------------
 
@@ -75,14 +75,14 @@ class Actions(QObject):
     # --- documents -------------------------------------------------------------------------------------
 
     def new(self) -> None:
-        """The start page; the document stays until another is chosen."""
+        """The start page: what is chosen there gets a tab of its own."""
         self._shell.show_workspace("start")
 
     def open_template(self, name: str) -> None:
-        """Start over with a template; the document before is one click away."""
+        """Start a document from a template."""
         title = next(template.title for template in TEMPLATES if template.name == name)
         graph = Graph.loads((RESOURCES / "templates" / f"{name}.json").read_bytes(), title)
-        self._replace(lambda: self._parts.document.new(graph, tr(title)))
+        self._parts.document.new(graph, tr(title))
         if name == CANVAS_TEMPLATE:
             self._shell.show_workspace("canvas")
             return
@@ -92,15 +92,15 @@ class Actions(QObject):
     def open(self) -> None:
         """Ask for a graph or a picture."""
         kinds = tr("Graphs and pictures") + " (*.json *.diptych *.png *.webp *.jpg *.jpeg)"
-        path = QFileDialog.getOpenFileName(
+        found = QFileDialog.getOpenFileNames(
             self._shell.window(), tr("Open"), "", f"{kinds};;{tr('All files')} (*)"
         )[0]
-        if path:
+        for path in found:
             self.open_path(path)
 
     def open_path(self, path: str) -> None:
         """Open a graph file, or the graph inside a picture. It never runs by itself."""
-        if Path(path).suffix.lower() in GRAPH_SUFFIXES:
+        if is_graph(path):
             self._open_graph(Path(path))
         else:
             self.open_picture(path)
@@ -111,10 +111,20 @@ class Actions(QObject):
     def _show_document(self) -> None:
         self._shell.show_workspace(self._workspace_for_document())
 
-    def open_picture(self, path: str) -> None:
-        """The graph that made a picture; a picture without one joins the filmstrip."""
+    @Slot(object, object)
+    def pictures_on_graph(self, files: list[str], at: Any) -> None:
+        """Pictures were dropped on the graph: one that carries a graph opens it, another becomes a node."""
+        for file in files:
+            self.open_picture(file, partial(self._shell.add_picture_node, file, at))
+
+    def open_picture(self, path: str, otherwise: Callable[[], object] | None = None) -> None:
+        """The graph that made a picture; a picture without one joins the filmstrip, or is left to
+        ``otherwise``."""
 
         def found(graph: Graph | None) -> None:
+            if graph is None and otherwise is not None:
+                otherwise()
+                return
             if graph is None:
                 self.pictures.add_foreign(path, Path(path).name)
                 self._shell.show_message(
@@ -125,7 +135,7 @@ class Actions(QObject):
                 )
                 return
             name = Path(path).stem
-            self._replace(lambda: self._parts.document.load_bytes(graph.dumps(), name))
+            self._parts.document.load_bytes(graph.dumps(), name)
             self.pictures.add_foreign(path, "")
             self._shell.show_workspace(self._workspace_for_document())
             self._shell.status.note(tr("Opened the graph of {name}", name=Path(path).name))
@@ -137,27 +147,6 @@ class Actions(QObject):
         if any(record.type == CANVAS_NODE for record in self._parts.document.graph.nodes.values()):
             return "canvas"
         return "create" if self._parts.binding.names else "graph"
-
-    def _replace(self, act: Callable[[], None]) -> None:
-        document = self._parts.document
-        if self._shell.canvas_page is not None:
-            self._shell.canvas_page.keeper.keep_now()
-        title, elsewhere = document.title, document.from_elsewhere
-        before = (document.graph, title, document.files, document.path, document.stamp, elsewhere)
-        act()
-        if before[0].nodes:
-            self._before = before
-            self._shell.offer_back(title)
-
-    def back_to_before(self) -> None:
-        """The document that was open before the last one was opened."""
-        if self._before is None:
-            return
-        graph, title, files, path, stamp, from_elsewhere = self._before
-        self._before = None
-        self._parts.document.resume(graph, title, files, path, stamp)
-        self._parts.document.from_elsewhere = from_elsewhere
-        self._shell.show_workspace(self._workspace_for_document())
 
     def save(self) -> None:
         """Save to the file it came from, or ask."""
@@ -335,9 +324,13 @@ class Actions(QObject):
         Preferences(self._parts.settings, self._shell.window()).open()
 
     def show_keyboard(self) -> None:
+        from studio.keys.image_keys import IMAGE_KEYS
         from studio.panels.keyboard import KeyboardDialog
 
-        KeyboardDialog(self._shell.commands, self._shell.window()).open()
+        self._shell.prepare_graph()  # its commands come with it
+        keymap = self._shell.commands.keymap
+        keymap.add(*IMAGE_KEYS)
+        KeyboardDialog(keymap, self._shell.window()).open()
 
     def show_problems(self) -> None:
         self._shell.show_problems()

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from pipelines.bench.report import resident_bytes
 from studio.app import StudioApp, application, make_parts
 from studio.appearance import apply_theme
-from studio.keeping.session import session_dir
+from studio.keeping.session_files import session_dir
 from studio.settings import SettingsStore, default_path
 
 TICK_MS = 4

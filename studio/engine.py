@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -16,27 +17,53 @@ from pipelines.engine import exchange
 from pipelines.engine.client import EngineClient, HostFactory
 from pipelines.engine.hosts import ProcessHost
 from pipelines.engine.protocol import (
+    AskPorts,
+    CachedNodes,
+    Calibrate,
+    Calibrated,
+    ConvertModel,
+    DescribeModel,
     Device,
+    Duplicates,
     Failure,
+    FindCached,
+    FindDuplicates,
+    Forecast,
+    Forecasted,
     FreeMemory,
+    HashModel,
     ImageRef,
     ListModels,
+    LoadNodes,
     Lost,
     Message,
+    ModelConverted,
+    ModelDescribed,
+    ModelInfo,
+    ModelProgress,
+    ModelRemoved,
     Models,
+    ModelTold,
+    ModelWorkStopped,
     NodeFinished,
     NodeProgress,
     NodeStarted,
     NodeWarning,
+    NoteModel,
+    OutsideNodes,
+    Ports,
     Prepare,
     Problems,
     Ready,
+    RemoveModel,
     RunFinished,
     RunStarted,
     RunWaiting,
     Saved,
     SaveImage,
+    SetModelFolders,
     Settings,
+    StopModelWork,
     Validate,
 )
 from pipelines.engine.queue import JobQueue
@@ -47,6 +74,9 @@ KEPT_BYTES: Final = 96 * 2**20
 """Pictures of messages kept for the views that have not asked yet."""
 MAX_ALSO: Final = 64
 """Models of one's own that are asked about; the oldest are forgotten."""
+ABOUT_MODELS: Final = (
+    ModelProgress, ModelTold, ModelDescribed, ModelConverted, ModelRemoved, Duplicates, ModelWorkStopped,
+)  # fmt: skip
 _FORMATS: Final = {
     1: QImage.Format.Format_Grayscale8,
     3: QImage.Format.Format_RGB888,
@@ -69,7 +99,14 @@ class EngineBridge(QObject):
     node_finished = Signal(object)
     run_finished = Signal(object)
     models_listed = Signal(object)
+    model_answered = Signal(object)
+    """What was asked of one model, or of duplicates; and how far that is, or a search."""
     problems_found = Signal(object)
+    outside_listed = Signal(object)
+    ports_told = Signal(object)
+    cached_found = Signal(object)
+    forecasted = Signal(object)
+    calibrated = Signal(object)
     saved = Signal(object)
     failed = Signal(object)
     _woken = Signal()
@@ -91,6 +128,7 @@ class EngineBridge(QObject):
         self._scheduled = False
         self._flushed = 0.0
         self._also: tuple[str, ...] = ()
+        self._listing: dict[str, list[ModelInfo]] = {}
         self._pictures: OrderedDict[str, QImage] = OrderedDict()
         self._picture_bytes = 0
         self._timer = QTimer(self)
@@ -109,7 +147,13 @@ class EngineBridge(QObject):
             NodeFinished: self.node_finished,
             RunFinished: self.run_finished,
             Models: self.models_listed,
+            **dict.fromkeys(ABOUT_MODELS, self.model_answered),
             Problems: self.problems_found,
+            OutsideNodes: self.outside_listed,
+            Ports: self.ports_told,
+            CachedNodes: self.cached_found,
+            Forecasted: self.forecasted,
+            Calibrated: self.calibrated,
             Saved: self.saved,
             Failure: self.failed,
         }
@@ -147,8 +191,62 @@ class EngineBridge(QObject):
         self._also = tuple(dict.fromkeys((*self._also, *also)))[-MAX_ALSO:]
         return self._request(ListModels, also=self._also)
 
+    def set_model_folders(self, folders: tuple[str, ...]) -> str:
+        """Have models looked for in these folders from now on; the answer is :attr:`models_listed`."""
+        self._client.settings = self._client.settings.model_copy(update={"model_folders": folders})
+        return self._request(SetModelFolders, folders=folders)
+
+    def describe_model(self, path: str) -> str:
+        """Ask what is written in a model's file; this and all below is answered by :attr:`model_answered`."""
+        return self._request(DescribeModel, path=path)
+
+    def note_model(self, path: str, **notes: Any) -> str:
+        """Keep notes of a model: ``text``, ``tags``, ``favourite``, ``trigger_words``, ``defaults``."""
+        return self._request(NoteModel, path=path, **notes)
+
+    def hash_model(self, path: str, *, verify: bool = False) -> str:
+        """Have a model's hashes made; ``verify``: and compared with what they were and should be."""
+        return self._request(HashModel, path=path, verify=verify)
+
+    def convert_model(self, path: str) -> str:
+        """Have a pickled model written as safetensors beside it."""
+        return self._request(ConvertModel, path=path)
+
+    def remove_model(self, path: str) -> str:
+        """Move a model to the bin, with what lies beside it."""
+        return self._request(RemoveModel, path=path)
+
+    def find_duplicates(self) -> str:
+        """Ask which models' files are the same."""
+        return self._request(FindDuplicates)
+
+    def stop_model_work(self, request: str) -> None:
+        """End what one of these asked for."""
+        self._client.send(StopModelWork(request=request))
+
     def validate(self, graph: Graph) -> str:
         return self._request(Validate, graph=graph.dumps().decode())
+
+    def find_cached(self, graph: Graph, base: str = "") -> str:
+        """Ask what of a graph need not run; the answer is :attr:`cached_found`."""
+        return self._request(FindCached, graph=graph.dumps().decode(), base=base)
+
+    def forecast(self, graph: Graph) -> str:
+        """Ask what a run of a graph will need and take; the answer is :attr:`forecasted`."""
+        return self._request(Forecast, graph=graph.dumps().decode())
+
+    def calibrate(self) -> str:
+        """Have the device measured, for the seconds of forecasts; the answer is :attr:`calibrated`."""
+        return self._request(Calibrate)
+
+    def load_nodes(self, *, again: bool = False) -> str:
+        """Look for nodes from outside, and load what was agreed to; the answer is :attr:`outside_listed`.
+        ``again``: what failed before is tried once more."""
+        return self._request(LoadNodes, again=again)
+
+    def ask_ports(self, type_id: str, params: Mapping[str, Any]) -> str:
+        """Ask which ports a node type from outside has; the answer is :attr:`ports_told`."""
+        return self._request(AskPorts, type=type_id, params=dict(params))
 
     def save_image(self, job: str, node: str, index: int, path: str) -> str:
         """Save a picture of an earlier run to another place; the answer is :attr:`saved`."""
@@ -248,7 +346,21 @@ class EngineBridge(QObject):
             self.state = "ready"
         elif isinstance(event, Lost):
             self.state = "starting" if event.restarting else "lost"
+            self._listing.clear()
+        elif isinstance(event, Models):
+            whole = self._whole(event)
+            if whole is None:
+                return
+            event = whole
         self._signals[type(event)].emit(event)
+
+    def _whole(self, event: Models) -> Models | None:
+        """The list that this message is the last part of; ``None`` while more of it comes."""
+        parts = self._listing.setdefault(event.request, [])
+        parts += event.models
+        if event.more:
+            return None
+        return Models.model_construct(request=event.request, models=tuple(self._listing.pop(event.request)))
 
 
 def default_queue() -> JobQueue:

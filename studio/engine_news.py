@@ -40,6 +40,7 @@ class EngineNews(QObject):
         self._check.timeout.connect(self._validate)
         bridge = parts.bridge
         parts.document.changed.connect(self._document_changed)
+        parts.document.types_changed.connect(self._document_changed)
         parts.models.changed.connect(self._show_model)
         bridge.ready.connect(self._ready)
         bridge.engine_lost.connect(self._lost)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QMenu, QWidget
 
 from pipelines.engine.protocol import Models
+from studio.command import Command
 from studio.commands import CommandTable
 from studio.parts import Parts
+from studio.translate import tr
 
 PART_MS = 20
 
@@ -37,6 +38,7 @@ class GraphMaker(QObject):
         self.graph: Any = None
         self.inspector: QWidget | None = None
         self._has_commands = False
+        self._submenus: dict[str, QMenu] = {}
         self._imports: Iterator[str] | None = None
 
     @Slot()
@@ -76,12 +78,23 @@ class GraphMaker(QObject):
         if self._has_commands:
             return
         self._has_commands = True
-        keys = {title: shortcut for _, title, shortcut in reversed(self.graph.keyboard())}
         for command in self.graph.commands():
-            action = self._commands.add(replace(command, shortcut=keys.get(command.title, ""), scoped=True))
+            action = self._commands.add(command)
             if command.in_palette:
-                self._menus[command.menu].addAction(action)
-                self._menus[command.menu].menuAction().setVisible(True)
+                self._menu_for(command).addAction(action)
+        self.graph.use_keys(self._commands.keymap)
+
+    def _menu_for(self, command: Command) -> QMenu:
+        """The menu of a command, or the submenu of its group, made when its first command comes."""
+        menu = self._menus[command.menu]
+        menu.menuAction().setVisible(True)
+        if not command.group:
+            return menu
+        name = f"{command.menu}/{command.group}"
+        if name not in self._submenus:
+            self._submenus[name] = menu.addMenu(tr(command.group))
+            self._submenus[name].aboutToShow.connect(self._commands.refresh)
+        return self._submenus[name]
 
     def _make_inspector(self) -> None:
         if self.inspector is not None:

@@ -12,7 +12,8 @@ from studio.phases import memory_text
 from studio.theme import current_theme
 from studio.translate import tr
 
-TABS = (("create", "view.create"), ("graph", "view.graph"), ("canvas", "view.canvas"))
+TABS = (("create", "view.create"), ("graph", "view.graph"), ("canvas", "view.canvas"),
+        ("models", "view.models"))  # fmt: skip
 
 
 class Head(QWidget):
@@ -72,6 +73,7 @@ class Head(QWidget):
         button.setCheckable(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.clicked.connect(action.trigger)
+        action.changed.connect(lambda: button.setToolTip(action.toolTip()))
         return button
 
     def _icon_button(self, command: str) -> QToolButton:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from pipelines import paths
@@ -15,11 +15,15 @@ from pipelines.errors import ErrorInfo
 from pipelines.graph.outside import OutsidePath
 from studio.actions import Actions
 from studio.appearance import apply_theme
-from studio.commands import CommandTable, native
+from studio.commands import CommandTable
+from studio.document_tabs import DocumentTabs, tab_text
 from studio.engine_news import EngineNews
+from studio.file_drops import FileDrops
 from studio.graph.edits import title_of
 from studio.graph_maker import GraphMaker
 from studio.head import Head
+from studio.keeping.session_files import WORKSPACE
+from studio.keys import Keymap
 from studio.messages import Messages
 from studio.panels.create import CreateWorkspace
 from studio.panels.dialog import Dialog
@@ -35,6 +39,9 @@ from studio.status_bar import StatusBar
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.command_palette import CommandPalette, PaletteItem
+
+OF_DOCUMENTS: Final = ("create", "graph", "canvas")
+"""Workspaces that show the document."""
 
 
 class MainWindow(QMainWindow):
@@ -52,11 +59,14 @@ class MainWindow(QMainWindow):
         self.workspace = "start"
         self.canvas_page: Any = None
         self._canvas_actions: Any = None
+        self.models_page: Any = None
         self._painted = False
         self.setAcceptDrops(True)
+        self.drops = FileDrops(self, self._open_dropped)
         self.setWindowIcon(current_theme().icon("diptych"))
         self.start_page = StartPage()
         self.create_page = CreateWorkspace(parts.binding, parts.models, parts.tracker, parts.settings)
+        self.tab_bar = DocumentTabs(parts.tabs)
         self.status = StatusBar(parts.tracker)
         self.book = ProblemBook(parts.document, parts.tracker, parts.models, parts.bridge, self)
         self.panel = SidePanel(parts, self.book)
@@ -64,7 +74,7 @@ class MainWindow(QMainWindow):
         self.messages = Messages(self.panel.log, self)
         self.banner = self.messages.banner
         self.actions_ = Actions(parts, self)
-        self.commands = CommandTable(self.actions_, self)
+        self.commands = CommandTable(self.actions_, self, keymap=Keymap(parts.settings, self))
         self.palette_ = CommandPalette(self)
         self.head = Head(self.commands, parts)
         opening = self.commands.action("file.open")
@@ -89,6 +99,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.tab_bar)
         column.addLayout(banner_box)
         column.addWidget(self.stack, 1)
         self.split = QSplitter(Qt.Orientation.Horizontal)
@@ -107,6 +118,9 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.status)
         self.setCentralWidget(body)
         self.setMenuWidget(self.head)
+        self.tab_bar.close_requested.connect(self.actions_.tabs.close)
+        self.tab_bar.close_others_requested.connect(self.actions_.tabs.close_others)
+        self.tab_bar.shown_requested.connect(self._show_own_workspace)
         self.create_page.connect_commands(self.commands)
 
     def _connect(self) -> None:
@@ -129,10 +143,12 @@ class MainWindow(QMainWindow):
         self.panel.problems.offer_chosen.connect(self.repairs.do)
         self.repairs.field_requested.connect(self._go_to_field)
         self.repairs.failed.connect(self.show_error)
+        self.repairs.outside_requested.connect(actions.outside.show)
         self.status.queue_requested.connect(lambda: self.show_panel("queue"))
         self.panel.queue.show_requested.connect(self._show_row)
         self.maker.graph_made.connect(self._put_graph)
         self.maker.inspector_made.connect(self._put_inspector)
+        parts.document.replaced.connect(self._show_own_workspace)
         parts.document.changed.connect(self._show_title)
         parts.document.path_changed.connect(self._show_title)
         parts.document.history_changed.connect(self._show_title)
@@ -158,6 +174,8 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _put_graph(self, graph: Any) -> None:
         graph.may_run = self.actions_.may_run
+        graph.pictures_dropped.connect(self.actions_.pictures_on_graph)
+        graph.hinted.connect(self.status.set_hint)
         self.stack.addWidget(graph)
         graph.problems.changed.connect(self._tell_problems)
         viewer = self.parts.make_viewer(graph)
@@ -177,11 +195,23 @@ class MainWindow(QMainWindow):
         if self.canvas_page is None:
             self.canvas_page, self._canvas_actions = self.parts.make_canvas(self.parts, self)
             self.canvas_page.drawing.may_run = self.actions_.may_run
+            self.canvas_page.canvas.use_keys(self.commands.keymap)
+            keys = self.commands.keymap.changed
+            self.canvas_page.form.button.follow_keys(self.commands.keys_text, keys)
             self.canvas_page.content_changed.connect(self.commands.refresh)
             self.canvas_page.form.run_requested.connect(self.actions_.generate)
             self.canvas_page.form.cancel_requested.connect(self.actions_.cancel)
             self.canvas_page.runs.candidates.changed.connect(self.commands.refresh)
             self.stack.addWidget(self.canvas_page)
+
+    def prepare_models(self) -> None:
+        """Make the Models workspace now, if it isn't there yet."""
+        if self.models_page is None:
+            self.models_page = self.parts.make_models(self.parts, self)
+            self.models_page.show_device(self.news.device)
+            self.models_page.choice_changed.connect(self.commands.refresh)
+            self.models_page.file_wanted.connect(self.actions_.open_path)
+            self.stack.addWidget(self.models_page)
 
     @Slot(object)
     def _put_inspector(self, inspector: Any) -> None:
@@ -197,17 +227,22 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def show_workspace(self, name: str) -> None:
-        """``start``, ``create``, ``graph`` or ``canvas``."""
+        """``start``, ``create``, ``graph``, ``canvas`` or ``models``."""
         if name == "graph":
             self.prepare_graph()
         elif name == "canvas":
             self.prepare_canvas()
+        elif name == "models":
+            self.prepare_models()
         self.workspace = name
+        if name in OF_DOCUMENTS:
+            self.parts.document.sheet.memory[WORKSPACE] = name
         pages: dict[str, QWidget] = {
             "start": self.start_page,
             "create": self.create_page,
             "graph": self.graph,
             "canvas": self.canvas_page,
+            "models": self.models_page,
         }
         self.stack.setCurrentWidget(pages[name])
         self.head.show_workspace(name)
@@ -217,11 +252,20 @@ class MainWindow(QMainWindow):
             self.graph.setFocus()
         elif name == "canvas":
             self.canvas_page.setFocus()
+        elif name == "models":
+            self.models_page.setFocus()
         elif name == "start":
             self.start_page.set_recent(self.parts.settings.values.recent)
             self.start_page.setFocus()
         self._show_title()
         self.commands.refresh()
+
+    @Slot()
+    def _show_own_workspace(self) -> None:
+        """Each document is shown again where it was left."""
+        wanted = self.parts.document.sheet.memory.get(WORKSPACE)
+        if wanted in OF_DOCUMENTS and wanted != self.workspace:
+            self.show_workspace(wanted)
 
     @Slot()
     def prepare_soon(self) -> None:
@@ -245,6 +289,11 @@ class MainWindow(QMainWindow):
         """A picture that no run made joins the filmstrip."""
         self.actions_.pictures.add_foreign(path, title)
 
+    def add_picture_node(self, file: str, at: Any) -> None:
+        """A node that opens a picture, at a point of the graph."""
+        self.prepare_graph()
+        self.graph.add_picture(file, at)
+
     def _show_inspector(self) -> None:
         self.show_panel("inspector")
 
@@ -266,7 +315,11 @@ class MainWindow(QMainWindow):
         """Every command that can be used now."""
         items = [
             PaletteItem(
-                command.id, tr(command.title), tr(command.menu), native(command.shortcut), command.icon
+                command.id,
+                tr(command.title),
+                tr(command.menu),
+                self.commands.keys_text(command.id),
+                command.icon,
             )
             for command in self.commands.available()
         ]
@@ -292,9 +345,9 @@ class MainWindow(QMainWindow):
         """Something worth saying that is no error."""
         self.messages.show_message(heading, body, actions)
 
-    def offer_back(self, title: str) -> None:
-        """Another document was opened: the one before is one click away."""
-        self.messages.offer_back(title, self.actions_.back_to_before)
+    def offer_again(self, title: str, open_again: Callable[[], object]) -> None:
+        """A document was closed: it is one click away."""
+        self.messages.offer_again(title, open_again)
 
     def ask_to_delete(self, name: str) -> bool:
         """Whether the picture may go to the bin."""
@@ -336,7 +389,7 @@ class MainWindow(QMainWindow):
     def _go_to_field(self, node: str, param: str) -> None:
         self.show_workspace("graph")
         self.graph.show_flat(node)
-        self.graph.edit_requested.emit(node, param)
+        self.graph.edit_requested.emit(node.rsplit("/", 1)[-1], param)
 
     @Slot()
     def _show_viewer(self) -> None:
@@ -344,11 +397,9 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_title(self) -> None:
-        document = self.parts.document
-        title = document.title or tr("Untitled")
-        mark = "" if document.path is None or not document.is_modified else " •"
-        shown = "" if self.workspace == "start" else title + mark
-        self.head.show_title(shown)
+        shown = "" if self.workspace == "start" else tab_text(self.parts.document.sheet)
+        several = len(self.parts.tabs.sheets) > 1
+        self.head.show_title("" if several else shown)
         program = f"Diptych ({profile})" if (profile := paths.profile()) else "Diptych"
         self.setWindowTitle(f"{shown} — {program}" if shown else program)
 
@@ -369,16 +420,12 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         self.palette_.close_palette()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.source() is None and any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.drops.watch()
 
-    def dropEvent(self, event: QDropEvent) -> None:
-        files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if files:
-            event.accept()
-            self.actions_.open_path(files[0])
+    def _open_dropped(self, file: str) -> None:
+        self.actions_.open_path(file)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")

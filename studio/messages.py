@@ -34,18 +34,17 @@ class Messages(QObject):
         """Something worth saying that is no error."""
         self.banner.show_text(heading, body, "info", actions)
 
-    def offer_back(self, title: str, go_back: Callable[[], object]) -> None:
-        """Another document was opened: the one before is one click away."""
-        name = title or tr("Untitled")
+    def offer_again(self, name: str, open_again: Callable[[], object]) -> None:
+        """A document was closed that its file doesn't have as it was: it is one click away."""
 
-        def back() -> None:
+        def again() -> None:
             self.banner.hide()
-            go_back()
+            open_again()
 
         self.show_message(
-            tr("Another graph is open now."),
-            tr("{name} is kept until you open the next one.", name=name),
-            ((tr("Back to {name}", name=name), back),),
+            tr("{name} was closed.", name=name),
+            tr("What was not saved is kept: here, and among its earlier versions."),
+            ((tr("Open it again"), again),),
         )
         QTimer.singleShot(INFO_MS, self.banner, self._hide_info)
 

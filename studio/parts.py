@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.consent import Consent
 from studio.document import GraphDocument
+from studio.open_documents import OpenDocuments
 from studio.panels.binding import Binding
 from studio.panels.model_choices import ModelChoices
 from studio.results import ResultList
@@ -27,6 +28,7 @@ class Parts:
     """
 
     document: GraphDocument
+    tabs: OpenDocuments
     bridge: Any
     settings: SettingsStore
     results: ResultList
@@ -38,6 +40,8 @@ class Parts:
     make_inspector: Callable[[GraphDocument, Any], Any]
     make_canvas: Callable[[Any, Any], tuple[Any, Any]]
     """Makes the Canvas workspace and its actions, of these parts and a window, when it is first shown."""
+    make_models: Callable[[Any, Any], Any]
+    """Makes the Models workspace, of these parts and a window, when it is first shown."""
     make_viewer: Callable[[Any], Any]
     """Makes the viewer that goes with a Graph workspace."""
     graph_modules: Callable[[], list[str]]
@@ -59,6 +63,7 @@ def assemble(
     results = ResultList(document)
     return Parts(
         document,
+        OpenDocuments(document, document),
         bridge,
         settings,
         results,
@@ -69,6 +74,7 @@ def assemble(
         make_graph or _graph_workspace,
         make_inspector or _inspector,
         make_canvas or _canvas_workspace,
+        _models_workspace,
         _viewer,
         graph_modules,
         read_only,
@@ -120,6 +126,12 @@ def _canvas_workspace(parts: Parts, shell: Any) -> tuple[QWidget, Any]:
 
     page = CanvasWorkspace(parts)
     return page, CanvasActions(parts, shell, page)
+
+
+def _models_workspace(parts: Parts, window: Any) -> QWidget:
+    from studio.models.workspace import ModelsWorkspace
+
+    return ModelsWorkspace(parts, window.actions_.models, window.commands)
 
 
 def _viewer(graph: Any) -> QWidget:

@@ -50,12 +50,24 @@ def progress_text(progress: NodeProgress) -> str:
     """``step 7 of 16 · 9.2 it/s · 1 s left`` and its likes."""
     parts = [_phase(progress)]
     if progress.items > 1:
-        parts.insert(0, tr("picture {item} of {items}", item=progress.item + 1, items=progress.items))
+        parts.insert(0, _item(progress))
     if progress.rate:
         parts.append(rate_text(progress.rate, progress.unit))
     if progress.seconds_left is not None and progress.seconds_left > 0:
         parts.append(tr("{time} left", time=duration_text(progress.seconds_left)))
+    if progress.moved_bytes:
+        parts.append(tr("{size} moved a step", size=memory_text(progress.moved_bytes)))
     return " · ".join(parts)
+
+
+def _item(progress: NodeProgress) -> str:
+    """Which one of a list it is: a picture, a text, or whatever a node makes that tells no steps."""
+    item, items = progress.item + 1, progress.items
+    if progress.phase == "writing":
+        return tr("text {item} of {items}", item=item, items=items)
+    if not progress.total:
+        return tr("item {item} of {items}", item=item, items=items)
+    return tr("picture {item} of {items}", item=item, items=items)
 
 
 def _phase(progress: NodeProgress) -> str:
@@ -101,9 +113,9 @@ def _steps(step: int, total: int, asked: int | None) -> str:
 
 
 def fraction_of(progress: NodeProgress) -> float | None:
-    """The part that is done, all pictures together; ``None`` if the length is not known."""
+    """The part that is done, all items together; ``None`` if the length is not known."""
     if progress.total <= 0 or (progress.phase in ("encoding", "decoding") and progress.total <= 1):
-        return None
+        return progress.item / progress.items if progress.items > 1 else None
     part = min(1.0, progress.step / progress.total)
     return (progress.item + part) / max(1, progress.items)
 

@@ -14,7 +14,7 @@ from studio.translate import tr
 
 
 class RecentMenu(QMenu):
-    """Stands behind ``after`` in ``menu``. Files that are gone are greyed out."""
+    """Stands behind ``after`` in ``menu``. Files that are gone are greyed out, and say so."""
 
     def __init__(
         self, menu: QMenu, after: QAction, settings: SettingsStore, open: Callable[[str], None]
@@ -39,10 +39,11 @@ class RecentMenu(QMenu):
         for number, text in enumerate(self._settings.values.recent, 1):
             path = Path(text)
             key = f"&{number} " if number < 10 else ""
-            name = f"{path.name} — {path.parent}".replace("&", "&&")
-            action = self.addAction(key + name)
+            there = path.exists()
+            where = str(path.parent) if there else tr("not there any more")
+            action = self.addAction(key + f"{path.name} — {where}".replace("&", "&&"))
             action.setToolTip(text)
-            action.setEnabled(path.exists())
+            action.setEnabled(there)
             action.triggered.connect(lambda _=False, path=text: self._open(path))
         self.addSeparator()
         self.addAction(tr("Forget these")).triggered.connect(self.forget)

@@ -11,6 +11,7 @@ from pipelines.engine.seeds import SEED
 from pipelines.graph import types
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import Registry
+from pipelines.graph.subgraphs import flatten
 from studio.parts import Parts
 from studio.runs import RunRecord
 from studio.shell import Shell
@@ -81,12 +82,12 @@ class RunModes(QObject):
             self._when_kept(self._parts.tracker.submit)
 
     def stale_targets(self) -> tuple[str, ...]:
-        """The ends of the graph whose result isn't that of the graph as it is now.
+        """The ends of the graph, inside of groups too, whose result isn't that of the graph as it is now.
 
         What they need and is still in the cache isn't made again.
         """
-        graph, state = self._parts.document.graph, self._shell.run_state()
-        ends = [node for node in graph.sinks() if graph.nodes[node].mode == "active"]
+        flat, state = flatten(self._parts.document.graph), self._shell.run_state()
+        ends = [node for node in flat.sinks() if flat.nodes[node].mode == "active"]
         return tuple(node for node in ends if state(node).stale or state(node).status not in FRESH)
 
     def run_stale(self) -> None:

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from PySide6.QtCore import QObject, Signal
 
 from pipelines import paths
@@ -34,6 +34,8 @@ class Settings(BaseModel):
     output_folder: str = ""
     model_folders: tuple[str, ...] = ()
     device: str = Field("auto", max_length=40)
+    reserve_gb: float = Field(0.0, ge=0, le=1024)
+    """Of the device's memory (1 GB: 10^9 bytes), kept free for other programs."""
     painting_program: str = Field("", max_length=4096)
     """What *Edit in…* opens pictures with; empty: whatever the system opens them with."""
     open_sections: tuple[str, ...] = ()
@@ -49,6 +51,24 @@ class Settings(BaseModel):
     geometry: str = ""
     """The window's place, as Qt writes it, in base 64."""
     form_width: int = Field(328, ge=240, le=800)
+    key_set: str = Field("diptych", max_length=40)
+    """The set of keys that the user's own go on top of."""
+    keys: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The user's own keys by command; those of commands that aren't known here are kept."""
+    gestures: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The user's own buttons and modifiers by gesture."""
+
+    @field_validator("keys", "gestures", mode="before")
+    @classmethod
+    def _only_texts(cls, value: Any) -> Any:
+        """One entry that a file has wrong costs itself alone."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: texts
+            for name, texts in value.items()
+            if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts)
+        }
 
     @property
     def output_dir(self) -> Path:

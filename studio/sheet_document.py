@@ -25,6 +25,7 @@ from pipelines.graph.requires import with_requires
 from pipelines.graph.storage import ARCHIVE_SUFFIX, file_bytes, read_any, read_bytes, read_data, read_file
 from studio.graph.waypoints import without_lost
 from studio.sheet import Sheet, Stamp, stamp_of
+from studio.undo_stack import UndoStack, weak
 
 MERGE_SECONDS = 2.0
 """Edits with the same merge key become one undo step if they follow each other this quickly."""
@@ -35,14 +36,15 @@ class Edit(QUndoCommand):
 
     def __init__(self, document: SheetDocument, before: Graph, after: Graph, text: str, merge: str) -> None:
         super().__init__(text)
-        self.document, self.before, self.after, self.merge = document, before, after, merge
+        self.before, self.after, self.merge = before, after, merge
+        self._show = weak(document._show)
         self.time = time.monotonic()
 
     def redo(self) -> None:
-        self.document._show(self.after)
+        self._show(self.after)
 
     def undo(self) -> None:
-        self.document._show(self.before)
+        self._show(self.before)
 
     def id(self) -> int:
         return 1 if self.merge else -1
@@ -102,7 +104,7 @@ class SheetDocument(QObject):
         """What is shown and edited now."""
 
     def _new_stack(self) -> QUndoStack:
-        stack = QUndoStack(self)
+        stack = UndoStack(self)
         # told by way of this object: a history that is taken apart with it then tells nobody
         stack.indexChanged.connect(self.history_changed)
         stack.cleanChanged.connect(self.history_changed)

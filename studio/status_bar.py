@@ -17,7 +17,7 @@ NOTE_MS = 6_000
 
 
 class StatusBar(QFrame):
-    """Left: progress and phase. Middle: problems. Right: model, device, free memory."""
+    """Left: progress and phase. Middle: problems. Right: the forecast; model, device, free memory."""
 
     problems_requested = Signal()
     queue_requested = Signal()
@@ -26,7 +26,8 @@ class StatusBar(QFrame):
         super().__init__(parent)
         self.setProperty("role", "statusbar")
         self._tracker = tracker
-        self._note = ""
+        self._note = self._hint = self._task = ""
+        self._part: float | None = None
         self._engine = tr("starting the engine")
         self.bar = SegmentBar()
         self.text = QLabel()
@@ -37,6 +38,9 @@ class StatusBar(QFrame):
         self.waiting.clicked.connect(self.queue_requested)
         self.problems = self._button("warning", tr("Show the problems"))
         self.problems.clicked.connect(self.problems_requested)
+        self.forecast = self._button("info", "")
+        self.forecast.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.forecast.hide()
         self.right = QLabel()
         self.right.setProperty("role", "body2")
         self.right.setAccessibleName(tr("Model and device"))
@@ -48,6 +52,7 @@ class StatusBar(QFrame):
         row.addWidget(self.waiting)
         row.addWidget(self.problems)
         row.addSpacing(12)
+        row.addWidget(self.forecast)
         row.addWidget(self.right)
         self.setFixedHeight(current_theme().px(28))
         self._model, self._device = "", Device(device="", name="", dtype="")
@@ -98,6 +103,18 @@ class StatusBar(QFrame):
         self._forget.start()
         self.refresh()
 
+    @Slot(str)
+    def set_hint(self, text: str) -> None:
+        """What to do next (“Draw a stroke across the wires”), before all else until it is empty again."""
+        self._hint = text
+        self.refresh()
+
+    def set_task(self, text: str, fraction: float | None = None) -> None:
+        """What goes on beside runs (“Making hashes”), and the part of it that is done; empty for nothing."""
+        if (text, fraction) != (self._task, self._part):
+            self._task, self._part = text, fraction
+            self.refresh()
+
     def set_engine(self, text: str) -> None:
         """What the engine is doing while no run is shown (“starting the engine”); empty when it is ready."""
         self._engine = text
@@ -110,12 +127,14 @@ class StatusBar(QFrame):
         self.waiting.setVisible(self._tracker.waiting > 0)
         self.waiting.setText(tr("{count} waiting", count=self._tracker.waiting))
         if run is None:
-            if self._engine:
+            if self._part is not None and not self._engine:
+                self.bar.set_fraction(self._part, "brass")
+            elif self._engine or self._task:
                 self.bar.set_busy()
             else:
                 self.bar.stop()
-            self.bar.setVisible(bool(self._engine))
-            self.text.setText(self._note or self._engine or tr("ready"))
+            self.bar.setVisible(bool(self._engine or self._task))
+            self.text.setText(self._hint or self._note or self._engine or self._task or tr("ready"))
             return
         self.bar.show()
         fraction = fraction_of(run.progress) if run.progress is not None else None
@@ -123,7 +142,7 @@ class StatusBar(QFrame):
             self.bar.set_busy()
         else:
             self.bar.set_fraction(fraction, hue_of(run.progress))
-        self.text.setText(self._tracker.phase())
+        self.text.setText(self._hint or self._tracker.phase())
 
     def set_problems(self, count: int) -> None:
         """How many problems the graph has."""
@@ -140,6 +159,19 @@ class StatusBar(QFrame):
         """The device that draws, and its free memory."""
         self._device = device
         self._show_right()
+
+    def set_forecast(self, text: str, icon: tuple[str, str] = ("info", "text2"), facts: str = "") -> None:
+        """What the next run will need and take (“fits · about 12–20 s”); empty if nothing is known.
+
+        Args:
+            icon: its name and hue.
+            facts: the details, in lines.
+        """
+        self.forecast.setVisible(bool(text))
+        self.forecast.setText(text)
+        self.forecast.setIcon(current_theme().icon(*icon))
+        self.forecast.setToolTip(facts)
+        self.forecast.setAccessibleName(tr("The next run: {forecast}", forecast=text) if text else "")
 
     def _show_right(self) -> None:
         device = self._device

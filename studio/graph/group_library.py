@@ -53,6 +53,10 @@ class GroupLibrary:
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{SUFFIX}"
 
+    def path_of(self, name: str) -> Path:
+        """The file of a group, for whoever moves it to the bin."""
+        return self._path(sanitise_name(name))
+
     def names(self) -> list[str]:
         """The names of all groups, sorted; a folder that can't be read has none."""
         found: list[str] = []

@@ -12,9 +12,10 @@ from typing import Any
 
 from pipelines.errors import GroupHasNodeBetween
 from pipelines.graph.document import Graph, Link, NodeRecord, drop, put
+from pipelines.graph.registry import Registry
 from pipelines.graph.subgraph_file import NAME, SUBGRAPH, Definition, Definitions
 from studio.graph.annotations import Box, Kind, boxes, free_box_id, with_boxes, without_boxes
-from studio.graph.edits import downstream, with_positions
+from studio.graph.edits import downstream, node_ports, with_positions
 from studio.graph.subgraph_ports import definitions_of, group_name, uses
 
 Point = tuple[float, float]
@@ -68,13 +69,19 @@ class _Ports:
 
 
 def group(
-    graph: Graph, ids: Collection[str], name: str, held: Collection[tuple[Kind, str]] = ()
+    graph: Graph,
+    ids: Collection[str],
+    name: str,
+    held: Collection[tuple[Kind, str]] = (),
+    registry: Registry | None = None,
 ) -> tuple[Graph, str]:
     """Put nodes into a new subgraph; gives the graph and the id of the node that stands for them now.
 
     Each wire that is cut makes a port: one for each output outside, with all the inputs it went to, and one
-    for each output inside that is used outside. Arguments of the graph that stood for params inside go
-    through a port as well. ``held`` are frames and notes that go inside, too.
+    for each output inside that is used outside. If none is, the outputs of the nodes that the group ends in
+    make ports, so that it can be built on (with a ``registry`` that knows these nodes). Arguments of the
+    graph that stood for params inside go through a port as well. ``held`` are frames and notes that go
+    inside, too.
 
     Raises:
         GroupHasNodeBetween: a node outside is fed by the group and feeds it.
@@ -89,6 +96,8 @@ def group(
     ports = _Ports({}, {}, {}, {})
     inside = {id: _cut(id, graph.nodes[id], set(chosen), ports) for id in chosen}
     outside = _relinked(graph, node, set(chosen), ports)
+    if not ports.outputs and registry is not None:
+        ports.outputs.update(_ends(graph, chosen, registry))
     exposed = _exposed_through(graph, node, set(chosen), ports)
     record = NodeRecord.new(SUBGRAPH, params={NAME: name, **ports.values}, inputs=ports.links)
     result = replace(graph, nodes=outside).with_node(node, record)
@@ -159,6 +168,16 @@ def _relinked(graph: Graph, node: str, chosen: Collection[str], ports: _Ports) -
                 record = _with_link(record, port, (node, name))
         nodes[id] = record
     return nodes
+
+
+def _ends(graph: Graph, chosen: Collection[str], registry: Registry) -> dict[str, Link]:
+    """The outputs of those nodes that no other one of them is fed by."""
+    used = {link.node for node in chosen for link in graph.nodes[node].inputs.values()}
+    outputs: dict[str, Link] = {}
+    for node in chosen:
+        for port in node_ports(graph, registry, node)[1] if node not in used else ():
+            outputs[_free_port(outputs, port.name)] = Link(node, port.name)
+    return outputs
 
 
 def _with_link(record: NodeRecord, port: str, link: tuple[str, str]) -> NodeRecord:

@@ -16,6 +16,7 @@ from studio.inpaint.task_picker import TaskPicker
 from studio.inpaint.tasks import task
 from studio.panels.form_edits import FormEdits
 from studio.panels.form_groups import add_count_and_seed, add_model, add_texts
+from studio.panels.form_loras import add_loras
 from studio.panels.form_more import add_more, param_row
 from studio.panels.form_page import FormPage
 from studio.panels.model_choices import ModelChoices
@@ -170,6 +171,7 @@ class CanvasForm(QWidget):
                 _add_sides(page)
             _add_strength(page)
             add_model(page, self._models, card, self.choose_own_model)
+            add_loras(page, self._models)
             add_count_and_seed(page, lambda: self._drawn)
             self._add_mask(page)
             add_more(page, without=SIDES)

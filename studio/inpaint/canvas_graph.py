@@ -14,6 +14,7 @@ from pipelines.graph.document import Graph, NodeRecord
 from pipelines.paths import RESOURCES
 from studio.graph import edits as graph_edits
 from studio.graph import fragments
+from studio.graph.loras import base_of
 from studio.inpaint.tasks import task
 
 CANVAS, MASK = "image.canvas", "mask.paint"
@@ -52,7 +53,7 @@ def find_parts(graph: Graph, canvas: str = "") -> CanvasParts | None:
     draw = _user(graph, canvas, DRAW)
     remove = _user(graph, canvas, REMOVE)
     link = graph.nodes[draw].inputs.get("model") if draw else None
-    model = link.node if link is not None and link.node in graph.nodes else ""
+    model = base_of(graph, link.node) if link is not None and link.node in graph.nodes else ""
     save = next((node for made in (draw, remove) if made for node in _users(graph, made, SAVE)), "")
     return CanvasParts(canvas, draw, remove, model, save)
 

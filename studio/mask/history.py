@@ -13,6 +13,7 @@ from studio.background import in_background
 from studio.mask.stack_edit import StackStep
 from studio.mask.surface import Changes, Surface
 from studio.mask.tile import Tile
+from studio.undo_stack import weak
 
 MAX_BYTES: Final = 512 * 2**20
 RAW_STEPS: Final = 6
@@ -129,7 +130,7 @@ class PixelEdit(QUndoCommand):
 
     def __init__(self, step: Step, text: str, changed: Callable[[QRect], object]) -> None:
         super().__init__(text)
-        self.step, self._changed = step, changed
+        self.step, self._changed = step, weak(changed)
         self._done = True
 
     def redo(self) -> None:

@@ -19,6 +19,7 @@ from studio.mask.resample import quick
 from studio.mask.stack_edit import StackEdit, StackStep
 from studio.mask.surface import Surface
 from studio.translate import tr
+from studio.undo_stack import UndoStack
 
 MAX_PIXELS = 2**27
 """Largest canvas: it takes about 10 bytes a pixel with its projection, and up to 4 more for each layer."""
@@ -57,7 +58,7 @@ class LayerDocument(Busy):
         history_bytes: int = MAX_BYTES,
     ) -> None:
         super().__init__(parent)
-        self.undo_stack = undo_stack if undo_stack is not None else QUndoStack(self)
+        self.undo_stack = undo_stack if undo_stack is not None else UndoStack(self)
         """Where the steps go. Other layers may come with another one: see :meth:`take_up`."""
         self._history_bytes = history_bytes
         self.history = History(history_bytes, self)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage, QUndoCommand
 from studio.mask.layers import Stack
 from studio.mask.surface import Surface
 from studio.mask.tile import Tile
+from studio.undo_stack import weak
 
 MERGE_SECONDS = 2.0
 """Changes of one slider become one undo step if they follow each other this quickly."""
@@ -63,7 +64,7 @@ class StackEdit(QUndoCommand):
 
     def __init__(self, step: StackStep, text: str, merge: str, show: Callable[[Stack], object]) -> None:
         super().__init__(text)
-        self.step, self.merge, self._show = step, merge, show
+        self.step, self.merge, self._show = step, merge, weak(show)
         self.time = time.monotonic()
 
     def redo(self) -> None:

@@ -74,6 +74,7 @@ QPushButton[role="link"]:disabled { color: $text3; }
 QPushButton[role="chip"] { background: $bg2; border: 1px solid $line; border-radius: ${chip_radius}px;
   padding: 0 9px; min-height: ${chip}px; color: $text2; font-size: ${label}px; text-align: left; }
 QPushButton[role="chip"]:hover { background: $bg3; color: $text; }
+QPushButton[role="chip"]:checked { background: $bg3; border-color: $brass; color: $text; }
 QPushButton[role="chip"]:focus { border: 2px solid $brass; padding: 0 8px; min-height: ${chip_focus}px; }
 QPushButton[role="tile"] { background: $bg1; border: 1px solid $line; border-radius: ${radius_node}px;
   text-align: left; padding: 0; }
@@ -183,6 +184,7 @@ QListView[role="history"]::item:selected { background: $bg3; color: $text; }
 QListView[role="boxed"] { background: $bg2; border: 1px solid $line; border-radius: ${radius_field}px; }
 QTreeView::item { min-height: ${chip}px; }
 QTreeView::item:selected { background: $bg3; color: $text; }
+QTableView::item { padding: 0 4px; }
 QHeaderView::section { background: $bg1; color: $text2; border: none; border-bottom: 1px solid $line;
 padding: 4px 6px; }
 

@@ -7,11 +7,13 @@ import math
 from PySide6.QtCore import QEvent, QRect, Qt, Signal, Slot
 from PySide6.QtGui import (
     QFocusEvent,
+    QGuiApplication,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
+    QShowEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
@@ -40,7 +42,8 @@ class NumberField(QLineEdit):
 
     A value out of range becomes the nearest in range, a text that is no number the value before;
     ``noticed`` says so. A drag to the side that begins before one types changes it step by step: with Shift
-    by tenths, with Ctrl by tens; Esc takes it back.
+    by tenths, with Ctrl by tens; Esc takes it back. In a layout from right to left, arrows and unit stand at
+    the left; the number itself is always written from left to right.
     """
 
     value_changed = Signal(object)
@@ -69,6 +72,7 @@ class NumberField(QLineEdit):
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setFont(current_theme().font("number"))
         self.setMinimumWidth(64)
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self._arrange()
         self.set_value(value)
         self.editingFinished.connect(self._commit)
@@ -158,7 +162,7 @@ class NumberField(QLineEdit):
             self.step_by(1 if delta > 0 else -1)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if self.isEnabled() and event.position().x() >= self.width() - ARROWS:
+        if self.isEnabled() and self._arrows().contains(event.position().toPoint()):
             self.setFocus(Qt.FocusReason.MouseFocusReason)
             self.step_by(1 if event.position().y() < self.height() / 2 else -1)
             return
@@ -209,9 +213,32 @@ class NumberField(QLineEdit):
 
     # --- look ------------------------------------------------------------------------------------------
 
+    def _is_mirrored(self) -> bool:
+        """Whether it stands among things that are laid out from right to left."""
+        parent = self.parentWidget()
+        direction = parent.layoutDirection() if parent is not None else QGuiApplication.layoutDirection()
+        return direction == Qt.LayoutDirection.RightToLeft
+
     def _arrange(self) -> None:
         unit = self.fontMetrics().horizontalAdvance(self._unit) + 6 if self._unit else 0
-        self.setTextMargins(0, 0, ARROWS + unit, 0)
+        left, right = (ARROWS + unit, 0) if self._is_mirrored() else (0, ARROWS + unit)
+        self.setTextMargins(left, 0, right, 0)
+        side = Qt.AlignmentFlag.AlignRight if self._is_mirrored() else Qt.AlignmentFlag.AlignLeft
+        self.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+
+    def _arrows(self) -> QRect:
+        """Where the arrows are."""
+        return self._visual(QRect(self.width() - ARROWS, 0, ARROWS, self.height()))
+
+    def _visual(self, area: QRect) -> QRect:
+        """A place of the layout from left to right, as it is now."""
+        if self._is_mirrored():
+            area.moveLeft(self.width() - area.right() - 1)
+        return area
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._arrange()
+        super().showEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -226,10 +253,12 @@ class NumberField(QLineEdit):
             self.palette().color(QPalette.ColorRole.Text) if not self._unit else current_theme().color(role)
         )
         if self._unit:
-            area = QRect(0, 0, self.width() - ARROWS - 6, self.height())
-            painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._unit)
+            area = self._visual(QRect(0, 0, self.width() - ARROWS - 6, self.height()))
+            side = Qt.AlignmentFlag.AlignLeft if self._is_mirrored() else Qt.AlignmentFlag.AlignRight
+            painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter, self._unit)
         if self.isEnabled() and not self.isReadOnly():
-            left, middle = self.width() - ARROWS + 2, self.height() // 2
+            left = self._visual(QRect(self.width() - ARROWS + 2, 0, 10, 10)).left()
+            middle = self.height() // 2
             theme, ratio = current_theme(), self.devicePixelRatioF()
             painter.drawPixmap(left, middle - 10, theme.pixmap("chevron_up", 10, "text2", ratio))
             painter.drawPixmap(left, middle, theme.pixmap("chevron_down", 10, "text2", ratio))

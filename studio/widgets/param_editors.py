@@ -25,6 +25,7 @@ from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField, NoWheel
 from studio.widgets.layers_editor import LayersEditor
 from studio.widgets.number_field import NumberField
+from studio.widgets.optional_number import OptionalNumberEditor
 from studio.widgets.param_editor import ParamEditor, tool_button
 from studio.widgets.seed_field import SeedField
 from studio.widgets.text_editors import ColorEditor, JsonEditor, PathEditor, TextEditor
@@ -153,13 +154,14 @@ class ModelEditor(ChoiceEditor):
     """A model of the catalogue, or a file or folder of one's own."""
 
     def __init__(self, param: ParamSchema, choices: Choices = (), parent: QWidget | None = None) -> None:
-        super().__init__(param, (("", tr("Starter model")), *(item for item in choices if item[0])), parent)
+        self._none = ("", tr(param.empty or "Starter model"))
+        super().__init__(param, (self._none, *(item for item in choices if item[0])), parent)
         self.own = tool_button("folder", tr("Use a model of my own…"))
         self.own.clicked.connect(self._browse)
         self._add(self.own)
 
     def set_choices(self, choices: Choices) -> None:
-        super().set_choices((("", tr("Starter model")), *(item for item in choices if item[0])))
+        super().set_choices((self._none, *(item for item in choices if item[0])))
 
     @Slot()
     def _browse(self) -> None:
@@ -181,7 +183,7 @@ def editor_for(param: ParamSchema, choices: Choices = (), parent: QWidget | None
     if param.type == types.Boolean:
         return BooleanEditor(param, parent)
     if param.type in (types.Integer, types.Number):
-        return NumberEditor(param, parent)
+        return (OptionalNumberEditor if param.optional else NumberEditor)(param, parent)
     if param.widget == "color":
         return ColorEditor(param, parent)
     if param.widget in ("file", "folder", "save"):

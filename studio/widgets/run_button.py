@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
+from collections.abc import Callable
+
+from PySide6.QtCore import Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from studio.translate import tr
@@ -17,6 +19,7 @@ class RunButton(QPushButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._running: bool | None = None
+        self._keys_text: Callable[[str], str] = lambda command: ""
         self.clicked.connect(self._pressed)
         self.set_running(False)
 
@@ -29,11 +32,23 @@ class RunButton(QPushButton):
             return
         self._running = running
         self.setText(text)
-        self.setToolTip(tr("Stop at the next step (Ctrl+.)") if running else tr("Draw it (Ctrl+Enter)"))
+        self._show_keys()
         self.setAccessibleName(text)
         self.setProperty("role", "stop" if running else "primary")
         self.style().unpolish(self)
         self.style().polish(self)
+
+    def follow_keys(self, keys_text: Callable[[str], str], changed: SignalInstance) -> None:
+        """Name the keys that ``keys_text`` has for a command now; ``changed`` when they are others."""
+        self._keys_text = keys_text
+        changed.connect(self._show_keys)
+        self._show_keys()
+
+    @Slot()
+    def _show_keys(self) -> None:
+        keys = self._keys_text("run.cancel" if self._running else "run.generate")
+        text = tr("Stop at the next step") if self._running else tr("Draw it")
+        self.setToolTip(f"{text} ({keys})" if keys else text)
 
     @Slot()
     def _pressed(self) -> None:

@@ -110,6 +110,7 @@ class FakeBridge(QObject):
     ports_told = Signal(object)
     cached_found = Signal(object)
     forecasted = Signal(object)
+    calibrated = Signal(object)
     saved = Signal(object)
     failed = Signal(object)
 
@@ -123,6 +124,7 @@ class FakeBridge(QObject):
         self.cancelled: list[str] = []
         self.save_requests: list[tuple[str, str, int, str]] = []
         self.loads: list[bool] = []
+        self.calibrations = 0
         self.forecast_requests: list[Graph] = []
         self.port_questions: list[tuple[str, dict[str, Any]]] = []
         self.model_requests: list[tuple[str, str, dict[str, Any]]] = []
@@ -187,6 +189,10 @@ class FakeBridge(QObject):
     def forecast(self, graph: Graph) -> str:
         self.forecast_requests.append(graph)
         return f"forecast-{len(self.forecast_requests)}"
+
+    def calibrate(self) -> str:
+        self.calibrations += 1
+        return "calibrate"
 
     def load_nodes(self, *, again: bool = False) -> str:
         self.loads.append(again)

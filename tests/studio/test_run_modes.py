@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from pipelines.engine.protocol import NodeFinished, RunFinished
+from pipelines.engine.protocol import NodeFinished, RunFinished, RunStarted, ValueRef
 from pipelines.graph.registry import builtin
 from studio import run_modes
 from studio.app import StudioApp
 from studio.panels.several_runs import SeveralRuns
 from studio.run_modes import RunModes, with_later_seeds
-from tests.helpers.studio_fakes import FakeBridge, template
+from tests.helpers.studio_fakes import FakeBridge, picture, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
 Desk = tuple[StudioApp, FakeBridge, RunModes]
@@ -58,6 +58,24 @@ def test_only_what_is_stale_is_run(desk: Desk) -> None:
     assert bridge.targets[bridge.submitted[-1][0]] is None
     finish(bridge, status="failed")
     assert runs.stale_targets() == (end,), "what failed isn't there"
+
+
+def test_ends_inside_of_groups_run_and_their_pictures_are_results(desk: Desk) -> None:
+    studio, bridge, runs = desk
+    document, results = studio.parts.document, studio.parts.tracker.results
+    (end,) = document.graph.sinks()
+    group = document.group_nodes([end], "Output")
+    assert runs.stale_targets() == (f"{group}/{end}",)
+    studio.window.commands.run("run.stale")
+    job = bridge.submitted[-1][0]
+    bridge.run_started.emit(RunStarted(job=job, nodes=(f"{group}/{end}",)))
+    shown = ValueRef(type="Image", images=(bridge.ref(picture()),))
+    bridge.node_finished.emit(
+        NodeFinished(job=job, node=f"{group}/{end}", status="executed", outputs={"image": shown})
+    )
+    bridge.run_finished.emit(RunFinished(job=job, status="finished", seconds=1.0))
+    assert len(results.results) == 1
+    assert runs.stale_targets() == ()
 
 
 def test_several_runs_are_queued_as_the_document_is_now(desk: Desk) -> None:
@@ -135,6 +153,12 @@ def test_recent_files_are_offered_and_can_be_forgotten(
     assert "a && b.json" in first.text()
     assert first.isEnabled()
     assert not second.isEnabled()
+    assert second.text().endswith("gone.json — not there any more")
+    page = studio.window.start_page
+    gone = page.recent[str(tmp_path / "gone.json")]
+    qtbot.waitUntil(lambda: not gone.isEnabled())
+    assert gone.text() == "gone.json — not there any more"
+    assert page.recent[str(here)].isEnabled()
     first.trigger()
     qtbot.waitUntil(lambda: studio.parts.document.path == here)
     menu.forget()

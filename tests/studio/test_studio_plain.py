@@ -66,10 +66,15 @@ def test_phases_are_named() -> None:
     writing = _progress(phase="writing", unit="token", step=23, total=32, rate=15.04)
     assert progress_text(writing) == "writing, 23 tokens · 15.0 tokens/s"
     assert progress_text(_progress(item=1, items=4)).startswith("picture 2 of 4 · ")
+    assert progress_text(_progress(step=0, total=0, rate=None, seconds_left=None, item=1, items=4)) == (
+        "item 2 of 4 · at work"
+    )
+    assert progress_text(_progress(phase="writing", item=1, items=4)).startswith("text 2 of 4 · ")
 
 
 def test_progress_counts_all_pictures() -> None:
     assert fraction_of(_progress(step=8, item=1, items=4)) == pytest.approx(0.375)
+    assert fraction_of(_progress(total=0, item=1, items=4)) == 0.25
     assert fraction_of(_progress(total=0)) is None
 
 

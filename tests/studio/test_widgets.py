@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, QThreadPool
 from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from pipelines.errors import DiskFull
@@ -209,6 +209,22 @@ def test_a_number_is_dragged_to_the_side_until_one_types(qtbot: QtBot) -> None:
     other.setFocus()
     qtbot.mouseClick(field, Qt.MouseButton.LeftButton, pos=QPoint(10, 5))
     assert field.value() == 3, "a click only puts the cursor there"
+
+
+def test_a_number_field_is_mirrored_with_the_layout_but_its_number_is_not(qtbot: QtBot) -> None:
+    holder = QWidget()
+    holder.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    field = NumberField(-5, unit="px")
+    QVBoxLayout(holder).addWidget(field)
+    qtbot.addWidget(holder)
+    holder.show()
+    assert field.layoutDirection() == Qt.LayoutDirection.LeftToRight, "a minus would go behind the number"
+    margins = field.textMargins()
+    assert margins.left() > margins.right() == 0
+    qtbot.mouseClick(field, Qt.MouseButton.LeftButton, pos=QPoint(4, 3))
+    assert field.value() == -4
+    qtbot.mouseClick(field, Qt.MouseButton.LeftButton, pos=QPoint(field.width() - 4, 3))
+    assert field.value() == -4
 
 
 def test_the_wheel_only_changes_a_number_that_has_the_focus(qtbot: QtBot) -> None:

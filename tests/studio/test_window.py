@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QKeySequence
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
@@ -18,22 +18,14 @@ from studio import picture_files
 from studio.app import StudioApp
 from studio.commands import COMMANDS
 from studio.widgets.prompt_editor import PromptEditor
+from tests.helpers.file_drop import drop_on, files
 from tests.helpers.studio_fakes import DEVICE, FakeBridge, picture, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
 
 
 def drop(studio: StudioApp, path: Path) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    event = QDropEvent(
-        QPointF(600, 400),
-        Qt.DropAction.CopyAction,
-        data,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    studio.window.dropEvent(event)
+    assert drop_on(studio.window.stack, files(path))
 
 
 def test_first_start_is_two_clicks_from_a_picture(open_studio: Open, qtbot: QtBot) -> None:
@@ -51,6 +43,15 @@ def test_first_start_is_two_clicks_from_a_picture(open_studio: Open, qtbot: QtBo
     bridge.tell_saved(job)
     bridge.tell_finished(job)
     assert window.create_page.result.view.image is not None
+
+
+def test_each_template_shows_what_it_made(open_studio: Open) -> None:
+    studio, _ = open_studio()
+    for card in studio.window.start_page.cards:
+        shown = card.art.pixmap()
+        assert not card.picture.isNull(), card.template.picture
+        assert shown.deviceIndependentSize().width() == card.width() - 4
+        assert shown.deviceIndependentSize().height() == (card.width() - 4) // 2
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Space])
@@ -134,12 +135,12 @@ def test_a_dropped_graph_opens_and_does_not_run(open_studio: Open, tmp_path: Pat
     before = studio.parts.document.graph
     drop(studio, path)
     assert studio.parts.document.path == path
+    assert studio.window.tab_bar.isVisible()
     assert studio.parts.binding.value("batch") == 4
     assert studio.window.workspace == "create"
     assert bridge.submitted == []
-    assert studio.window.banner.isVisible()
-    studio.window.banner.buttons()[0].click()
-    assert studio.parts.document.graph.to_json() == before.to_json()
+    studio.window.tab_bar.setCurrentIndex(0)
+    assert studio.parts.document.graph is before
     assert str(path) in studio.parts.settings.values.recent
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engine.protocol import Failure, Forecast, Forecasted
+from pipelines.engine.protocol import Calibrate, Calibrated, Failure, Forecast, Forecasted
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import builtin
 from pipelines.models.forecast.history import NAME
@@ -58,6 +58,13 @@ def test_a_run_teaches_the_next_forecast(drive: Drive, tmp_path: Path) -> None:
     assert after.seconds is not None
     assert after.seconds[0] <= row["seconds"][0] <= after.seconds[1]
     assert other.seconds is None
+
+
+def test_the_device_is_measured_on_demand(drive: Drive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.models.forecast.calibration.SECONDS", 0.01)
+    drive.client.send(Calibrate(request="measure"))
+    assert drive.until(Calibrated).request == "measure"
+    assert (drive.folder / "cache" / "calibration.json").is_file()
 
 
 def test_what_is_no_graph_is_an_answer_too(drive: Drive) -> None:

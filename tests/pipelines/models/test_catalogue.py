@@ -124,7 +124,7 @@ def test_why_a_model_cannot_be_used(catalogue: Catalogue, models: Path) -> None:
     with pytest.raises(ModelUnsuitable, match="writing text"):
         catalogue.find("diffusion", str(models / "language" / "tiny")).check("diffusion")
     lora = sparse(models / "diffusion" / "style.safetensors", LORA)
-    with pytest.raises(ModelUnsuitable, match="LoRA"):
+    with pytest.raises(ModelUnsuitable, match="changing the style"):
         catalogue.find("diffusion", lora.name).check("diffusion")
     odd = sparse(models / "diffusion" / "odd.safetensors", {"x.lora_up.weight": (1, 1)})
     with pytest.raises(UnknownModelFamily, match="no family"):
