@@ -69,9 +69,7 @@ class StudioApp(QObject):
         self._restored: list[tuple[Sheet, SavedSheet]] = []
         saved = self._restore(session_folder)
         if session_folder is not None and not parts.read_only:
-            self.keeper = SessionKeeper(
-                session_folder, parts.tabs, parts.results, self._view, self
-            )
+            self.keeper = SessionKeeper(session_folder, parts.tabs, parts.results, self._view, self)
             self.window.create_page.strip.result_selected.connect(self.keeper.touch)
             self.keeper.failed.connect(self.window.show_error)
             self.window.actions_.files.use(self.keeper)

@@ -86,8 +86,9 @@ def _with_less_memory(
 def _rungs(loaded: LoadedDiffusion, longest: int) -> Iterator[tuple[str, int]]:
     """What the user is told, and into how many tiles a side of ``longest`` px is divided (0: it isn't).
 
-    Normalisation and attention see a tile only. Measured with the starter's VAE and pictures of 256 px: halves of
-    a side come within 40 dB of the whole, thirds within 36 dB; more are left to pictures that are large.
+    Normalisation and attention see a tile only. Measured with the starter's VAE and pictures of 256 px:
+    halves of a side come within 40 dB of the whole, thirds within 36 dB; more are left to pictures that are
+    large.
     """
     yield "", 0
     yield "", 0  # with a free cache

@@ -45,7 +45,13 @@ def test_the_schema_is_the_contract() -> None:
         assert schema.node.lane in ("io", "cpu")
         model = schema.params_by_name["model"]
         assert (model.default, model.dynamic_choices) == ("", f"models:{schema.id.removeprefix('model.')}")
-    assert registry["model.diffusion"].params_by_name["quantization"].choices == ("none", "auto", "fp8", "int8", "nf4")
+    assert registry["model.diffusion"].params_by_name["quantization"].choices == (
+        "none",
+        "auto",
+        "fp8",
+        "int8",
+        "nf4",
+    )
 
 
 def test_a_run_gives_a_handle_and_reads_no_weights(context: NodeContext) -> None:
