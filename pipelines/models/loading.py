@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pipelines.errors import ModelChanged, ModelUnsuitable
 from pipelines.graph.node import Context
 from pipelines.graph.values import Lora, ModelHandle
+from pipelines.models.automatic import resolved
 from pipelines.models.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES, capabilities, dtype_name, memory
 from pipelines.models.hashes import ContentHashes
@@ -53,29 +54,6 @@ class Loader(Protocol):
 
     def estimate(self, handle: ModelHandle, device: str) -> int:
         """Bytes it will take there, from its header alone."""
-
-    def _resolved(self, entry: Entry, handle: ModelHandle, device: str) -> str:
-        """The handle's quantization with what “auto” stands for."""
-        main, sign, text = handle.quantization.partition(",")
-        return (self._suited(entry, handle, device) if main == "auto" else main) + sign + text
-
-    def _suited(self, entry: Entry, handle: ModelHandle, device: str) -> str:
-        """The mildest quantization with which what works in every step fits the device, with a third of it
-        left for what is computed; ``none`` where nothing is gained.
-        """
-        import torch
-
-        from pipelines.models.forecast.components import components_of
-
-        able = capabilities(device, torch)
-        room = memory(device, torch).total * 2 // 3
-        main = sum(part.elements for part in components_of(entry) if part.stage == "main")
-        if main * BYTES[dtype_name(handle.dtype, device, torch)] <= room:
-            return "none"
-        methods = ["fp8"] if not device.startswith("mps") else []
-        methods += ["nf4"] if able.quantization and handle.kind in ("diffusion", "language") else []
-        fitting = (method for method in methods if main * BYTES_PER_NUMBER[method] <= room)
-        return next(fitting, methods[0] if methods else "none")
 
     def size(self, loaded: Any) -> int:
         """Bytes it does take."""
@@ -194,26 +172,18 @@ class ModelLoader:
 
     def _resolved(self, entry: Entry, handle: ModelHandle, device: str) -> str:
         """The handle's quantization with what “auto” stands for."""
-        main, sign, text = handle.quantization.partition(",")
-        return (self._suited(entry, handle, device) if main == "auto" else main) + sign + text
-
-    def _suited(self, entry: Entry, handle: ModelHandle, device: str) -> str:
-        """The mildest quantization with which what works in every step fits the device, with a third of it
-        left for what is computed; ``none`` where nothing is gained.
-        """
+        if not handle.quantization.startswith("auto"):
+            return handle.quantization
         import torch
 
         from pipelines.models.forecast.components import components_of
 
-        able = capabilities(device, torch)
-        room = memory(device, torch).total * 2 // 3
-        main = sum(part.elements for part in components_of(entry) if part.stage == "main")
-        if main * BYTES[dtype_name(handle.dtype, device, torch)] <= room:
-            return "none"
-        methods = ["fp8"] if not device.startswith("mps") else []
-        methods += ["nf4"] if able.quantization and handle.kind in ("diffusion", "language") else []
-        fitting = (method for method in methods if main * BYTES_PER_NUMBER[method] <= room)
-        return next(fitting, methods[0] if methods else "none")
+        elements = sum(part.elements for part in components_of(entry) if part.stage == "main")
+        packs = capabilities(device, torch).quantization
+        dtype, total = dtype_name(handle.dtype, device, torch), memory(device, torch).total
+        return resolved(
+            handle.quantization, elements, handle.kind, device=device, total=total, packs=packs, dtype=dtype
+        )
 
     def size(self, loaded: Loaded) -> int:
         """Bytes of all parameters and buffers, shared ones once."""

@@ -14,10 +14,10 @@ from pipelines.graph.document import Graph
 from pipelines.graph.plan import plan
 from pipelines.graph.planned import PlannedNode
 from pipelines.graph.registry import Registry
+from pipelines.models.automatic import resolved
 from pipelines.models.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES
 from pipelines.models.forecast.activations import fit_of
-from pipelines.models.forecast.automatic import resolved
 from pipelines.models.forecast.changes import Change, change
 from pipelines.models.forecast.components import Component, components_of
 from pipelines.models.forecast.history import History, Ran
@@ -156,7 +156,11 @@ class Forecaster:
         values = loader.literals
         dtype = str(values.get("dtype", "auto"))
         dtype = machine.dtype if dtype == "auto" else dtype
-        packed = resolved(str(values.get("quantization", "none")), parts, entry.info.kind, machine, dtype)
+        working = sum(part.elements for part in parts if part.stage == "main")
+        packed = resolved(
+            str(values.get("quantization", "none")), working, entry.info.kind, device=machine.device,
+            total=machine.total or machine.memory, packs=machine.quantization, dtype=dtype,
+        )  # fmt: skip
         if (text := str(values.get("text_quantization", "none"))) != "none":
             packed = f"{packed},text={text}"
         if entry.info.kind != "diffusion":
