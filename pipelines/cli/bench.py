@@ -16,7 +16,7 @@ from pipelines.files import atomic_write
 
 BENCHES: Final = (
     "graph", "studio", "engine", "overhead", "language", "inpaint", "upscale", "canvas", "canvas-paint",
-    "residency", "forecast",
+    "models", "residency", "forecast",
 )  # fmt: skip
 
 
