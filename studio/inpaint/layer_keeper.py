@@ -113,7 +113,7 @@ class LayerKeeper(QObject):
         in_background(self, lambda: load_layers(records, store, size[0], size[1]), done, failed)
 
     def put_aside(self) -> Kept | None:
-        """What is shown now, for :meth:`take_up`; ``None`` where it is still being read, or there is nothing."""
+        """What is shown, for :meth:`take_up`; ``None`` where it is still being read, or there is nothing."""
         if self._loading or not self.node:
             return None
         return Kept(self._paint.put_aside(), self.node, self._assets, self._lost, self._more, self._first)
