@@ -136,6 +136,13 @@ def keyboard_table(extra: Iterable[tuple[str, str, str]] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _entry(command: Command) -> Entry:
+    """What the keymap is to know of a command."""
+    scope = Scope.GRAPH if command.scoped else Scope.WINDOW
+    keys = tuple(key for key in (command.shortcut, *command.also) if key)
+    return Entry(command.id, command.title, command.menu, scope, keys)
+
+
 class CommandTable(QObject):
     """The commands as :class:`QAction` s of one window, with the keys that :attr:`keymap` has for them."""
 
@@ -151,8 +158,7 @@ class CommandTable(QObject):
         self._commands: dict[str, Command] = {}
         self._actions: dict[str, QAction] = {}
         self.keymap = keymap if keymap is not None else Keymap(parent=self)
-        for command in commands:
-            self.add(command)
+        self.add_all(commands)
         self.keymap.changed.connect(self._show_keys)
         self._other_layouts = OtherLayouts(window, self._action_for)
 
@@ -161,13 +167,19 @@ class CommandTable(QObject):
 
     def add(self, command: Command) -> QAction:
         """One more. Ids and shortcuts can be given once only."""
+        return self.add_all((command,))[0]
+
+    def add_all(self, commands: Iterable[Command]) -> list[QAction]:
+        """Several at once: all keys are known before the first is asked for."""
+        commands = tuple(commands)
+        self.keymap.add(*map(_entry, commands))
+        return [self._made(command) for command in commands]
+
+    def _made(self, command: Command) -> QAction:
         if command.id in self._commands:
             raise ValueError(f"command {command.id} is there twice")
         action = QAction(tr(command.title), self)
         action.setObjectName(command.id)
-        scope = Scope.GRAPH if command.scoped else Scope.WINDOW
-        keys = tuple(key for key in (command.shortcut, *command.also) if key)
-        self.keymap.add(Entry(command.id, command.title, command.menu, scope, keys))
         action.setAutoRepeat(False)
         action.setCheckable(command.checked is not None)
         if command.icon:

@@ -78,8 +78,8 @@ class GraphMaker(QObject):
         if self._has_commands:
             return
         self._has_commands = True
-        for command in self.graph.commands():
-            action = self._commands.add(command)
+        commands = self.graph.commands()
+        for command, action in zip(commands, self._commands.add_all(commands), strict=True):
             if command.in_palette:
                 self._menu_for(command).addAction(action)
         self.graph.use_keys(self._commands.keymap)

@@ -109,7 +109,8 @@ def graph_modules() -> list[str]:
     folder = Path(studio.canvas.__path__[0])
     parts = [(folder, "studio.canvas.")]
     parts += [(item, f"studio.canvas.{item.name}.") for item in sorted(folder.iterdir()) if item.is_dir()]
-    names = [module.name for path, prefix in parts for module in pkgutil.iter_modules([str(path)], prefix)]
+    found = [module.name for path, prefix in parts for module in pkgutil.iter_modules([str(path)], prefix)]
+    names = [name for name in found if not name.startswith("studio.canvas.bench")]
     first = [f"studio.canvas.{name}" for name in LEAVES_FIRST]
     return [*first, "pipelines.graph.plan", *names, "studio.panels.viewer", "studio.panels.inspector"]
 
