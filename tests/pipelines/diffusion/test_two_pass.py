@@ -217,8 +217,7 @@ def test_pieces_start_from_parts_of_one_noise(starter):
         for side in (96, 64)
     )
     other = redrawn(starter.loaded, image, PROMPT, "", 4, 0.01, options, starter, side=96).latent.tensor()
-    # noise of their own would bring them as far away as another seed does
-    assert (whole - cut).abs().mean() < 0.85 * (whole - other).abs().mean()
+    assert (whole - cut).abs().mean() < 0.7 * (whole - other).abs().mean()
 
 
 def test_pieces_keep_the_broad_colours(starter):
