@@ -11,7 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.diffusion import two_pass
+from pipelines.diffusion import from_picture, two_pass
+from pipelines.diffusion.from_picture import noised
+from pipelines.diffusion.image_to_image import limits_of
+from pipelines.diffusion.latents import layout
+from pipelines.diffusion.noise import first_noise, generators
 from pipelines.diffusion.pieces import grid
 from pipelines.diffusion.pieces import redraw as redrawn
 from pipelines.diffusion.sampling import SamplingOptions
@@ -209,15 +213,21 @@ def test_the_pieces_of_a_grid_add_up_to_the_whole(width, height, side, multiple)
     assert np.abs(latents - 1).max() < 1e-5
 
 
-def test_pieces_start_from_parts_of_one_noise(starter):
-    image = picture(96, 64)
-    options = SamplingOptions(steps=10)
-    whole, cut = (
-        redrawn(starter.loaded, image, PROMPT, "", 3, 0.01, options, starter, side=side).latent.tensor()
-        for side in (96, 64)
+def test_pieces_start_from_parts_of_one_noise(starter, monkeypatch):
+    """What is added to the latents of each piece is its part of the whole's first noise, bit by bit."""
+    added = []
+    monkeypatch.setattr(
+        from_picture, "noised", lambda *given: added.append(given[1].clone()) or noised(*given)
     )
-    other = redrawn(starter.loaded, image, PROMPT, "", 4, 0.01, options, starter, side=96).latent.tensor()
-    assert (whole - cut).abs().mean() < 0.7 * (whole - other).abs().mean()
+    options, wide = SamplingOptions(steps=10), 160
+    redrawn(starter.loaded, picture(wide, 64), PROMPT, "", 3, 0.01, options, starter, side=64)
+    found, cut = layout(starter.loaded), list(grid(wide, 64, 64, limits_of(starter.loaded).multiple))
+    whole = first_noise(found.shape(wide, 64), options.noise, generators([3]), [0], 0.0)
+    assert len(added) == len(cut) > 2
+    for noise, piece in zip(added, cut, strict=True):
+        multiple = limits_of(starter.loaded).multiple // found.factor
+        part = whole[..., piece.columns.start * multiple : piece.columns.end * multiple]
+        assert torch.equal(noise, part.to(starter.loaded.dtype).float())
 
 
 def test_pieces_keep_the_broad_colours(starter):
