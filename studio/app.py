@@ -71,6 +71,7 @@ class StudioApp(QObject):
         if session_folder is not None and not parts.read_only:
             self.keeper = SessionKeeper(session_folder, parts.tabs, parts.results, self._view, self)
             self.window.create_page.strip.result_selected.connect(self.keeper.touch)
+            self.window.workspace_shown.connect(self.keeper.touch)
             self.keeper.failed.connect(self.window.show_error)
             self.window.actions_.files.use(self.keeper)
             for sheet, found in self._restored:

@@ -52,6 +52,7 @@ class MainWindow(QMainWindow):
 
     painted = Signal()
     closing = Signal()
+    workspace_shown = Signal()
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
@@ -259,6 +260,7 @@ class MainWindow(QMainWindow):
             self.start_page.setFocus()
         self._show_title()
         self.commands.refresh()
+        self.workspace_shown.emit()
 
     @Slot()
     def _show_own_workspace(self) -> None:

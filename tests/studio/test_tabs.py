@@ -119,6 +119,15 @@ def test_each_is_shown_in_the_workspace_it_was_left_in(open_studio: Open) -> Non
     assert studio.window.workspace == "graph"
 
 
+def test_a_change_of_workspace_alone_is_kept(open_studio: Open, tmp_path: Path, qtbot: QtBot) -> None:
+    folder = tmp_path / "session"
+    studio, _ = open_studio(template(), session=folder)
+    studio.parts.binding.set("prompt", "mine")
+    qtbot.waitUntil(lambda: bool(session_files.load(folder, look_only=True).sheets), timeout=5_000)
+    studio.window.show_workspace("graph")
+    qtbot.waitUntil(lambda: session_files.load(folder, look_only=True).workspace == "graph", timeout=5_000)
+
+
 def test_a_tab_is_closed_by_its_button_and_by_the_middle_button(open_studio: Open, tmp_path: Path) -> None:
     studio, _ = open_studio(template())
     for name in ("a.json", "b.json", "c.json"):
