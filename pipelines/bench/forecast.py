@@ -79,7 +79,8 @@ def cell(drawing: Drawing, gigabytes: int) -> Cell:
 
 def _named(params: dict[str, str]) -> str:
     names = [params["quantization"].upper()] if "quantization" in params else []
-    return " + ".join(names + (["FP8 text"] if "text_quantization" in params else []))
+    texts = [f"{params['text_quantization'].upper()} text"] if "text_quantization" in params else []
+    return " + ".join(names + texts)
 
 
 def measure() -> Iterator[Figure]:

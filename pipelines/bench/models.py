@@ -1,4 +1,6 @@
-"""The catalogue: 10,000 model files found the first time and again, and the probe of one header."""
+"""Models: 10,000 files found the first time and again, the probe of one header, opening and changing models,
+and how fast a processor evaluates them.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from pipelines.bench import model_loading, model_speed
 from pipelines.bench.report import Row, median_of, seconds
 from pipelines.models.catalogue import Catalogue, Root
 from pipelines.models.header import read_header
@@ -34,6 +37,8 @@ def measure() -> Iterator[Row]:
         _collection(root, distinct=True)
         yield from _scans(root, Path(folder), ", no two alike")
         yield from _probes(root)
+    yield from model_loading.measure()
+    yield from model_speed.measure()
 
 
 def _scans(root: Path, folder: Path, what: str) -> Iterator[Row]:

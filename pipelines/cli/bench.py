@@ -16,7 +16,7 @@ from pipelines.files import atomic_write
 
 BENCHES: Final = (
     "graph", "studio", "engine", "overhead", "language", "inpaint", "upscale", "canvas", "canvas-paint",
-    "models", "residency", "forecast",
+    "models", "families", "residency", "forecast",
 )  # fmt: skip
 
 

@@ -13,8 +13,10 @@ from typing import Final, Literal
 
 from pipelines.diffusion.size_limits import SizeLimits
 
-Sizes = Literal["auto", "exact"]
-"""What is done with sizes beyond the model: drawn as here planned, or as they are."""
+Sizes = Literal["auto", "exact", "reference"]
+"""What is done with sizes beyond the model: drawn as here planned, or as they are. ``reference``: the size is
+left to the first reference, whose shape is drawn with as many pixels as the model draws best; without one,
+that is ``auto``."""
 Mode = Literal["direct", "reduced", "two_pass"]
 
 DETAIL: Final = 0.4

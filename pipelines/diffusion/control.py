@@ -1,8 +1,7 @@
-"""Control: pictures (line art, depth, a pose…) that a drawing has to follow, read by ControlNets.
+"""Control: pictures (line art, depth, a pose…) that a drawing has to follow, read by networks of their own.
 
-ControlNet (Zhang et al. 2023, "Adding Conditional Control to Text-to-Image Diffusion Models"): a trained copy
-of the U-Net's encoder sees the picture and the noisy latents; what it answers is added to what the U-Net
-hands from its encoder to its decoder. Several are summed.
+Which networks those are, and what of theirs is added where, is in :mod:`.control_unet` and
+:mod:`.control_transformer`; several are summed.
 """
 
 from __future__ import annotations
@@ -11,21 +10,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from pipelines.diffusion.encode_image import rgb
-from pipelines.diffusion.latents import layout
+from pipelines.diffusion.control_transformer import (
+    TRANSFORMER_NETWORKS,
+    ControlledTransformer,
+    places_of,
+    transformer_difference,
+    transformer_picture,
+)
+from pipelines.diffusion.control_unet import (
+    U_NET_NETWORKS,
+    ControlledDenoiser,
+    u_net_difference,
+    u_net_picture,
+)
 from pipelines.diffusion.wrapped import WrappedDenoiser
 from pipelines.errors import ControlModelUnsuitable, LayerUnsuitable
-from pipelines.graph.values import Image, Layer
-from pipelines.image import resize
+from pipelines.graph.values import Layer
 
 if TYPE_CHECKING:
     import torch
 
+    from pipelines.graph.node import Context
     from pipelines.models.loaded import LoadedControl, LoadedDiffusion
 
 MAX_WEIGHT: Final = 2.0
+UNION_MODES: Final = {
+    "pose": 0, "depth": 1, "scribble": 2, "lineart": 3, "canny": 3, "normal": 4, "tile": 6,
+}  # fmt: skip
+"""What a ControlNet Union for SDXL (xinsir) calls the kinds of pictures."""
+FLUX_MODES: Final = {"canny": 0, "lineart": 0, "scribble": 0, "tile": 1, "depth": 2, "pose": 4}
+"""What union networks for FLUX.1 (InstantX, Shakker Labs) call them; lines of all kinds are one to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,116 +70,94 @@ class ControlSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Control:
-    """A control network and what it is shown: ``picture`` is 1×3×H×W float32 in 0..1."""
+    """A control network and what it is shown.
+
+    ``picture`` is 1×C×H×W float32: a picture in 0..1, or its latent. ``mode`` is which of the kinds it was
+    trained on a network for several kinds is shown. ``places``: the embedding of places, of networks that use
+    the transformer's.
+    """
 
     model: LoadedControl
     picture: torch.Tensor
     settings: ControlSettings
+    mode: int = 0
+    places: Any = None
 
 
 def prepare_control(
-    loaded: LoadedDiffusion, layer: Layer, model: LoadedControl, width: int, height: int
+    loaded: LoadedDiffusion, layer: Layer, model: LoadedControl, width: int, height: int, context: Context
 ) -> Control:
-    """Bring a control layer's picture to the size that is drawn.
+    """Bring a control layer's picture to the size that is drawn, and to the form its network reads.
 
     Raises:
-        LayerUnsuitable: the model that draws has no U-Net, or the layer no picture.
+        LayerUnsuitable: no network steers the model that draws, this one doesn't know this kind of picture,
+            or the layer has none.
         ControlModelUnsuitable: the control model was made for another family.
+        Whatever encoding a picture raises.
     """
-    import torch
-
     check_control(loaded, layer, model)
     if layer.image is None:
-        reason = "There is no picture on it."
-        raise LayerUnsuitable(kind="control", layer=layer.name, model=model.handle.id, reason=reason)
-    pixels = rgb(on_black(resize(layer.image, width, height)))
-    picture = torch.tensor(pixels.transpose(2, 0, 1)[None])
-    return Control(model, picture, ControlSettings.of(layer))
+        raise _unsuitable(layer, model.handle.id, "There is no picture on it.")
+    settings, control = ControlSettings.of(layer), str(layer.info.get("control", ""))
+    mode = mode_of(model.model, control)
+    if mode is None:
+        raise _unsuitable(layer, model.handle.id, f"It wasn't trained on pictures of the kind “{control}”.")
+    if is_u_net(loaded):
+        picture = u_net_picture(model.model, layer.image, width, height)
+        return Control(model, picture, settings, mode)
+    picture = transformer_picture(loaded, model.model, layer.image, control, width, height, context)
+    return Control(model, picture, settings, mode, places_of(loaded, model.model))
 
 
-def on_black(image: Image) -> Image:
-    """A picture without its transparency: control networks were trained on a black ground."""
-    if image.channels != 4:
-        return image
-    pixels = image.as_float()
-    return image.with_pixels(np.ascontiguousarray(pixels[..., :3] * pixels[..., 3:]))
+def mode_of(network: Any, control: str) -> int | None:
+    """What a network for several kinds of pictures is told of one; 0 for any other network, None if it knows
+    none of that kind.
+    """
+    name, config = type(network).__name__, network.config
+    if name == "ControlNetUnionModel":
+        mode = UNION_MODES.get(control)
+        return mode if mode is not None and mode < config.num_control_type else None
+    if name == "FluxControlNetModel" and config.num_mode is not None:
+        mode = FLUX_MODES.get(control)
+        return mode if mode is not None and mode < config.num_mode else None
+    return 0
+
+
+def is_u_net(loaded: LoadedDiffusion) -> bool:
+    """Whether a U-Net draws."""
+    return getattr(loaded.pipeline, "unet", None) is not None
 
 
 def check_control(loaded: LoadedDiffusion, layer: Layer, control: LoadedControl) -> None:
     """Raise what keeps ``control`` from steering ``loaded``."""
-    unet = getattr(loaded.pipeline, "unet", None)
-    if unet is None:
-        reason = "ControlNets steer models with a U-Net; this one is a transformer."
-        raise LayerUnsuitable(kind="control", layer=layer.name, model=loaded.handle.id, reason=reason)
-    found = layout(loaded)
-    wanted, given = unet.config, control.model.config
-    downsampling = 2 ** (len(given.conditioning_embedding_out_channels) - 1)
-    differences = (
-        ("Its cross-attention is {} numbers wide, that of the model {}.", given.cross_attention_dim,
-         wanted.cross_attention_dim),
-        ("It takes latents of {} channels, the model has {}.", given.in_channels, found.channels),
-        ("Its blocks have {} channels, those of the model {}.", list(given.block_out_channels),
-         list(wanted.block_out_channels)),
-        ("It has {} layers in a block, the model {}.", given.layers_per_block, wanted.layers_per_block),
-        ("It is also told {}, the model {}.", given.addition_embed_type or "nothing",
-         wanted.addition_embed_type or "nothing"),
-        ("It divides pictures by {}, the model by {}.", downsampling, found.factor),
-    )  # fmt: skip
-    for text, own, theirs in differences:
-        if own != theirs:
-            reason = text.format(own, theirs)
-            raise ControlModelUnsuitable(control=control.handle.id, model=loaded.handle.id, reason=reason)
+    kind, reason = type(control.model).__name__, ""
+    if is_u_net(loaded):
+        if kind not in U_NET_NETWORKS:
+            reason = "It steers transformers; the model that draws has a U-Net."
+        else:
+            reason = u_net_difference(loaded, control.model)
+    else:
+        transformer = type(getattr(loaded.pipeline, "transformer", None)).__name__
+        networks = [network for network, steered in TRANSFORMER_NETWORKS.items() if steered == transformer]
+        if not networks:
+            raise _unsuitable(layer, loaded.handle.id, "No control model steers a transformer of its kind.")
+        if kind in U_NET_NETWORKS:
+            what = "The control model steers models with a U-Net; this one is a transformer."
+            raise _unsuitable(layer, loaded.handle.id, what)
+        if kind not in networks:
+            reason = "It was made for another kind of denoiser than this transformer."
+        else:
+            reason = transformer_difference(loaded, control.model)
+    if reason:
+        raise ControlModelUnsuitable(control=control.handle.id, model=loaded.handle.id, reason=reason)
 
 
-class ControlledDenoiser(WrappedDenoiser):
-    """A U-Net with what control networks add to it.
+def _unsuitable(layer: Layer, model: str, reason: str) -> LayerUnsuitable:
+    return LayerUnsuitable(kind="control", layer=layer.name, model=model, reason=reason)
 
-    Args:
-        scheduler: the run's own; it knows the steps once the run has begun.
-    """
 
-    def __init__(self, inner: Any, controls: Sequence[Control], scheduler: Any) -> None:
-        super().__init__(inner)
-        self._scheduler = scheduler
-        self._controls = [
-            (control, control.picture.to(control.model.device, control.model.dtype)) for control in controls
-        ]
-
-    def __call__(self, sample: torch.Tensor, timestep: Any, *args: Any, **kwargs: Any) -> Any:
-        """The denoiser's answer for ``sample`` (B×C×h×w, before any mask is appended) at ``timestep``."""
-        position = self._position(timestep)
-        answers = [
-            self._answer(control, picture, sample, timestep, kwargs)
-            for control, picture in self._controls
-            if control.settings.acts_at(position)
-        ]
-        if not answers:
-            return self._inner(sample, timestep, *args, **kwargs)
-        down = [sum(parts[1:], parts[0]) for parts in zip(*(answer[0] for answer in answers), strict=True)]
-        middle = sum((answer[1] for answer in answers[1:]), answers[0][1])
-        kwargs = {**kwargs, "down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-        return self._inner(sample, timestep, *args, **kwargs)
-
-    def _position(self, timestep: Any) -> float:
-        """The part of the steps, 0..1, that is done before the one at ``timestep``."""
-        times = [float(time) for time in self._scheduler.timesteps]
-        time = float(timestep)
-        return times.index(time) / len(times) if time in times else 0.0
-
-    def _answer(
-        self, control: Control, picture: torch.Tensor, sample: torch.Tensor, timestep: Any,
-        asked: dict[str, Any],
-    ) -> tuple[list[torch.Tensor], torch.Tensor]:  # fmt: skip
-        """What one network adds to the U-Net's skip connections, and to its middle."""
-        network = control.model
-        added = {
-            name: value.to(network.dtype) for name, value in (asked.get("added_cond_kwargs") or {}).items()
-        }
-        down, middle = network.model(
-            sample.to(network.dtype), timestep,
-            encoder_hidden_states=asked["encoder_hidden_states"].to(network.dtype),
-            controlnet_cond=picture.expand(len(sample), -1, -1, -1),
-            conditioning_scale=control.settings.weight,
-            timestep_cond=asked.get("timestep_cond"), added_cond_kwargs=added or None, return_dict=False,
-        )  # fmt: skip
-        return [part.to(sample.dtype) for part in down], middle.to(sample.dtype)
+def controlled(inner: Any, controls: Sequence[Control], pipeline: Any) -> WrappedDenoiser:
+    """The denoiser of a run's own ``pipeline`` with what control networks add to it."""
+    if getattr(pipeline, "unet", None) is not None:
+        return ControlledDenoiser(inner, controls, pipeline.scheduler)
+    return ControlledTransformer(inner, controls, pipeline)

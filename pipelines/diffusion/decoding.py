@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.diffusion.latents import to_vae
+from pipelines.diffusion.families import family_of
+from pipelines.diffusion.latents import layout
 from pipelines.diffusion.vae import run_vae
 from pipelines.errors import DecodeFailed
 from pipelines.graph.values import Array
@@ -46,10 +47,9 @@ def decode_one(
         raise DecodeFailed(dtype=str(loaded.dtype).removeprefix("torch."))
 
     def run(vae: Any) -> torch.Tensor:
-        ready = to_vae(vae, latents.float()).to(device=loaded.device, dtype=vae.dtype)
-        return vae.decode(ready, return_dict=False)[0].float().cpu()
+        return family_of(loaded.pipeline).decode_latents(vae, latents, loaded.device)
 
-    height, width = (side * int(loaded.pipeline.vae_scale_factor) for side in latents.shape[-2:])
+    height, width = (side * layout(loaded).factor for side in latents.shape[-2:])
     pixels = run_vae(loaded, run, "Decoding the picture", (width, height), context)
     if pixels is None:
         raise DecodeFailed(dtype=str(loaded.pipeline.vae.dtype).removeprefix("torch."))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from blake3 import blake3
 
-from pipelines.diffusion.latents import check_picture_size, from_vae, layout
+from pipelines.diffusion.families import family_of
+from pipelines.diffusion.latents import check_picture_size, layout
 from pipelines.diffusion.vae import run_vae
 from pipelines.errors import EncodeFailed
 from pipelines.graph.values import Array, Image, Latent
@@ -37,8 +38,8 @@ def encode_image(loaded: LoadedDiffusion, image: Image, context: Context) -> Lat
     handle = loaded.handle
     pixels = rgb(image)
     key = (
-        "image latent", handle.fingerprint or handle.path, str(loaded.pipeline.vae.dtype), pixels.shape,
-        blake3(pixels.tobytes()).hexdigest(),
+        "image latent", handle.fingerprint or handle.path, handle.parts, str(loaded.pipeline.vae.dtype),
+        pixels.shape, blake3(pixels.tobytes()).hexdigest(),
     )  # fmt: skip
     made: Latent = context.memo(key, lambda: Latent(_encode(loaded, pixels, context)))
     return Latent(made.tensor(), dict(image.info))
@@ -57,9 +58,7 @@ def _encode(loaded: LoadedDiffusion, pixels: Array, context: Context) -> torch.T
     scaled = torch.tensor(pixels.transpose(2, 0, 1)[None]) * 2 - 1
 
     def run(vae: Any) -> torch.Tensor:
-        encoded = vae.encode(scaled.to(device=loaded.device, dtype=vae.dtype))
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-        return from_vae(vae, latents.float().cpu())
+        return family_of(loaded.pipeline).encode_pixels(vae, scaled.to(device=loaded.device, dtype=vae.dtype))
 
     with torch.inference_mode():
         found = run_vae(loaded, run, "Encoding the picture", pixels.shape[1::-1], context)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import inspect
-import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from blake3 import blake3
+
+from pipelines.diffusion.families import family_of, parameters
+from pipelines.diffusion.families.looking import Looking
 from pipelines.diffusion.memory import retried, tell
+from pipelines.diffusion.prompt_tags import as_read
 from pipelines.errors import InvalidParameter, PromptTooLong, SettingIgnored
-from pipelines.graph.values import Conditioning
+from pipelines.graph.values import Conditioning, Image
 
 if TYPE_CHECKING:
     import torch
@@ -38,17 +42,17 @@ class Truncation:
     rest: str
 
 
-def parameters(function: Any) -> frozenset[str]:
-    """Names of the parameters a pipeline's method takes."""
-    return frozenset(inspect.signature(function).parameters)
-
-
-def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context) -> Conditioning:
+def encode(
+    loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context, *, negative: bool = False,
+    pictures: Sequence[Image] = (),
+) -> Conditioning:  # fmt: skip
     """The conditioning of one prompt, on the CPU, from the cache if it was encoded before.
 
     Args:
         text: any length; what the model doesn't read is reported as a warning.
         clip_skip: counted as A1111 does: 1 uses the text encoder's last layer, 2 the one before it.
+        negative: whether it is what to keep out, which some families encode otherwise.
+        pictures: what the text encoder looks at beside it, in models whose text encoder does.
 
     Returns:
         Tensors under the names that the pipeline's call takes (``prompt_embeds``, ``pooled_prompt_embeds``…).
@@ -60,11 +64,16 @@ def encode(loaded: LoadedDiffusion, text: str, clip_skip: int, context: Context)
     text = text.encode("utf-8", "replace").decode()  # half a character would make the tokenizer fail
     skip = _clip_skip(loaded, clip_skip, context)
     handle = loaded.handle
+    apart = negative and family_of(loaded.pipeline).negative_apart
     key = (
-        "prompt", handle.fingerprint or handle.path, handle.loras, str(loaded.dtype), handle.quantization,
-        type(loaded.pipeline).__name__, text, skip,
+        "prompt", handle.fingerprint or handle.path, handle.parts, handle.loras, handle.embeddings,
+        str(loaded.dtype), handle.quantization, type(loaded.pipeline).__name__, text, skip, apart,
+        *(blake3(picture.as_uint8().tobytes()).hexdigest() for picture in pictures),
+        *((picture.width, picture.height) for picture in pictures),
     )  # fmt: skip
-    conditioning: Conditioning = context.memo(key, lambda: _encode(loaded, text, skip, context))
+    conditioning: Conditioning = context.memo(
+        key, lambda: _encode(loaded, text, skip, apart, pictures, context)
+    )
     if (found := conditioning.info.get("truncation")) is not None:
         warning = PromptTooLong(**found).info()
         context.warn(dataclasses.replace(warning, severity="warning"))
@@ -77,7 +86,8 @@ def truncation(pipeline: Any, text: str) -> tuple[str, Truncation | None]:
     The text encoder that reads the most decides. The first item is ``text`` without most of what no encoder
     reads, so that a very long text is tokenized only once.
     """
-    tokenizer, limit = _longest_tokenizer(pipeline)
+    found = family_of(pipeline).tokens(pipeline)
+    tokenizer, limit = found.tokenizer, found.limit - found.before
     if tokenizer is None or len(text.encode()) < limit - 4:  # no token is shorter than a byte
         return text, None
     fast = bool(getattr(tokenizer, "is_fast", False))
@@ -142,31 +152,32 @@ def _with_text_model(pipeline: Any) -> Any:
     return shallow
 
 
-def _encode(loaded: LoadedDiffusion, text: str, skip: int, context: Context) -> Conditioning:
+def _encode(
+    loaded: LoadedDiffusion, text: str, skip: int, negative: bool, pictures: Sequence[Image], context: Context
+) -> Conditioning:
     import torch
 
     pipeline = loaded.pipeline
-    read, cut = truncation(pipeline, text)
-    info: dict[str, Any] = {"prompt": text, "clip_skip": skip + 1, "width": 0}
+    words = loaded.additions.words if loaded.additions is not None else None
+    plain = as_read(text, words.spelled if words is not None else str)
+    read, cut = truncation(pipeline, plain)
+    if cut is not None and words is not None:
+        cut = dataclasses.replace(cut, rest=words.unspelled(cut.rest))
+    info: dict[str, Any] = {"prompt": text, "read": plain, "clip_skip": skip + 1, "negative": negative}
+    info["width"] = 0
     info["truncation"] = dataclasses.asdict(cut) if cut is not None else None
     if skip and not hasattr(pipeline.text_encoder, "text_model"):
         pipeline = _with_text_model(pipeline)
-    encode_prompt = getattr(pipeline, "encode_prompt", None)
-    if encode_prompt is None:
+    if getattr(pipeline, "encode_prompt", None) is None:
         return Conditioning({}, info)
-    known = parameters(encode_prompt)
-    arguments: dict[str, Any] = {
-        "prompt": read,
-        "device": loaded.device,
-        "num_images_per_prompt": 1,
-        "do_classifier_free_guidance": False,
-        "clip_skip": skip or None,
-        **{name: None for name in ("prompt_2", "prompt_3") if name in known},
-    }
-    accepted = {name: value for name, value in arguments.items() if name in known}
+    family = family_of(pipeline)
     with torch.inference_mode():
         result, offloaded = retried(
-            lambda: encode_prompt(**accepted),
+            lambda: (
+                family.encode_seeing(pipeline, read, pictures, loaded.device)
+                if pictures and isinstance(family, Looking)
+                else family.encode(pipeline, read, loaded.device, skip, negative)
+            ),
             str(loaded.device),
             "Encoding the prompt needs more than is free.",
             lambda: loaded.residence is not None and loaded.residence.offload("encode"),
@@ -180,46 +191,5 @@ def _encode(loaded: LoadedDiffusion, text: str, skip: int, context: Context) -> 
 
 
 def _named(pipeline: Any, result: Any) -> dict[str, torch.Tensor]:
-    """The tensors of ``encode_prompt``'s answer under the names of the pipeline's call; empty if unknown.
-
-    Families order them differently: (embeds, negative), (embeds, negative, pooled, negative pooled),
-    (embeds, mask, negative, negative mask), (embeds, pooled, positions), (embeds, mask).
-    """
-    import torch
-
-    takes = parameters(pipeline.__call__)
-    parts = tuple(result) if isinstance(result, tuple | list) else (result,)
-    names: dict[int, str]
-    match len(parts):
-        case 2 if "prompt_embeds_mask" in takes:
-            names = {0: "prompt_embeds", 1: "prompt_embeds_mask"}
-        case 2:
-            names = {0: "prompt_embeds"}
-        case 3:
-            names = {0: "prompt_embeds", 1: "pooled_prompt_embeds"}
-        case 4 if "pooled_prompt_embeds" in takes:
-            names = {0: "prompt_embeds", 2: "pooled_prompt_embeds"}
-        case 4:
-            names = {0: "prompt_embeds", 1: "prompt_attention_mask"}
-        case _:
-            return {}
-    found = {name: parts[index] for index, name in names.items() if parts[index] is not None}
-    usable = all(isinstance(part, torch.Tensor) and name in takes for name, part in found.items())
-    return found if usable and "prompt_embeds" in found else {}
-
-
-def _longest_tokenizer(pipeline: Any) -> tuple[Any, int]:
-    """The tokenizer that reads the most, and its limit in tokens, start and end marks included."""
-    best: tuple[Any, int] = (None, 0)
-    default = None
-    if hasattr(pipeline, "encode_prompt"):
-        found = inspect.signature(pipeline.encode_prompt).parameters.get("max_sequence_length")
-        default = found.default if found is not None and isinstance(found.default, int) else None
-    for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
-        tokenizer = getattr(pipeline, name, None)
-        if tokenizer is None:
-            continue
-        limit = min(int(tokenizer.model_max_length), default or sys.maxsize)
-        if limit > best[1]:
-            best = (tokenizer, limit)
-    return best
+    """The tensors of ``encode_prompt``'s answer under the names of the pipeline's call; empty if unknown."""
+    return family_of(pipeline).named(pipeline, result)

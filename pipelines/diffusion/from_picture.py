@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.differential import Blending, Keeper
+from pipelines.diffusion.families import family_of
 from pipelines.diffusion.latents import LatentLayout, pack, unpack
-from pipelines.diffusion.levels import LateStart, noised
+from pipelines.diffusion.levels import CLEAN, LateStart, noised
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +91,7 @@ class PictureRun:
 
     def _keep_after_steps(self, keeper: Keeper) -> None:
         scheduler, late = self._pipeline.scheduler, self._late
-        original = scheduler.step
+        original, scale = scheduler.step, family_of(self._pipeline).step_scale(self._pipeline)
         evaluation = -1
 
         @functools.wraps(original)
@@ -102,11 +103,13 @@ class PictureRun:
             if done is None:
                 return result
             latest = result[0] if isinstance(result, tuple) else result.prev_sample
-            latents = unpack(self._pipeline, latest, self._found, *self._size).float()
-            kept = keeper.blend(latents, done, late.steps, late.level(evaluation + 1))
+            latents = unpack(self._pipeline, latest, self._found, *self._size).float() / scale
+            level = late.level(evaluation + 1)
+            kept = keeper.blend(latents, done, late.steps, level) * scale
             packed = pack(self._pipeline, kept.to(latest.dtype), self._found)
             if isinstance(result, tuple):
-                return (packed, *result[1:])
+                # Some pipelines go on with what is foreseen, which at the end is the same.
+                return (packed, *(packed if level == CLEAN else other for other in result[1:]))
             result.prev_sample = packed
             return result
 

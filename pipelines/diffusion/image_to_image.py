@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.diffusion.encode_image import encode_image, rgb
+from pipelines.diffusion.families import denoiser_of
 from pipelines.diffusion.from_picture import StartPicture
 from pipelines.diffusion.latents import layout, made_for_inpainting, mask_channels, size_multiple
-from pipelines.diffusion.sampling import SamplingOptions, denoiser_of
+from pipelines.diffusion.references import with_picture
+from pipelines.diffusion.sampling import SamplingOptions
 from pipelines.diffusion.size_limits import SizeLimits, limits_for
 from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.diffusion.text_to_image import Drawing, draw
@@ -69,7 +71,8 @@ def image_to_image(
     picture = StartPicture(latents, strength, condition=condition, noise=noise)
     drawings = draw(
         loaded, prompt, negative, seed, replace(options, width=width, height=height), context,
-        clip_skip=clip_skip, batch=batch, picture=picture, info=info, steering=steering,
+        clip_skip=clip_skip, batch=batch, picture=picture, info=info,
+        steering=with_picture(loaded, steering, work),
     )  # fmt: skip
     return [replace(drawing, image=like(drawing.image, image)) for drawing in drawings]
 

@@ -20,6 +20,7 @@ from pipelines.diffusion.image_to_image import inpainting_condition, limits_of
 from pipelines.diffusion.inpaint_detail import needs_detail, with_detail
 from pipelines.diffusion.latents import made_for_inpainting
 from pipelines.diffusion.noise import SEEDS
+from pipelines.diffusion.references import with_picture
 from pipelines.diffusion.sampling import SamplingOptions
 from pipelines.diffusion.size_limits import check_shape
 from pipelines.diffusion.steering import UNSTEERED, Steering
@@ -100,7 +101,7 @@ def inpaint(
         clip_skip=clip_skip, batch=batch,
         picture=_start(loaded, piece, denoise, seed, inpainting, context),
         info={"inpaint": {**stitch.info["inpaint"], **_story(loaded, inpainting), **story}},
-        steering=steering.cut(plan),
+        steering=with_picture(loaded, steering.cut(plan), piece),
     )  # fmt: skip
     pasted = [paste(stitch, drawing.image, match=inpainting.match_colours) for drawing in drawings]
     detail = min(inpainting.detail, inpainting.strength)

@@ -31,7 +31,7 @@ def needs_detail(loaded: LoadedDiffusion, plan: CropPlan, sizes: Sizes) -> bool:
 
     Models made for inpainting alone can't draw from a picture without a mask; theirs stays one pass.
     """
-    return sizes == "auto" and plan.scale < FROM_SCALE and not made_for_inpainting(loaded)
+    return sizes != "exact" and plan.scale < FROM_SCALE and not made_for_inpainting(loaded)
 
 
 def with_detail(

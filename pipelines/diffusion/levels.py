@@ -2,7 +2,8 @@
 
 ``x = signal · x0 + noise · ε`` in the scheduler's own space: (1, σ) where it works on latents scaled up by
 their noise (Karras et al. 2022), (√ᾱ, √(1 - ᾱ)) where the variance is preserved, (1 - σ, σ) for flow matching
-(Lipman et al. 2023).
+(Lipman et al. 2023), (cos t, sin t) for trigonometric flow (Lu and Song 2024, "Simplifying, Stabilizing and
+Scaling Continuous-Time Consistency Models", section 3).
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ def steps_to_run(steps: int, strength: float) -> int:
 def scales_up(scheduler: Any) -> bool:
     """Whether it works on ``x0 + σ ε``: such schedulers compute the size of their first noise."""
     return isinstance(getattr(type(scheduler), "init_noise_sigma", None), property)
+
+
+def trigonometric(scheduler: Any) -> bool:
+    """Whether its timesteps are angles, the last of which is the clean picture's."""
+    return bool(scheduler.config.get("prediction_type") == "trigflow")
+
+
+def evaluations(scheduler: Any) -> int:
+    """How often the denoiser is asked in a run whose steps are set."""
+    return len(scheduler.timesteps) - (1 if trigonometric(scheduler) else 0)
 
 
 class LateStart:
@@ -81,7 +92,7 @@ class LateStart:
             rest = visited[len(visited) - self.steps :]
             scheduler.timesteps = torch.cat([rest[:2], rest[1:]])
             return
-        total = math.ceil(len(times) / self._order)
+        total = math.ceil(evaluations(scheduler) / self._order)
         self.steps = steps_to_run(total, self._strength)
         left_out = (total - self.steps) * self._order
         scheduler.timesteps = times[left_out:]
@@ -98,8 +109,11 @@ class LateStart:
     def level(self, evaluation: int) -> Level:
         """The level before an evaluation (0 is the first); clean after the last."""
         scheduler = self._scheduler
-        if evaluation >= len(scheduler.timesteps):
+        if evaluation >= evaluations(scheduler):
             return CLEAN
+        if trigonometric(scheduler):
+            angle = float(scheduler.timesteps[evaluation])
+            return Level(math.cos(angle), math.sin(angle))
         if getattr(scheduler, "sigmas", None) is None:
             alpha_bar = float(scheduler.alphas_cumprod[int(scheduler.timesteps[evaluation])])
             return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar))
@@ -113,7 +127,7 @@ class LateStart:
 
     def finished(self, evaluation: int) -> int | None:
         """How many steps are done after an evaluation; ``None`` where it ends in the middle of one."""
-        if evaluation + 1 >= len(self._scheduler.timesteps):
+        if evaluation + 1 >= evaluations(self._scheduler):
             return self.steps
         if self._repeats_first:
             return evaluation or None

@@ -18,6 +18,7 @@ from pipelines.diffusion.image_to_image import image_to_image, limits_of
 from pipelines.diffusion.latents import layout
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
 from pipelines.diffusion.part_context import PartContext, told
+from pipelines.diffusion.references import for_pieces
 from pipelines.diffusion.sampling import SamplingOptions
 from pipelines.diffusion.size_limits import check_shape
 from pipelines.diffusion.steering import UNSTEERED, Steering
@@ -114,6 +115,7 @@ def redraw(
     """
     check_shape(image.width, image.height)
     limits, found = limits_of(loaded), layout(loaded)
+    steering = for_pieces(loaded, steering)
     multiple, factor = limits.multiple, found.factor
     pixels = np.pad(
         rgb(image), ((0, -image.height % multiple), (0, -image.width % multiple), (0, 0)), mode="edge"

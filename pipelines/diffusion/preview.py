@@ -12,13 +12,13 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
-from pipelines.diffusion.latents import from_vae
+from pipelines.diffusion.families import family_of
 from pipelines.graph.values import Array
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def preview_matrix(loaded: LoadedDiffusion, cache_dir: Path) -> Matrix:
     found: Matrix | None = loaded.memo.get(_MEMO)
     if found is None:
         path = _cache_file(loaded, cache_dir)
-        found = _read(path, int(loaded.pipeline.vae.config.latent_channels) + 1)
+        found = _read(path, family_of(loaded.pipeline).latent_channels(loaded.pipeline) + 1)
         if found is None:
             found = fit(loaded)
             _write(path, found)
@@ -83,15 +83,15 @@ def fit(loaded: LoadedDiffusion) -> Matrix:
     """
     import torch
 
-    vae = loaded.pipeline.vae
-    factor = int(loaded.pipeline.vae_scale_factor)
+    vae, family = loaded.pipeline.vae, family_of(loaded.pipeline)
+    factor = family.factor(loaded.pipeline)
     generator = torch.Generator("cpu").manual_seed(0)
     started, inputs, targets = time.monotonic(), [], []
     with torch.inference_mode():
         for _ in range(_PICTURES):
             picture = _synthetic(_LATENT_SIDE * factor, generator)
-            encoded = _encode(vae, (picture * 2 - 1).to(device=loaded.device, dtype=vae.dtype))
-            latent = from_vae(vae, encoded.float().cpu())
+            scaled = (picture * 2 - 1).to(device=loaded.device, dtype=vae.dtype)
+            latent = family.encode_pixels(vae, scaled)
             pooled = torch.nn.functional.adaptive_avg_pool2d(picture, (_LATENT_SIDE, _LATENT_SIDE))
             if torch.isfinite(latent).all():
                 inputs.append(latent.permute(0, 2, 3, 1).reshape(-1, latent.shape[1]))
@@ -99,7 +99,7 @@ def fit(loaded: LoadedDiffusion) -> Matrix:
             if time.monotonic() - started > _SECONDS:
                 break
     if not inputs:
-        return _grey(int(vae.config.latent_channels))
+        return _grey(family.latent_channels(loaded.pipeline))
     return _least_squares(torch.cat(inputs).numpy(), torch.cat(targets).numpy())
 
 
@@ -115,11 +115,6 @@ def _least_squares(inputs: Array, targets: Array) -> Matrix:
 def _grey(channels: int) -> Matrix:
     """Brightness from the mean of all channels, for a VAE that encodes nothing usable in this precision."""
     return np.concatenate([np.full((channels, 3), 0.2 / channels), np.full((1, 3), 0.5)]).astype(np.float32)
-
-
-def _encode(vae: Any, picture: torch.Tensor) -> torch.Tensor:
-    encoded = vae.encode(picture)
-    return encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
 
 
 def _synthetic(side: int, generator: torch.Generator) -> torch.Tensor:
@@ -139,7 +134,9 @@ def _cache_file(loaded: LoadedDiffusion, cache_dir: Path) -> Path | None:
     """Where the map of these very files is kept; ``None`` for a model without a fingerprint."""
     if not loaded.handle.fingerprint:
         return None
-    return cache_dir / "preview" / f"{blake3(loaded.handle.fingerprint.encode()).hexdigest()[:32]}.npy"
+    # A VAE of another file is another map.
+    files = (loaded.handle.fingerprint, *(p.fingerprint for p in loaded.handle.parts if p.name == "vae"))
+    return cache_dir / "preview" / f"{blake3(' '.join(files).encode()).hexdigest()[:32]}.npy"
 
 
 def _read(path: Path | None, rows: int) -> Matrix | None:

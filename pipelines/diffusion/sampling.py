@@ -6,12 +6,12 @@ observed, and cancelled, where every family has to pass: in that scheduler's ``s
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.diffusion.encoding import encode, parameters
+from pipelines.diffusion.encoding import encode
+from pipelines.diffusion.families import denoiser_of, family_of, parameters
 from pipelines.diffusion.fill_transformer import show_condition
 from pipelines.diffusion.from_picture import PictureRun, StartPicture, conditioned
 from pipelines.diffusion.interrupt import cancellable
@@ -26,23 +26,31 @@ from pipelines.diffusion.latents import (
 from pipelines.diffusion.levels import steps_to_run
 from pipelines.diffusion.memory import free_cache, is_out_of_memory, tell
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
+from pipelines.diffusion.references import check_references, read_by, seen_by, show
+from pipelines.diffusion.refine import Handover, Stopped, begin, note, stop_where_due
 from pipelines.diffusion.samplers import SAMPLERS, NoiseSource, Sampler, Schedule, check
 from pipelines.diffusion.scheduling import build, scheduler_config
 from pipelines.diffusion.steering import UNSTEERED, Guides, Steering, prepare
 from pipelines.diffusion.steps import StepObserver
 from pipelines.errors import ConditioningUnsuitable, ModelUnsuitable, OutOfMemory, SettingIgnored
+from pipelines.models.speed.caching import fresh_cache
+from pipelines.models.speed.runtime import choose_runtime
 
 if TYPE_CHECKING:
     import torch
 
     from pipelines.graph.node import Context
-    from pipelines.graph.values import Conditioning
+    from pipelines.graph.values import Conditioning, Image
     from pipelines.models.loaded import LoadedDiffusion
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SamplingOptions:
-    """How to draw. Sizes are in pixels; ``guidance_rescale`` is 0..1 (Lin et al. 2023, section 3.4)."""
+    """How to draw. Sizes are in pixels; ``guidance_rescale`` is 0..1 (Lin et al. 2023, section 3.4).
+
+    ``handover``: only a part of the steps is this model's (:mod:`.refine`).
+    ``image_guidance_scale``, of 1 or more, is for InstructPix2Pix alone (:mod:`.families.pix2pix`).
+    """
 
     width: int = 512
     height: int = 512
@@ -54,6 +62,8 @@ class SamplingOptions:
     noise: NoiseSource = NoiseSource.CPU
     variation_seed: int = 0
     variation_strength: float = 0.0
+    image_guidance_scale: float = 1.5
+    handover: Handover | None = None
 
 
 def check_options(loaded: LoadedDiffusion, options: SamplingOptions) -> None:
@@ -64,13 +74,15 @@ def check_options(loaded: LoadedDiffusion, options: SamplingOptions) -> None:
         texts say.
     """
     check_picture_size(loaded, options.width, options.height)
+    if reason := family_of(loaded.pipeline).size_refusal(loaded.pipeline, options.width, options.height):
+        task = f"drawing at {options.width} × {options.height}"
+        raise ModelUnsuitable(model=loaded.handle.id, reason=reason, task=task)
     check(options.sampler, options.schedule, scheduler_config(loaded.pipeline), loaded.handle.id)
 
 
 def uses_negative(loaded: LoadedDiffusion, guidance_scale: float) -> bool:
     """Whether a negative prompt has an effect: classifier-free guidance, with a scale above 1."""
-    takes = parameters(loaded.pipeline.__call__)
-    return guidance_scale > 1 and "true_cfg_scale" not in takes and "negative_prompt" in takes
+    return family_of(loaded.pipeline).uses_negative(loaded.pipeline, guidance_scale)
 
 
 def sample(
@@ -93,13 +105,13 @@ def sample(
     Raises:
         SizeUnsuitable, ImageTooLarge, SamplerUnavailable, ScheduleUnavailable, ConditioningUnsuitable,
         OutOfMemory, Cancelled: as their texts say.
-        ModelUnsuitable: it was made for inpainting, and there is no picture.
+        ModelUnsuitable: it can't draw from a prompt alone, or from a picture.
         LayerUnsuitable, ControlModelUnsuitable: a layer of ``steering`` can't be used with this model.
+        ReferenceMissing, TooManyReferences: it looks at pictures, and at another number of them.
     """
     check_options(loaded, options)
-    if made_for_inpainting(loaded) and (picture is None or picture.condition is None):
-        reason = "It was made for repainting a part of a picture, and needs one."
-        raise ModelUnsuitable(model=loaded.handle.id, reason=reason, task="drawing from a prompt alone")
+    _check_task(loaded, picture, options)
+    check_references(loaded, steering)
     takes = parameters(loaded.pipeline.__call__)
     if options.guidance_rescale > 0 and "guidance_rescale" not in takes:
         reason = "Its pipeline has no such correction."
@@ -107,13 +119,38 @@ def sample(
         context.warn(dataclasses.replace(ignored.info(), severity="warning"))
     if not uses_negative(loaded, options.guidance_scale):
         negative = None
-    elif negative is None:
-        negative = encode(loaded, "", int(positive.info.get("clip_skip", 1)), context)
+    else:
+        negative = _unwanted(loaded, positive, negative, read_by(loaded, steering.references), context)
     for conditioning in (positive, negative):
         _check_width(loaded, conditioning)
     clip_skip = int(positive.info.get("clip_skip", 1))
     guides = prepare(loaded, steering, clip_skip, options.width, options.height, context)
+    seen = seen_by(loaded, steering.references, options.width, options.height, context)
+    guides = dataclasses.replace(guides, seen=seen)
     return _in_parts_that_fit(loaded, positive, negative, seeds, options, context, picture, guides)
+
+
+def _check_task(loaded: LoadedDiffusion, picture: StartPicture | None, options: SamplingOptions) -> None:
+    """Refuse what the family can't draw from."""
+    if options.handover is not None and options.handover.goes_on:
+        return
+    ready = picture is not None and (picture.condition is not None or not made_for_inpainting(loaded))
+    if reason := family_of(loaded.pipeline).refusal(loaded.pipeline, ready):
+        task = "drawing from a picture" if ready else "drawing from a prompt alone"
+        raise ModelUnsuitable(model=loaded.handle.id, reason=reason, task=task)
+
+
+def _unwanted(
+    loaded: LoadedDiffusion, positive: Conditioning, negative: Conditioning | None,
+    pictures: Sequence[Image], context: Context,
+) -> Conditioning:  # fmt: skip
+    """What to keep out, encoded as the family's negative prompts are; nothing in particular by default."""
+    told = negative.info if negative is not None else positive.info
+    again = family_of(loaded.pipeline).negative_apart and not told.get("negative")
+    if negative is not None and not again:
+        return negative
+    text = str(negative.info.get("prompt", "")) if negative is not None else ""
+    return encode(loaded, text, int(told.get("clip_skip", 1)), context, negative=True, pictures=pictures)
 
 
 def _in_parts_that_fit(
@@ -175,13 +212,16 @@ def _denoise(
     found = layout(loaded)
     chosen = [seeds[index] for index in part]
     sources = generators(chosen)
-    pipeline = copy.copy(loaded.pipeline)
+    pipeline = family_of(loaded.pipeline).runner(loaded.pipeline)
+    scheduled = options.handover.model(loaded) if options.handover is not None else loaded.pipeline
     pipeline.scheduler = build(
-        options.sampler, options.schedule, loaded.pipeline, seeds=chosen, model=loaded.handle.id
+        options.sampler, options.schedule, scheduled, seeds=chosen, model=loaded.handle.id
     )
+    family = family_of(pipeline)
+    family.prepare(pipeline, options)
     pipeline.set_progress_bar_config(disable=True)
     noise = _noise(loaded, found, part, sources, options)
-    steps = options.steps
+    steps = begin(pipeline, options.handover, part, options.steps, found, sources)
     if picture is not None:
         if picture.noise is not None:
             noise = picture.noise.to(noise).expand_as(noise)
@@ -190,7 +230,9 @@ def _denoise(
     observer = StepObserver(
         loaded, pipeline.scheduler, sources, context, part, len(seeds), steps, options.steps
     )
-    observer.attach(lambda tensor: unpack(pipeline, tensor, found, options.width, options.height))
+    scale = family.step_scale(pipeline)
+    observer.attach(lambda tensor: unpack(pipeline, tensor, found, options.width, options.height) / scale)
+    stop_where_due(pipeline.scheduler, options.handover, options.steps)
     condition = picture.condition if picture is not None else None
     arguments = {
         **_conditions(loaded, positive, negative, len(chosen)),
@@ -205,14 +247,30 @@ def _denoise(
         "latents": pack(pipeline, noise, found),
         "output_type": "latent",
         "return_dict": False,
+        **family.arguments(pipeline, options),
     }
     takes = parameters(pipeline.__call__)
     denoiser = denoiser_of(pipeline)
+    arguments |= show(loaded, pipeline, guides.seen, options)
     appended = None if found.packed else condition
     guided = guides.attached(loaded, pipeline, len(chosen), context.cancel)
-    with cancellable(denoiser, context.cancel), conditioned(denoiser, appended), guided:
-        result = pipeline(**{name: value for name, value in arguments.items() if name in takes})[0]
+    cached = fresh_cache(pipeline, denoiser, whole=bool(guides.regions or guides.controls))
+    choose_runtime(loaded, pipeline, context, options.steps, _needs_torch(appended, guides))
+    with cached, cancellable(denoiser, context.cancel), conditioned(denoiser, appended), guided:
+        try:
+            result = pipeline(**{name: value for name, value in arguments.items() if name in takes})[0]
+        except Stopped as stopped:
+            assert options.handover is not None
+            there = unpack(pipeline, stopped.latents, found, options.width, options.height)
+            return note(options.handover, part, there, sources)
     return unpack(pipeline, result, found, options.width, options.height).float().cpu()
+
+
+def _needs_torch(appended: torch.Tensor | None, guides: Guides) -> str:
+    """Why a drawing changes its denoiser's modules, which torch alone would see; empty if it doesn't."""
+    if appended is not None:
+        return "Models made for inpainting are computed by torch."
+    return "Drawings with an IP-Adapter are computed by torch." if guides.references else ""
 
 
 def _noise(
@@ -222,11 +280,12 @@ def _noise(
     sources: Sequence[torch.Generator],
     options: SamplingOptions,
 ) -> torch.Tensor:
-    """First noise, drawn in float32, in the precision the denoiser computes in."""
+    """First noise, drawn in float32, in the precision the pipeline steps in."""
     variations = [(options.variation_seed + index) % SEEDS for index in part]
     shape = found.shape(options.width, options.height)
     noise = first_noise(shape, options.noise, sources, variations, options.variation_strength)
-    return noise.to(device=loaded.device, dtype=loaded.dtype)
+    full = family_of(loaded.pipeline).full_latents
+    return noise.to(device=loaded.device, dtype=noise.dtype if full else loaded.dtype)
 
 
 def _conditions(
@@ -234,24 +293,22 @@ def _conditions(
 ) -> dict[str, Any]:
     """The conditioning as arguments of the pipeline's call, repeated for a batch."""
     arguments: dict[str, Any] = {}
+    family = family_of(loaded.pipeline)
     for prefix, conditioning in (("", positive), ("negative_", negative)):
         if conditioning is None:
             continue
         tensors = conditioning.tensors()
         if not tensors:
-            arguments[f"{prefix}prompt"] = [str(conditioning.info.get("prompt", ""))] * count
+            arguments[f"{prefix}prompt"] = [
+                str(conditioning.info.get("read", conditioning.info.get("prompt", "")))
+            ] * count
         # Stable Diffusion XL was trained with zeros for "nothing unwanted"; its pipeline knows it for None.
         zeros = prefix and not conditioning.info.get("prompt") and _zeros_for_nothing(loaded.pipeline)
         for name, tensor in tensors.items():
             tensor = tensor.zero_() if zeros else tensor
             dtype = loaded.dtype if tensor.is_floating_point() else tensor.dtype
-            arguments[prefix + name] = tensor.to(loaded.device, dtype).repeat_interleave(count, dim=0)
+            arguments[prefix + name] = family.batched(name, tensor.to(loaded.device, dtype), count)
     return arguments
-
-
-def denoiser_of(pipeline: Any) -> Any:
-    """The U-Net or transformer of a pipeline; None if it has neither."""
-    return getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
 
 
 def _zeros_for_nothing(pipeline: Any) -> bool:
@@ -261,8 +318,6 @@ def _zeros_for_nothing(pipeline: Any) -> bool:
 def _check_width(loaded: LoadedDiffusion, conditioning: Conditioning | None) -> None:
     """Refuse conditioning of another family before the denoiser fails on it."""
     width = int(conditioning.info.get("width", 0)) if conditioning is not None else 0
-    denoiser = denoiser_of(loaded.pipeline)
-    for name in ("cross_attention_dim", "joint_attention_dim"):
-        wanted = getattr(denoiser.config, name, None) if denoiser is not None else None
-        if width and isinstance(wanted, int) and wanted != width:
-            raise ConditioningUnsuitable(model=loaded.handle.id, found=width, expected=wanted)
+    wanted = family_of(loaded.pipeline).width(loaded.pipeline)
+    if width and wanted is not None and wanted != width:
+        raise ConditioningUnsuitable(model=loaded.handle.id, found=width, expected=wanted)

@@ -1,4 +1,4 @@
-"""What steers a drawing beside its prompt: regions with prompts of their own, and control pictures.
+"""What steers a drawing beside its prompt: regions with prompts of their own, control pictures, references.
 
 A :class:`Steering` holds layers as they are painted, each as large as the picture; :class:`Guides` are the
 same for one model and one size, ready to be put before its denoiser.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,44 +16,75 @@ import numpy as np
 
 from pipelines.diffusion.control import (
     Control,
-    ControlledDenoiser,
     ControlSettings,
     check_control,
+    controlled,
     prepare_control,
 )
 from pipelines.diffusion.interrupt import cancellable
+from pipelines.diffusion.ip_adapter import Adapted, adapt, adapters_of
+from pipelines.diffusion.ip_attention import (
+    Reference,
+    ReferenceDenoiser,
+    Step,
+    attending,
+    prepare_references,
+)
 from pipelines.diffusion.latents import layout
 from pipelines.diffusion.regions import Region, RegionalDenoiser, prepare_regions, region_strength
 from pipelines.diffusion.wrapped import wrap_denoiser
-from pipelines.errors import ControlModelNotChosen, ControlModelUnsuitable
+from pipelines.errors import ControlModelNotChosen, ControlModelUnsuitable, LayerUnsuitable
 from pipelines.graph.values import Array, Image, Layer, Mask, ModelHandle
 from pipelines.image import resize
 from pipelines.inpaint.box import Box
 from pipelines.inpaint.geometry import CropPlan
 from pipelines.inpaint.stitch import cut
+from pipelines.models.controls import ADAPTED, CONTROLLED, drawn_family, reads_references
 
 if TYPE_CHECKING:
+    import torch
+
     from pipelines.graph.node import CancelToken, Context, Inputs
     from pipelines.models.loaded import LoadedControl, LoadedDiffusion
 
-FAMILIES: Final = frozenset({"sd1", "sd2", "sdxl"})
+FAMILIES: Final = CONTROLLED
 """Families whose control models fit no other, known before anything is loaded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steering:
-    """Layers that steer a drawing. ``models`` has the control network of each of ``controls``."""
+    """Layers that steer a drawing. ``models`` has the control network of each of ``controls``.
+
+    ``references`` are pictures of any size that lead the look: they have no place in the picture, only their
+    masks do. ``adapted`` is how an adapter reads each, for models that don't look at them themselves.
+    """
 
     regions: tuple[Layer, ...] = ()
     controls: tuple[Layer, ...] = ()
     models: tuple[LoadedControl, ...] = ()
+    references: tuple[Layer, ...] = ()
+    adapted: tuple[Adapted, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.regions or self.controls)
+        return bool(self.regions or self.controls or self.references)
+
+    @property
+    def has_places(self) -> bool:
+        """Whether something belongs to a place of the whole picture."""
+        return bool(self.regions or self.controls or any(layer.mask for layer in self.references))
 
     def changed(self, change: Callable[[Layer], Layer]) -> Steering:
-        """The same with every layer changed."""
-        return Steering(tuple(map(change, self.regions)), tuple(map(change, self.controls)), self.models)
+        """The same with every layer changed; of references only the masks."""
+
+        def masked(layer: Layer) -> Layer:
+            return change(layer.with_(image=None)).with_(image=layer.image)
+
+        return replace(
+            self,
+            regions=tuple(map(change, self.regions)),
+            controls=tuple(map(change, self.controls)),
+            references=tuple(map(masked, self.references)),
+        )
 
     def cropped(self, box: Box, width: int, height: int) -> Steering:
         """For a part of a picture of ``width`` × ``height`` px."""
@@ -101,6 +132,12 @@ class Steering:
             told["controls"] = [
                 _control_story(layer, model) for layer, model in zip(self.controls, self.models, strict=True)
             ]
+        if self.references:
+            adapters = [read.adapter.id for read in self.adapted] or [""] * len(self.references)
+            told["references"] = [
+                _reference_story(layer, adapter)
+                for layer, adapter in zip(self.references, adapters, strict=True)
+            ]
         return told
 
 
@@ -112,6 +149,16 @@ def _control_story(layer: Layer, model: LoadedControl) -> dict[str, Any]:
     return {
         "name": layer.name, "control": str(layer.info.get("control", "")), "weight": settings.weight,
         "start": settings.start, "end": settings.end, "model": PurePath(model.handle.id).name,
+    }  # fmt: skip
+
+
+def _reference_story(layer: Layer, adapter: str) -> dict[str, Any]:
+    if not adapter:  # the model looks at it itself, and knows no weight
+        return {"name": layer.name}
+    settings = ControlSettings.of(layer)
+    return {
+        "name": layer.name, "leads": str(layer.info.get("leads", "all")), "weight": settings.weight,
+        "start": settings.start, "end": settings.end, "adapter": PurePath(adapter).name,
     }  # fmt: skip
 
 
@@ -133,17 +180,32 @@ def open_steering(inputs: Inputs, context: Context) -> Iterator[Steering]:
     Control layers without weight, or that steer no step, are left out, and their models not asked for.
 
     Raises:
-        ControlModelNotChosen, ControlModelUnsuitable: as their texts say.
+        ControlModelNotChosen, ControlModelUnsuitable, AdapterNotChosen, AdapterUnsuitable,
+        VisionEncoderMissing: as their texts say.
         Whatever finding and loading a model raises.
     """
     pairs = _models(tuple(inputs.get("controls") or ()), tuple(inputs.get("control") or ()), context)
     for _, handle in pairs:
         _check_family(handle, inputs["model"])
+    layers = references(inputs)
+    adapted: list[Adapted] = []
+    if layers and drawn_family(inputs["model"].family) in ADAPTED:
+        chosen = adapters_of(layers, tuple(inputs.get("adapter") or ()), context)
+        adapted = adapt(chosen, inputs["model"], context)
     with ExitStack() as stack:
         handles = dict.fromkeys(handle for _, handle in pairs)
         loaded = {handle: stack.enter_context(context.models.use(handle, context)) for handle in handles}
         models = tuple(loaded[handle] for _, handle in pairs)
-        yield Steering(tuple(inputs.get("regions") or ()), tuple(layer for layer, _ in pairs), models)
+        yield Steering(
+            tuple(inputs.get("regions") or ()), tuple(layer for layer, _ in pairs), models, layers,
+            tuple(adapted),
+        )  # fmt: skip
+
+
+def references(inputs: Inputs) -> tuple[Layer, ...]:
+    """The reference layers that a node was given and that do something."""
+    layers = tuple(inputs.get("references") or ())
+    return tuple(layer for layer in layers if layer.image and ControlSettings.of(layer).does_something)
 
 
 def _models(
@@ -173,7 +235,7 @@ def _models(
 
 def _check_family(control: ModelHandle, model: ModelHandle) -> None:
     """Refuse a control model of another family before it is loaded."""
-    family = model.family.removesuffix("-inpaint")
+    family = drawn_family(model.family)
     if control.family != family and {control.family, family} <= FAMILIES:
         reason = f"It was made for {control.family}, the model is {family}."
         raise ControlModelUnsuitable(control=control.id, model=model.id, reason=reason, port="control")
@@ -181,10 +243,13 @@ def _check_family(control: ModelHandle, model: ModelHandle) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guides:
-    """Regions and controls for one model at one size; tensors are on the CPU."""
+    """Regions, controls and references for one model at one size; tensors are on the CPU."""
 
     regions: tuple[Region, ...] = ()
     controls: tuple[Control, ...] = ()
+    references: tuple[Reference, ...] = ()
+    seen: tuple[torch.Tensor, ...] = ()
+    """Latents of references that the model looks at itself."""
 
     @contextmanager
     def attached(
@@ -195,8 +260,13 @@ class Guides:
             for network in {id(control.model): control.model.model for control in self.controls}.values():
                 stack.enter_context(cancellable(network, cancel))
             if self.controls:
+                wrap_denoiser(pipeline, lambda inner: controlled(inner, self.controls, pipeline))
+            if self.references:
+                step = Step()
+                stack.enter_context(attending(pipeline.unet, self.references, step, loaded.device))
                 wrap_denoiser(
-                    pipeline, lambda inner: ControlledDenoiser(inner, self.controls, pipeline.scheduler)
+                    pipeline,
+                    lambda inner: ReferenceDenoiser(inner, self.references, pipeline.scheduler, count, step),
                 )
             if self.regions:
                 found = layout(loaded)
@@ -212,13 +282,20 @@ def prepare(
     """Encode and resample all layers for a drawing of ``width`` × ``height`` px.
 
     Raises:
-        LayerUnsuitable, ControlModelUnsuitable: as their texts say.
+        LayerUnsuitable, ControlModelUnsuitable, AdapterUnsuitable: as their texts say.
     """
     if not steering:
         return Guides()
     pairs = list(zip(steering.controls, steering.models, strict=True))
     for layer, model in pairs:  # all of them before anything is computed
         check_control(loaded, layer, model)
+    if steering.references and not steering.adapted and not reads_references(loaded.handle.family):
+        reason = "Models of its family can't follow references."
+        layer = steering.references[0]
+        raise LayerUnsuitable(kind="reference", layer=layer.name, model=loaded.handle.id, reason=reason)
+    references: tuple[Reference, ...] = ()
+    if steering.adapted:
+        references = prepare_references(loaded, steering.references, steering.adapted)
     regions = prepare_regions(loaded, steering.regions, clip_skip, width, height, context)
-    controls = tuple(prepare_control(loaded, layer, model, width, height) for layer, model in pairs)
-    return Guides(regions, controls)
+    controls = tuple(prepare_control(loaded, layer, model, width, height, context) for layer, model in pairs)
+    return Guides(regions, controls, references)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.diffusion.levels import scales_up
+from pipelines.diffusion.levels import evaluations, scales_up, trigonometric
 from pipelines.diffusion.part_context import told
 from pipelines.diffusion.preview import MAX_SIDE, preview_matrix, render
 from pipelines.diffusion.samplers import is_flow
@@ -77,11 +77,11 @@ class StepObserver:
     ) -> None:
         self._evaluations += 1
         order = int(getattr(self._scheduler, "order", 1))
-        evaluations = len(self._scheduler.timesteps)
-        total = min(math.ceil(evaluations / order), self._steps)
+        asked_for = evaluations(self._scheduler)
+        total = min(math.ceil(asked_for / order), self._steps)
         done = min(math.ceil(self._evaluations / order), total)
         overall = self._part.start * total + done * len(self._part)  # in steps of one picture
-        if self._evaluations >= evaluations:
+        if self._evaluations >= asked_for:
             latest = result[0] if isinstance(result, tuple) else result.prev_sample
             latents = _reduced(unpack(latest))
         else:
@@ -105,6 +105,8 @@ class StepObserver:
         self, output: torch.Tensor, timestep: Any, sample: torch.Tensor, result: Any, unpack: Unpack
     ) -> torch.Tensor:
         """The finished latents as the denoiser foresees them: clearer than the noisy ones, from step 1."""
+        if trigonometric(self._scheduler):  # it answers with the finished latents, too
+            return _reduced(unpack(result[1])).float()
         output, sample = output.float(), sample.float()
         config = self._scheduler.config
         time = float(timestep.flatten()[0] if hasattr(timestep, "flatten") else timestep)

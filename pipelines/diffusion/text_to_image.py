@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from pipelines.diffusion.from_picture import StartPicture
 from pipelines.diffusion.levels import steps_to_run
 from pipelines.diffusion.noise import SEEDS, batch_seeds
 from pipelines.diffusion.preview import preview_matrix
+from pipelines.diffusion.references import check_references, read_by
 from pipelines.diffusion.samplers import sampler_title
 from pipelines.diffusion.sampling import SamplingOptions, check_options, sample, uses_negative
 from pipelines.diffusion.steering import UNSTEERED, Steering
@@ -78,10 +79,12 @@ def draw(
         As :func:`text_to_image`.
     """
     check_options(loaded, options)
-    positive = encode_text(loaded, prompt, clip_skip, options.steps, context)
+    check_references(loaded, steering)
+    shown = read_by(loaded, steering.references)
+    positive = encode_text(loaded, prompt, clip_skip, options.steps, context, pictures=shown)
     unwanted = None
     if uses_negative(loaded, options.guidance_scale):
-        unwanted = encode(loaded, negative, clip_skip, context)
+        unwanted = encode(loaded, negative, clip_skip, context, negative=True, pictures=shown)
     latents = sample_latents(
         loaded,
         positive,
@@ -102,12 +105,13 @@ def draw(
 
 
 def encode_text(
-    loaded: LoadedDiffusion, text: str, clip_skip: int, steps: int, context: Context
-) -> Conditioning:
+    loaded: LoadedDiffusion, text: str, clip_skip: int, steps: int, context: Context, *,
+    pictures: Sequence[Image] = (),
+) -> Conditioning:  # fmt: skip
     """:func:`encode`, with its phase reported."""
     context.cancel.check()
     context.progress(0, steps, phase="encoding")
-    return encode(loaded, text, clip_skip, context)
+    return encode(loaded, text, clip_skip, context, pictures=pictures)
 
 
 def sample_latents(
@@ -186,5 +190,12 @@ def _history(
         "dtype": str(loaded.dtype).removeprefix("torch."),
         "device": str(loaded.device),
         "quantization": handle.quantization,
-        **({"loras": loaded.card["loras"]} if "loras" in loaded.card else {}),
+        **_of_editing(handle.family, options),
+        **{name: loaded.card[name] for name in ("loras", "embeddings") if name in loaded.card},
     }
+
+
+def _of_editing(family: str, options: SamplingOptions) -> dict[str, Any]:
+    """What counts with models alone that edit by a U-Net."""
+    seen = family in ("sd1-edit", "sdxl-edit")
+    return {"image_guidance_scale": options.image_guidance_scale} if seen else {}

@@ -10,6 +10,7 @@ from pipelines.diffusion.image_to_image import like, limits_of
 from pipelines.diffusion.noise import SEEDS
 from pipelines.diffusion.pieces import MIN_SIDE, redraw
 from pipelines.diffusion.sampling import SamplingOptions
+from pipelines.diffusion.steering import UNSTEERED, Steering
 from pipelines.graph.values import Image, check_size
 from pipelines.image import Resampling, resize
 
@@ -31,6 +32,7 @@ def upscale_by_drawing(
     *,
     tile: int = 0,
     method: Resampling = "lanczos",
+    steering: Steering = UNSTEERED,
 ) -> tuple[Image, int]:
     """Enlarge ``image`` by ``factor`` (see :func:`pipelines.diffusion.pieces.redraw`).
 
@@ -38,6 +40,7 @@ def upscale_by_drawing(
         image: grey, RGB or RGBA; its transparency is resampled.
         strength: denoising strength, 0..1; about 0.3 adds detail and keeps the shapes.
         options: its width and height are not used.
+        steering: layers as large as ``image``, or resampled to it; each piece is steered by its part.
         tile: side of a piece in px; 0 is the model's native size.
 
     Returns:
@@ -53,11 +56,13 @@ def upscale_by_drawing(
     multiple, native = limits_of(loaded).multiple, min(limits_of(loaded).native)
     side = max(tile or native, MIN_SIDE) // multiple * multiple
     large = resize(image, width, height, method)
-    drawn = redraw(loaded, large, prompt, negative, seed, strength, options, context, side=side)
+    drawn = redraw(
+        loaded, large, prompt, negative, seed, strength, options, context, side=side, steering=steering
+    )
     whole = like(drawn.image, large)
     story = {
         "prompt": prompt, "negative": negative, "seed": seed, "steps_run": drawn.image.info["steps_run"],
-        "strength": strength, "guidance_scale": options.guidance_scale, "tile": side,
+        "strength": strength, "guidance_scale": options.guidance_scale, "tile": side, **steering.story(),
     }  # fmt: skip
     name = str(loaded.card.get("title") or PurePath(loaded.handle.id).name)
     told = {"upscaler": name, "upscale_factor": float(factor), "upscale": story}

@@ -17,6 +17,9 @@ from pipelines.diffusion.image_to_image import image_to_image, like, limits_of
 from pipelines.diffusion.noise import SEEDS, batch_seeds
 from pipelines.diffusion.passes import DRAWING_DETAIL, ENLARGING, FirstPass, OneOfSeveral
 from pipelines.diffusion.pieces import redraw_whole
+from pipelines.diffusion.references import check_given, shape_of
+from pipelines.diffusion.refine import Refinement
+from pipelines.diffusion.refined import begin_drawing, end_drawing
 from pipelines.diffusion.sampling import SamplingOptions, check_options
 from pipelines.diffusion.size_limits import check_shape
 from pipelines.diffusion.steering import UNSTEERED, Steering
@@ -39,7 +42,8 @@ class BeyondRange:
     """What is done with sizes that the model can't draw well at once.
 
     Args:
-        sizes: ``auto`` plans them, ``exact`` draws them as they are.
+        sizes: ``auto`` plans them, ``exact`` draws them as they are, ``reference`` takes the size from the
+            first reference.
         detail: denoising strength of a second pass, 0..1.
         upscaler: the model that enlarges between the passes; without one, Lanczos resampling.
     """
@@ -61,6 +65,8 @@ class AnySizeDrawing:
     beyond: BeyondRange = BeyondRange()
     clip_skip: int = 1
     steering: Steering = UNSTEERED
+    refinement: Refinement | None = None
+    """What ends the first pass; only where it begins with noise."""
 
     def from_noise(self, seed: int | None, batch: int = 1) -> list[Drawing]:
         """Draw ``batch`` pictures of exactly the size that is asked for; picture k has the seed ``seed + k``.
@@ -71,18 +77,34 @@ class AnySizeDrawing:
             As :func:`pipelines.diffusion.text_to_image.text_to_image`; EncodeFailed.
         """
         options, context = self.options, self.context
+        check_given(self.model, self.steering.references)
+        if self.refinement is not None:
+            self.refinement.check(self.model)
         check_size(options.width, options.height)
         check_shape(options.width, options.height)
         with context.models.use(self.model, context) as loaded:
+            left = self.beyond.sizes == "reference"
+            size = shape_of(self.steering.references, limits_of(loaded)) if left else None
+            if size is not None:
+                options = replace(options, width=size[0], height=size[1])
             plan = plan_size(options.width, options.height, limits_of(loaded))
-            planned = self.beyond.sizes == "auto" and not plan.plain
+            planned = self.beyond.sizes != "exact" and size is None and not plan.plain
             if planned:
                 options = replace(options, width=plan.first[0], height=plan.first[1])
                 context = FirstPass(context, plan)
-            drawings = text_to_image(
-                loaded, self.prompt, self.negative, seed, options, context, clip_skip=self.clip_skip,
-                batch=batch, steering=self.steering,
-            )  # fmt: skip
+            if self.refinement is None:
+                drawings = text_to_image(
+                    loaded, self.prompt, self.negative, seed, options, context, clip_skip=self.clip_skip,
+                    batch=batch, steering=self.steering,
+                )  # fmt: skip
+            else:
+                begun = begin_drawing(
+                    loaded, self.prompt, self.negative, seed, options, context, self.refinement,
+                    clip_skip=self.clip_skip, batch=batch, steering=self.steering,
+                )  # fmt: skip
+        if self.refinement is not None:
+            with context.models.use(self.refinement.model, context) as loaded:
+                drawings = end_drawing(loaded, begun, context)
         if not planned:
             return drawings
         if plan.mode == "direct":
@@ -142,7 +164,7 @@ class AnySizeDrawing:
     def _proportioned(self, image: Image, plan: SizePlan) -> Image:
         """The middle of a first pass in the proportions that are asked for. All of it, if layers that belong
         to the whole steer: they are stretched to each pass's size."""
-        if self.steering:
+        if self.steering.has_places:
             return image
         return crop(image, *window((image.width, image.height), (plan.width, plan.height)))
 

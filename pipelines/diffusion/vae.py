@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SMALLEST_TILE: Final = 64
 """Side of a tile in px below which its neighbours would show in most of it."""
 
+_IN_TILES: Final = "was done in tiles."
 LEAST_OF_MANY: Final = 256
 """Side in px below which no picture is divided more than three times."""
 
@@ -68,7 +69,7 @@ def _with_less_memory(
 ) -> torch.Tensor:
     """Run; where memory runs out go down the ladder, one rung a time, then give up clearly."""
     vae, device = loaded.pipeline.vae, str(loaded.device)
-    for done, divisor in _rungs(loaded, max(size)):
+    for done, divisor in _allowed(loaded, max(size)):
         with _tiled(vae, max(max(size) // divisor, SMALLEST_TILE) if divisor else 0):
             try:
                 result = run(vae)
@@ -80,7 +81,23 @@ def _with_less_memory(
                     tell(context, device, f"{task} {done}")
                 return result
         free_cache(device)
-    raise OutOfMemory(device=device, reason=f"{task} needs more than is free, even in tiles.")
+    tiles = "; the VAE is set not to work in tiles." if loaded.tiling == "off" else ", even in tiles."
+    raise OutOfMemory(device=device, reason=f"{task} needs more than is free{tiles}")
+
+
+def _allowed(loaded: LoadedDiffusion, longest: int) -> Iterator[tuple[str, int]]:
+    """The rungs that the user lets it take: with tiles alone, without them, or both."""
+    for done, divisor in _rungs(loaded, longest):
+        match loaded.tiling:
+            case "on" if not divisor:
+                continue
+            case "on" if done == _IN_TILES:
+                yield "", divisor  # as was asked for: nothing to tell
+                yield "", divisor  # with a free cache
+            case "off" if divisor:
+                continue
+            case _:
+                yield done, divisor
 
 
 def _rungs(loaded: LoadedDiffusion, longest: int) -> Iterator[tuple[str, int]]:
@@ -92,7 +109,7 @@ def _rungs(loaded: LoadedDiffusion, longest: int) -> Iterator[tuple[str, int]]:
     """
     yield "", 0
     yield "", 0  # with a free cache
-    yield "was done in tiles.", 2
+    yield _IN_TILES, 2
     if loaded.residence is not None and loaded.residence.offload("decode"):
         yield "was done in tiles, with everything else off the device.", 2
     divisor = 3

@@ -19,6 +19,19 @@ class WrappedDenoiser:
         return self._inner(*args, **kwargs)
 
 
+def position(scheduler: Any, timestep: Any) -> float:
+    """The part of a run's steps, 0..1, that is done before the one at ``timestep``.
+
+    Pipelines of flow models divide the time by 1000 before they hand it on.
+    """
+    times = [float(time) for time in scheduler.timesteps]
+    time = float(timestep.flatten()[0] if hasattr(timestep, "flatten") else timestep)
+    nearest = min(range(len(times)), key=lambda index: abs(times[index] - time), default=0)
+    if times and abs(times[nearest] - time) > abs(times[nearest] - 1000 * time):
+        nearest = min(range(len(times)), key=lambda index: abs(times[index] - 1000 * time))
+    return nearest / len(times) if times else 0.0
+
+
 def wrap_denoiser(pipeline: Any, wrap: Callable[[Any], WrappedDenoiser]) -> None:
     """Let a run's own copy of a pipeline ask what ``wrap`` makes of its denoiser."""
     name = "unet" if getattr(pipeline, "unet", None) is not None else "transformer"

@@ -39,6 +39,7 @@ from pipelines.engine.seeds import draw_seeds
 from pipelines.errors import DiptychError, EngineDied, EngineUnavailable, ErrorInfo, ProtocolError
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry, builtin
+from pipelines.models.download.addresses import Policy
 
 CANCEL_GRACE = 5.0
 """Least seconds a cancelled job gets before its engine is killed; three of its last steps if those take
@@ -70,6 +71,7 @@ def default_settings(**changes: Any) -> Settings:
         "output_dir": str(paths.pictures_dir()),
         "nodes_dir": str(paths.nodes_dir()),
         "agreements": str(paths.agreements_path()),
+        "offline": Policy.of_environment().offline,
     }
     return Settings(**{**usual, **changes})
 

@@ -61,7 +61,7 @@ class ForecastService:
             GraphUnreadable, GraphFromTheFuture: there is no graph.
         """
         forecaster, _ = self._tools()
-        made = forecaster.forecast(Graph.loads(request.graph, "The graph"), self._machine())
+        made = forecaster.forecast(Graph.loads(request.graph, "The graph"), self.machine())
         return Forecasted(
             request=request.request,
             device=made.machine.device,
@@ -71,6 +71,7 @@ class ForecastService:
             seconds=made.seconds,
             long=made.long,
             change=_change(made),
+            openvino=_openvino(made),
             models=tuple(_model(item) for item in made.models),
             problems=dict(made.problems),
         )
@@ -92,7 +93,7 @@ class ForecastService:
                 self._made = Forecaster(self._catalogue, self._registry, history), history
             return self._made
 
-    def _machine(self) -> Machine:
+    def machine(self) -> Machine:
         """The device with what other programs leave of it now."""
         import torch
 
@@ -144,7 +145,7 @@ class ForecastService:
             return
         forecaster, history = self._tools()
         try:
-            made = forecaster.forecast(graph, self._machine())
+            made = forecaster.forecast(graph, self.machine())
         except (DiptychError, OSError, ValueError):
             return
         for item in made.models:
@@ -168,6 +169,7 @@ def _model(item: ModelForecast) -> ForecastModel:
         moved_bytes=needs.moved,
         seconds=needs.seconds,
         seen=item.seen,
+        plain_seconds=item.plain,
         error=item.error,
     )
 
@@ -190,3 +192,13 @@ def _change(made: Made) -> ForecastChange | None:
         peak_bytes=max(needs.peak for needs in after),
         seconds=(sum(least for least, _ in known), sum(most for _, most in known)) if known else None,
     )
+
+
+def _openvino(made: Made) -> float:
+    """How many times as fast OpenVINO would be, where it wins enough, and could compute all that is drawn."""
+    from pipelines.models.openvino.trial import WINS
+
+    times = made.machine.calibration.openvino
+    drawn = [(item.quantization, item.ran.speed) for item in made.models if item.ran is not None]
+    free = all(packed == "none" and "runtime=" not in speed for packed, speed in drawn)
+    return times if drawn and free and times >= WINS else 0.0

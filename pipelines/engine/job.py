@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +16,7 @@ from pipelines.engine.exchange import PixelWriter
 from pipelines.engine.protocol import (
     ImageRef,
     Message,
+    ModelInfo,
     NodeFinished,
     NodeProgress,
     NodeStarted,
@@ -249,6 +250,9 @@ class Job:
 
     def find(self, kind: str, model: str, dtype: str = "auto", quantization: str = "none") -> Any:
         return self.models.find(kind, model, dtype, quantization)
+
+    def known(self, kind: str) -> Sequence[ModelInfo]:
+        return self.models.known(kind)
 
     def provenance(self) -> dict[str, Any]:
         """What is written into files: the graph as run and what ran it."""

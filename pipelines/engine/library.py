@@ -259,12 +259,11 @@ class ModelService:
     def _convert(self, request: ConvertModel, token: FlagToken) -> None:
         from pipelines.models.convert.conversion import convert
 
-        info = self._known(request.path)
-        progress = self._progress(request.request, "converting", info.path)
-        made = convert(Path(info.path), cancel=token, progress=progress)
+        path = request.path
+        made = convert(Path(path), cancel=token, progress=self._progress(request.request, "converting", path))
         self._emit(
             ModelConverted(
-                request=request.request, path=info.path, target=str(made.path), dropped=made.dropped,
+                request=request.request, path=path, target=str(made.path), dropped=made.dropped,
                 doubtful=made.doubtful,
             )
         )  # fmt: skip

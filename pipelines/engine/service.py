@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines import paths
+from pipelines.engine.downloads import REQUESTS as DOWNLOADS
+from pipelines.engine.downloads import DownloadService
 from pipelines.engine.exchange import PixelWriter
 from pipelines.engine.foresight import ForecastService
 from pipelines.engine.job import Job, Services
@@ -114,6 +116,10 @@ class Engine:
         self._library = ModelService(
             self._models, models, self.emit, lambda request, work: self._in_background("io", request, work)
         )
+        self._downloads = DownloadService(
+            settings, self.emit, lambda request, work: self._in_background("io", request, work),
+            self._foresight.machine,
+        )  # fmt: skip
         self._worker = threading.Thread(target=self._work, name="diptych-jobs", daemon=True)
         self._worker.start()
 
@@ -147,6 +153,8 @@ class Engine:
                 self._outside.load(request)
             case _ if isinstance(request, REQUESTS):
                 self._library.serve(request)
+            case _ if isinstance(request, DOWNLOADS):
+                self._downloads.serve(request)
             case Validate() | FindCached() | ListNodes() | AskPorts() | SaveImage() | Forecast():
                 self._in_background("io", request.request, lambda: self._answer(request))
             case Prepare():
@@ -175,6 +183,7 @@ class Engine:
         self._queue.put(None)
         self._worker.join(seconds)
         self._library.close()
+        self._downloads.close()
         self._lanes.close()
         self._outside.close()
         if self._lock is not None:

@@ -3,6 +3,13 @@
 One module an area; all names are here. ``describe`` turns any exception into one of them, as data.
 """
 
+from pipelines.errors.adapters import (
+    AdapterMissing,
+    AdapterNotChosen,
+    AdapterUnsuitable,
+    DepthModelMissing,
+    VisionEncoderMissing,
+)
 from pipelines.errors.base import Cancelled, DiptychError, ErrorInfo, fill
 from pipelines.errors.downloads import (
     DownloadBusy,
@@ -13,7 +20,9 @@ from pipelines.errors.downloads import (
     DownloadNotFound,
     DownloadOffline,
     DownloadRefused,
+    KeyringUnusable,
     NothingToDownload,
+    TokenUnsound,
 )
 from pipelines.errors.engine import (
     EngineDied,
@@ -71,11 +80,13 @@ from pipelines.errors.generation import (
     MaskSizeDiffers,
     NothingToRemove,
     PromptTooLong,
+    ReferenceMissing,
     SamplerUnavailable,
     ScheduleUnavailable,
     SettingIgnored,
     ShapeUnsuitable,
     SizeUnsuitable,
+    TooManyReferences,
 )
 from pipelines.errors.graphs import (
     ArithmeticFailed,
@@ -109,6 +120,13 @@ from pipelines.errors.graphs import (
     UnknownSubgraph,
     UnknownTarget,
 )
+from pipelines.errors.loras import (
+    EmbeddingUnsuitable,
+    LoraBlocksUnreadable,
+    PromptTagAmbiguous,
+    PromptTagUnknown,
+    PromptTagUnusable,
+)
 from pipelines.errors.models import (
     AlreadyConverted,
     ControlModelMissing,
@@ -124,11 +142,13 @@ from pipelines.errors.models import (
     ModelFormatUnsupported,
     ModelMissing,
     ModelNotRemoved,
+    ModelPartMissing,
     ModelPickled,
     ModelUnreadable,
     ModelUnsafe,
     ModelUnsuitable,
     OutOfMemory,
+    PartUnsuitable,
     QuantizationUnavailable,
     StarterTextModelMissing,
     UnknownModelFamily,
@@ -151,9 +171,17 @@ from pipelines.errors.outside import (
     OutsideOutputWrong,
     OutsideTooSlow,
 )
+from pipelines.errors.presets import (
+    PresetFromTheFuture,
+    PresetMissing,
+    PresetUnreadable,
+)
 from pipelines.errors.unexpected import UnexpectedError, describe
 
 __all__ = [
+    "AdapterMissing",
+    "AdapterNotChosen",
+    "AdapterUnsuitable",
     "AgreementsNotKept",
     "AlreadyConverted",
     "ArithmeticFailed",
@@ -178,6 +206,7 @@ __all__ = [
     "CycleFound",
     "DanglingLink",
     "DecodeFailed",
+    "DepthModelMissing",
     "DeviceUnused",
     "DiptychError",
     "DiskFull",
@@ -190,6 +219,7 @@ __all__ = [
     "DownloadNotFound",
     "DownloadOffline",
     "DownloadRefused",
+    "EmbeddingUnsuitable",
     "EncodeFailed",
     "EngineDied",
     "EngineUnavailable",
@@ -210,12 +240,14 @@ __all__ = [
     "InvalidParameter",
     "ItemMissing",
     "JournalNotKept",
+    "KeyringUnusable",
     "LayerIgnored",
     "LayerLeftOut",
     "LayerLooksDifferent",
     "LayerUnsuitable",
     "ListLengthMismatch",
     "LogitsNotFinite",
+    "LoraBlocksUnreadable",
     "LoraPartlyUsed",
     "LoraUnsuitable",
     "MaskCoversAll",
@@ -228,6 +260,7 @@ __all__ = [
     "ModelFormatUnsupported",
     "ModelMissing",
     "ModelNotRemoved",
+    "ModelPartMissing",
     "ModelPickled",
     "ModelUnreadable",
     "ModelUnsafe",
@@ -256,15 +289,23 @@ __all__ = [
     "OutsideNotLoaded",
     "OutsideOutputWrong",
     "OutsideTooSlow",
+    "PartUnsuitable",
     "PathNotAllowed",
     "PathUnusable",
     "PictureNotShown",
+    "PresetFromTheFuture",
+    "PresetMissing",
+    "PresetUnreadable",
     "ProgramNotStarted",
+    "PromptTagAmbiguous",
+    "PromptTagUnknown",
+    "PromptTagUnusable",
     "PromptTooLong",
     "ProtocolError",
     "QuantizationUnavailable",
     "QueueNotKept",
     "QueueUnreadable",
+    "ReferenceMissing",
     "RequestUnreadable",
     "SamplerUnavailable",
     "SaveFailed",
@@ -281,7 +322,9 @@ __all__ = [
     "TableUnreadable",
     "TextNotSaved",
     "TextUnreadable",
+    "TokenUnsound",
     "TooManyItems",
+    "TooManyReferences",
     "UnexpectedError",
     "UnknownInput",
     "UnknownModelFamily",
@@ -290,6 +333,7 @@ __all__ = [
     "UnknownParameter",
     "UnknownSubgraph",
     "UnknownTarget",
+    "VisionEncoderMissing",
     "WrongUse",
     "describe",
     "fill",

@@ -57,3 +57,15 @@ class DownloadBusy(DiptychError):
     what = "{name} is being downloaded already."
     why = "{owner} does it."
     remedy = "Wait until it is done, or stop it there."
+
+
+class KeyringUnusable(DiptychError):
+    what = "The token was not kept."
+    why = "The keyring of this system can't be used: {reason}"
+    remedy = "Set up or unlock the keyring, or give the token in the variable HF_TOKEN."
+
+
+class TokenUnsound(DiptychError):
+    what = "This is no access token."
+    why = "A token is one word of plain letters and digits, as “hf_abc123” is one."
+    remedy = "Copy it from the page of your account again."

@@ -85,6 +85,17 @@ class CanvasEmpty(DiptychError):
     remedy = "Open the Canvas and put a picture on it, or let one of its layers count."
 
 
+class ReferenceMissing(DiptychError):
+    what = "{model} changes pictures, and was given none."
+    why = "It was trained to follow an instruction on a picture that it looks at."
+    remedy = "Connect a picture to “References”, or use it in “Image to image”, “Inpaint” or on the canvas."
+
+
+class TooManyReferences(DiptychError):
+    what = "{model} looks at no more than {most} references; it was given {count}."
+    remedy = "Disconnect some of them, or join several into one picture."
+
+
 class LayerUnsuitable(DiptychError):
     what = "The {kind} layer “{layer}” can't be used with {model}."
     why = "{reason}"

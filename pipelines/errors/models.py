@@ -66,6 +66,23 @@ class UnknownModelFamily(DiptychError):
     remedy = "Choose a Stable Diffusion 1.x or SDXL checkpoint, or a diffusers folder."
 
 
+class ModelPartMissing(DiptychError):
+    """``parts`` names what is missing, ``folder`` is what the folder for such files is called."""
+
+    what = "The model {model} needs parts that are not on this computer."
+    why = "Its file lacks: {parts}."
+    remedy = (
+        "Put files of these parts into the folder {folder}, or add the folder they are in; a diffusers "
+        "folder of the same family brings them as well."
+    )
+
+
+class PartUnsuitable(DiptychError):
+    what = "{part} can't be used with the model {model}."
+    why = "{reason}"
+    remedy = "Choose another one ({wanted}), or another model."
+
+
 class StarterTextModelMissing(DiptychError):
     what = "The starter text model is not installed yet."
     remedy = "Run packaging/start.py once with a network connection, or choose a model of your own."

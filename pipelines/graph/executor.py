@@ -225,7 +225,7 @@ class _Run:
             self.finished.put((node, future, since))
 
         self.listener.node_started(planned.id)
-        future = self.lanes.submit(planned.schema.node.lane, work)
+        future = self.lanes.submit(planned.schema.node.lane_for(planned.literals), work)
         self.running.add(planned.id)
         self.in_flight[self.keys[planned.id]] = planned.id
         future.add_done_callback(report)

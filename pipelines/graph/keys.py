@@ -16,8 +16,9 @@ def needs_values(planned: PlannedNode) -> bool:
     """Whether the key can only be found once the linked params have values: they choose among lazy inputs,
     or name a file."""
     assert planned.schema is not None
+    node = planned.schema.node
     lazy = any(port.lazy for port in planned.inputs)
-    return (lazy or _reads_files(planned.schema.node)) and bool(planned.linked_params)
+    return (lazy or (_reads_files(node) and node.reads_links)) and bool(planned.linked_params)
 
 
 def used_links(planned: PlannedNode, values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Importing this module (and :mod:`pipelines.nodes`) imports no torch, so that the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from pipelines.graph.types import LITERAL_TYPES, PortType
 if TYPE_CHECKING:
     import torch
 
+    from pipelines.engine.protocol import ModelInfo
     from pipelines.graph.values import Image, ModelHandle
 
 Lane = Literal["cpu", "io", "gpu"]
@@ -178,6 +179,20 @@ class ModelAccess(Protocol):
             ModelMissing, ModelUnsafe, ModelUnreadable, UnknownModelFamily: as their texts say.
         """
 
+    def with_part(self, model: ModelHandle, kind: str, chosen: str) -> ModelHandle:
+        """A model with a ``vae`` or ``text_encoder`` of the user's choice instead of the one it had.
+
+        Raises:
+            PartUnsuitable: it is made with nothing of this kind.
+        """
+
+    def fitting(self, kind: str, facts: Mapping[str, object]) -> ModelHandle | None:
+        """The first usable model of a kind of which these facts (of its tensors) are true; None if there is
+        none."""
+
+    def known(self, kind: str) -> Sequence[ModelInfo]:
+        """All models of a kind that can be used."""
+
     def use(self, handle: ModelHandle, context: Context) -> AbstractContextManager[Any]:
         """The loaded model, held in memory while the block runs.
 
@@ -187,6 +202,9 @@ class ModelAccess(Protocol):
 
 class Resources(Protocol):
     """What a fingerprint may look at: files and models, nothing else."""
+
+    def known(self, kind: str) -> Sequence[ModelInfo]:
+        """See :meth:`ModelAccess.known`."""
 
     def path(self, text: str) -> Path:
         """A path as a document writes it (absolute, ``~``, or relative to the document's folder)."""
@@ -258,11 +276,18 @@ class Node(ABC):
     outputs: ClassVar[tuple[Output, ...]] = ()
     saves: ClassVar[bool] = False
     """It writes files: its ``path`` output must still exist, unchanged, for a cached result to count."""
+    reads_links: ClassVar[bool] = True
+    """Whether :meth:`fingerprint` looks at params that come over links, which have to be known first then."""
     preview: ClassVar[str] = ""
     """The output shown as the node's thumbnail or text; for a node without one, the input that is shown."""
 
     class Params(NodeParams):
         """Without params by default."""
+
+    @classmethod
+    def lane_for(cls, params: Mapping[str, Any]) -> Lane:
+        """Where it runs with these literal params."""
+        return cls.lane
 
     @classmethod
     def input_ports(cls, params: Mapping[str, Any]) -> tuple[Input, ...]:

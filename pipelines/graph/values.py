@@ -202,7 +202,7 @@ class Stitch:
         return sum(int(array.nbytes) for array in arrays)
 
 
-LayerKind = Literal["control", "region", "image", "paint", "mask"]
+LayerKind = Literal["control", "region", "reference", "image", "paint", "mask"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,7 +212,9 @@ class Layer:
     A ``control`` layer has an image (white on black, or whatever its control model reads) and in ``info``
     ``control`` (lineart, scribble, canny, depth, pose…), ``weight`` (0..2), ``start`` and ``end`` (0..1, the
     part of the steps it steers), and where it has one of its own ``model``. A ``region`` layer has a mask,
-    and in ``info`` its ``prompt`` and ``weight`` (0..1).
+    and in ``info`` its ``prompt`` and ``weight`` (0..1). A ``reference`` layer has an image of any size whose
+    look is to be followed, maybe a mask that says where, and in ``info`` ``leads`` (all, style, composition),
+    ``weight``, ``start`` and ``end`` as a control layer, and where it has one of its own ``adapter``.
     """
 
     kind: LayerKind
@@ -249,19 +251,73 @@ class Lora:
     fingerprint: str
     strength: float = 1.0
     text_strength: float = 1.0
+    blocks: str = ""
+    """What each block's strength is multiplied with; see :func:`pipelines.models.lora.blocks.read_blocks`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A textual inversion that a model's text encoders are to know: which file, and the ``word`` in a prompt
+    that stands for it. ``fingerprint`` changes when the file does.
+    """
+
+    id: str
+    path: str
+    fingerprint: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a model that comes from a file of its own, or from another model's folder.
+
+    ``name`` is the one it has in a pipeline of diffusers (``vae``, ``text_encoder_2``, ``tokenizer_2``);
+    ``path`` a file, or the folder of this part alone; ``id`` what to call it; ``fingerprint`` changes when
+    the files do.
+    """
+
+    name: str
+    id: str
+    path: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How a model is to be made faster; see :mod:`pipelines.models.speed`.
+
+    ``attention`` auto, or a name of :data:`pipelines.models.speed.choices.BACKENDS`; ``cache`` none,
+    first_block, pyramid or taylor, with the share of change below which a step is taken from the one before
+    (first_block) or the number of steps of which one is computed (the others); ``tiling`` of the VAE auto, on
+    or off; ``runtime`` torch, or openvino on processors.
+    """
+
+    attention: str = "auto"
+    cache: str = "none"
+    cache_threshold: float = 0.1
+    cache_every: int = 3
+    channels_last: bool = False
+    compile: bool = False
+    tiling: str = "auto"
+    runtime: str = "torch"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelHandle:
     """A model on an edge: what it is and where, never the weights (those belong to the residency manager).
 
-    ``kind`` is diffusion, language, upscale, control, inpaint or, of a file that changes another model, lora;
-    ``family`` of that is the one it was made for. ``dtype`` auto, fp32, bf16 or fp16; ``quantization`` none,
-    auto, fp8, int8 or nf4; ``fingerprint`` changes when the files do. ``loras`` change the model, in this
-    order: another handle is another model to everything that keeps results.
+    ``kind`` is diffusion, language, upscale, control, inpaint or, of a file that changes another model, lora,
+    vae, text_encoder, embedding or adapter (``family`` of those is the one they were made for), or vision,
+    what adapters look through, or depth. ``dtype`` auto, fp32, bf16 or fp16; ``quantization`` none, auto,
+    fp8, int8 or nf4; ``fingerprint`` changes when the files do. ``loras`` change the model, in this order:
+    another handle is another model to everything that keeps results. ``parts`` are those that its own file
+    lacks, or that were chosen instead of its own; one of each name.
     """
 
-    kind: Literal["diffusion", "language", "upscale", "control", "inpaint", "lora"]
+    kind: Literal[
+        "diffusion", "language", "upscale", "control", "inpaint",
+        "lora", "vae", "text_encoder", "embedding", "adapter", "vision", "depth",
+    ]  # fmt: skip
     id: str
     path: str
     family: str
@@ -269,6 +325,12 @@ class ModelHandle:
     quantization: str = "none"
     fingerprint: str = ""
     loras: tuple[Lora, ...] = ()
+    parts: tuple[Part, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
+    vae_dtype: str = "auto"
+    """Precision of the VAE: fp32, bf16 or fp16; “auto” is that of the rest."""
+    speed: Speed = field(default_factory=Speed)
+    """What is done to a loaded model for the time it is used; its weights are the same."""
 
     def replace(self, **changes: Any) -> ModelHandle:
         """A copy with ``changes``."""

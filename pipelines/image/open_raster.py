@@ -29,7 +29,7 @@ VERSION: Final = "0.0.5"
 NAMESPACE: Final = "urn:diptych:openraster:1"
 """Of our own attributes: other programs ignore them, and most leave them out when they save."""
 KIND: Final = "kind"
-HELPERS: Final = frozenset({"mask", "region", "control"})
+HELPERS: Final = frozenset({"mask", "region", "control", "reference"})
 """Kinds of layers that are no part of the picture."""
 SHOWN: Final = "shown"
 """Our attribute for whether a hidden helper is shown in Diptych."""

@@ -116,7 +116,7 @@ def _convert(source: Path, header: GgufHeader, folder: Path, say: Say) -> None:
         except OSError:
             shutil.copyfile(source, file)
         say("reading the vocabulary")
-        tokenizer = _read_tokenizer(file, header, source.name)
+        tokenizer = read_tokenizer(file, header, source.name)
         say("dequantizing the weights")
         model = _read_model(file, header, source.name)
     say("writing")
@@ -127,7 +127,12 @@ def _convert(source: Path, header: GgufHeader, folder: Path, say: Say) -> None:
     _verify(folder, header, source.name)
 
 
-def _read_tokenizer(file: Path, header: GgufHeader, name: str) -> Any:
+def read_tokenizer(file: Path, header: GgufHeader, name: str) -> Any:
+    """The tokenizer of a GGUF file that is alone in its folder.
+
+    Raises:
+        ModelUnreadable: its vocabulary can't be used.
+    """
     from tokenizers import pre_tokenizers
     from transformers import AutoTokenizer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import DiptychError, describe
 from pipelines.graph.node import Context
-from pipelines.graph.values import ModelHandle
+from pipelines.graph.values import Embedding, Lora, ModelHandle, Part
 from pipelines.models.catalogue import Catalogue, Scan, open_catalogue, searched_roots
 from pipelines.models.loading import ModelLoader
 from pipelines.models.probe import Kind
@@ -47,18 +47,50 @@ class Models:
             ModelMissing, StarterTextModelMissing: there is no such model.
             ModelUnsafe, ModelUnreadable, ModelFormatUnsupported, UnknownModelFamily: it can't be opened.
             ModelUnsuitable: it is a model of another kind.
+
+        A model in a single file is given the parts that it lacks, as far as there are any; the rest may be
+        given to its handle by hand, and is asked for when it is loaded.
         """
         entry = self._catalogue.find(cast(Kind, kind), model)
         entry.check(cast(Kind, kind))
         info = entry.info
+        family = info.base if kind in ("adapter", "embedding") else info.family
         return ModelHandle(
-            cast(Any, kind), info.id, info.path, info.family, dtype, quantization, entry.fingerprint
-        )
+            cast(Any, kind), info.id, info.path, family, dtype, quantization, entry.fingerprint,
+            parts=self._catalogue.parts_of(entry).parts,
+        )  # fmt: skip
+
+    def with_part(self, model: ModelHandle, kind: str, chosen: str) -> ModelHandle:
+        """A model with a VAE or a text encoder of the user's choice instead of the one it had.
+
+        Args:
+            kind: ``vae`` or ``text_encoder``.
+            chosen: an id or a path.
+
+        Raises:
+            PartUnsuitable: the model is made with nothing of this kind. For the rest see :meth:`find`.
+        """
+        entry = self._catalogue.find("diffusion", model.path)
+        other = self._catalogue.find(cast(Kind, kind), chosen)
+        other.check(cast(Kind, kind))
+        part = self._catalogue.part_of(entry, other)
+        kept = [each for each in model.parts if each.name != part.name]
+        return model.replace(parts=tuple(sorted((*kept, part), key=lambda each: each.name)))
+
+    def fitting(self, kind: str, facts: Mapping[str, object]) -> ModelHandle | None:
+        """The first usable model of a kind of which these facts are true; None if there is none."""
+        entry = self._catalogue.fitting(cast(Kind, kind), facts)
+        return None if entry is None else self.find(kind, entry.info.path)
+
+    def known(self, kind: str) -> tuple[ModelInfo, ...]:
+        """All models of a kind that can be used, as a search finds them now."""
+        return tuple(info for info in self.list() if info.kind == kind and not info.problem)
 
     def use(self, handle: ModelHandle, context: Context) -> AbstractContextManager[Any]:
         """The loaded model while the block runs; see :meth:`pipelines.models.residency.Residency.use`."""
         now = time.time()
-        for path in (handle.path, *(lora.path for lora in handle.loras)):
+        beside: tuple[Lora | Embedding | Part, ...] = (*handle.loras, *handle.embeddings, *handle.parts)
+        for path in (handle.path, *(each.path for each in beside)):
             if now - self._noted.get(path, 0.0) > USE_SECONDS:
                 self._noted[path] = now
                 self._catalogue.index.store_use(path, now)

@@ -9,32 +9,50 @@ by this process.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from pipelines import paths
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import (
+    AdapterMissing,
     ControlModelMissing,
+    DepthModelMissing,
     DiptychError,
     InpaintModelMissing,
     ModelMissing,
+    PartUnsuitable,
     PathNotAllowed,
     StarterTextModelMissing,
 )
 from pipelines.files import is_there, safe_join
 from pipelines.graph.node import CancelToken
+from pipelines.graph.values import Part
 from pipelines.models.cards import read_card
-from pipelines.models.entries import NOWHERE, Entry, Root, controls_among, id_of, with_layers, with_notes
+from pipelines.models.entries import (
+    NOWHERE,
+    STEERING_KINDS,
+    Entry,
+    Root,
+    controls_among,
+    id_of,
+    with_layers,
+    with_notes,
+)
 from pipelines.models.examine import TASKS
 from pipelines.models.folders import is_model_folder
 from pipelines.models.index import NAME, ModelIndex
 from pipelines.models.known import Known, Memory, fingerprint
 from pipelines.models.layouts import folders_of, usual_places
+from pipelines.models.part_choice import chosen_part, folder_needs
+from pipelines.models.part_search import Found, find_parts
+from pipelines.models.parts import needs_of, with_missing
 from pipelines.models.probe import Kind
 from pipelines.models.scanning import Report, Scan
+from pipelines.models.single_file import blueprint
 from pipelines.models.walk import Place, Seen, place_at, places_below
 from pipelines.paths import RESOURCES
 
@@ -43,10 +61,13 @@ __all__ = [
     "searched_roots",
 ]  # fmt: skip
 
+CONFIGS: Final = RESOURCES / "configs"
+GIVERS: Final = frozenset({"diffusion", "vae", "text_encoder", "language"})
+"""Kinds of models that a part may be taken from."""
 DEFAULTS: Final = {"diffusion": "starter/text-to-image", "upscale": "starter/upscaler"}
 OWN: Final[tuple[Kind, ...]] = (
     "diffusion", "language", "upscale", "control", "inpaint",
-    "lora", "embedding", "vae", "text_encoder", "adapter", "vision",
+    "lora", "embedding", "vae", "text_encoder", "adapter", "vision", "depth",
 )  # fmt: skip
 """The folders below the user's own, one for each kind."""
 
@@ -86,10 +107,16 @@ def searched_roots(models: Path, folders: Sequence[str | Path] = ()) -> tuple[Ro
 
 
 class Catalogue:
-    """The models below some roots; ``index`` None keeps what is known in memory. For several threads."""
+    """The models below some roots; ``index`` None keeps what is known in memory. For several threads.
 
-    def __init__(self, roots: Sequence[Root], index: ModelIndex | None = None) -> None:
+    ``configs`` holds the settings of families, which say what parts a model in a single file is made of.
+    """
+
+    def __init__(
+        self, roots: Sequence[Root], index: ModelIndex | None = None, configs: Path = CONFIGS
+    ) -> None:
         self.index = index or ModelIndex()
+        self._configs = configs
         self._memory = Memory(self.index, roots)
         self._searching = threading.Lock()
         self.seen = Seen()
@@ -144,9 +171,10 @@ class Catalogue:
         """What :meth:`list` would tell of a model that draws, at any path. Raises as :meth:`find`."""
         entry = self.find("diffusion", path)
         with self._searching:
-            controls = self._controls([self._memory.look(*found) for found in self._places()])
+            known = [self._memory.look(*found) for found in self._places()]
             self._memory.write()
-        return with_layers(entry.info, entry, controls)
+        missing = self._parts(entry, lambda: self._giving(known)).missing
+        return with_missing(with_layers(entry.info, entry, self._controls(known)), missing)
 
     def find(self, kind: Kind, model: str) -> Entry:
         """The model with an id or a path; ``""`` is the default of its kind.
@@ -170,7 +198,64 @@ class Catalogue:
         owner = next((root for root in roots if path.is_relative_to(root.path)), NOWHERE)
         return self._at(path, owner)
 
+    def parts_of(self, entry: Entry) -> Found:
+        """The parts that a model in a single file lacks, among all models; none for any other model."""
+
+        def givers() -> Iterator[Entry]:
+            return self._giving(self._memory.look(place, root) for place, root in self._places())
+
+        return self._parts(entry, givers)
+
+    def _parts(self, entry: Entry, givers: Callable[[], Iterable[Entry]]) -> Found:
+        single = entry.weights.suffix.lower() in (".safetensors", ".gguf")
+        if entry.info.kind != "diffusion" or entry.error is not None or not single:
+            return Found()
+        plan = blueprint(entry.probe, self._configs)
+        return Found() if plan is None else find_parts(entry, plan, givers)
+
+    def part_of(self, entry: Entry, chosen: Entry) -> Part:
+        """The part of a model that draws that another file is to be, chosen by the user.
+
+        Raises:
+            PartUnsuitable: the model is made with nothing of its kind.
+        """
+        if entry.weights.is_dir():
+            return chosen_part(entry, folder_needs(entry.weights, entry.info.id), chosen)
+        plan = blueprint(entry.probe, self._configs)
+        if plan is None:
+            reason = "Single files of its family can't be opened."
+            raise PartUnsuitable(
+                part=chosen.info.id, model=entry.info.id, reason=reason, wanted="no other part"
+            )
+        return chosen_part(entry, needs_of(plan), chosen)
+
+    def _giving(self, found: Iterable[Known]) -> Iterator[Entry]:
+        """The models that may give another one a part: folders of diffusers, and parts in files."""
+        for known in found:
+            if known.info.kind in GIVERS and (known.info.kind != "diffusion" or known.place.folder):
+                yield self._memory.entry(known)
+
+    def fitting(self, kind: Kind, facts: Mapping[str, object]) -> Entry | None:
+        """The first usable model of a kind whose tensors say ``facts``; None if there is none."""
+
+        def fits(entry: Entry) -> bool:
+            return all(entry.probe.facts.get(name) == value for name, value in facts.items())
+
+        return next(filter(fits, self._usable(kind)), None)
+
     def _first(self, kind: Kind) -> Entry:
+        entry = next(self._usable(kind), None)
+        if entry is not None:
+            return entry
+        missing: dict[Kind, DiptychError] = {
+            "language": StarterTextModelMissing(), "control": ControlModelMissing(),
+            "inpaint": InpaintModelMissing(), "adapter": AdapterMissing(),
+            "depth": DepthModelMissing(),
+        }  # fmt: skip
+        raise missing.get(kind, ModelMissing(model=kind))
+
+    def _usable(self, kind: Kind) -> Iterator[Entry]:
+        """The models of a kind that can be used, those in its own folders first."""
         for root in sorted(self._memory.roots, key=lambda root: root.kind != kind):
             for place in places_below(root.path):
                 known = self._memory.look(place, root)
@@ -178,12 +263,7 @@ class Catalogue:
                     entry = self._memory.entry(self._memory.look(place, root, itself=True))
                     if entry.info.kind == kind and entry.error is None:
                         self._memory.write()
-                        return entry
-        missing: dict[Kind, DiptychError] = {
-            "language": StarterTextModelMissing(), "control": ControlModelMissing(),
-            "inpaint": InpaintModelMissing(),
-        }  # fmt: skip
-        raise missing.get(kind, ModelMissing(model=kind))
+                        yield entry
 
     def _at(self, path: Path, root: Root) -> Entry:
         try:
@@ -200,15 +280,22 @@ class Catalogue:
                 yield place, root
 
     def _controls(self, found: Sequence[Known]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        return controls_among([self._memory.entry(known) for known in found if known.info.kind == "control"])
+        steering = [known for known in found if known.info.kind in STEERING_KINDS]
+        return controls_among([self._memory.entry(known) for known in steering])
 
     def _told(self, found: Sequence[tuple[ModelInfo, Known]]) -> tuple[ModelInfo, ...]:
         controls = self._controls([known for _, known in found])
         digests, notes, uses = self.index.digests(), self.index.notes(), self.index.uses()
 
+        @cache
+        def givers() -> list[Entry]:
+            return list(self._giving(known for _, known in found))
+
         def told(info: ModelInfo, known: Known) -> ModelInfo:
             if info.kind == "diffusion" and not info.problem:
-                info = with_layers(info, self._memory.entry(known), controls)
+                entry = self._memory.entry(known)
+                info = with_layers(info, entry, controls)
+                info = with_missing(info, self._parts(entry, givers).missing)
             if info.path in uses:
                 info = info.model_copy(update={"used": uses[info.path]})
             state, found = digests.get(info.path, ("", None))

@@ -9,7 +9,7 @@ parameters: weights only, without what a run needs beside them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -115,18 +115,28 @@ def curated(path: Path = PATH) -> tuple[Curated, ...]:
     return tuple(Curated.model_validate(entry) for entry in data["models"])
 
 
-def suggest(budget: int, models: Iterable[Curated] | None = None) -> tuple[Suggestion, ...]:
+def suggest(
+    budget: int,
+    models: Iterable[Curated] | None = None,
+    *,
+    precisions: Collection[Precision] = tuple(BYTES_PER_PARAMETER),
+    together: bool = False,
+) -> tuple[Suggestion, ...]:
     """At most three models that draw and can be opened, for a device with ``budget`` bytes free.
 
-    Each in the highest precision that fits. *Best* is the one of the highest quality, *Fast* the one of the
-    least effort, *Balanced* the best of those that take at most the geometric mean of the two. One model is
-    suggested once, under the first of these labels that it has.
+    ``precisions``: those the device can compute with. ``together``: nothing can leave the device before the
+    drawing starts, because it is the processor with its main memory. Each in the highest precision that fits.
+    *Best* is the one of the highest quality, *Fast* the one of the least effort, *Balanced* the best of those
+    that take at most the geometric mean of the two. One model is suggested once, under the first of these
+    labels that it has.
     """
     known = curated() if models is None else models
     fitting = [
         (model, precision)
         for model in known
-        if model.effort and model.openable and (precision := _precision(model, budget))
+        if model.effort
+        and model.openable
+        and (precision := _precision(model, budget, precisions, together=together))
     ]
     if not fitting:
         return ()
@@ -144,9 +154,12 @@ def suggest(budget: int, models: Iterable[Curated] | None = None) -> tuple[Sugge
     return tuple(reversed(chosen.values()))
 
 
-def _precision(model: Curated, budget: int) -> Precision | None:
+def _precision(
+    model: Curated, budget: int, precisions: Collection[Precision], *, together: bool
+) -> Precision | None:
     """The highest precision in which it fits, ``None`` if it doesn't."""
-    return next(
-        (kind for kind in BYTES_PER_PARAMETER if model.peak(kind) + WORK_BYTES <= budget),
-        None,
-    )
+    for kind in BYTES_PER_PARAMETER:
+        needed = model.weights(kind) if together else model.peak(kind)
+        if kind in precisions and needed + WORK_BYTES <= budget:
+            return kind
+    return None

@@ -22,6 +22,8 @@ from pipelines.models.unopened import likely_kind, size_of
 from pipelines.models.walk import Place
 
 _NO_CARD: Final = Card()
+STEERING_KINDS: Final = frozenset({"control", "adapter"})
+"""The kinds whose models decide which layers a model that draws can use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def entry_of(record: Record, place: Place, root: Root, fingerprint: str) -> Entr
     facts = family("" if probe.kind == "control" else probe.family)  # those are of what it steers
     kind = probe.kind or root.kind or likely_kind(path, root.path) or "diffusion"
     size = card.native_size or probe.native_size or facts.native_size
-    defaults = dict(facts.defaults)
+    defaults = facts.defaults_of(probe.variant)
     if size and defaults:
         defaults |= {"width": size[0], "height": size[1]}
     info = ModelInfo(
@@ -80,10 +82,16 @@ def entry_of(record: Record, place: Place, root: Root, fingerprint: str) -> Entr
         unavailable=dict(_unavailable(probe)) if kind == "diffusion" and not error else {},
         variant=probe.variant, base=probe.base, layout=probe.layout, dtype=probe.dtype,
         parameters=probe.elements, origin=root.program, author=about.author, licence=about.licence,
-        base_model=about.base_model, trigger_words=about.trigger_words, tags=about.tags,
+        base_model=about.base_model, trigger_words=_words(probe, about.trigger_words), tags=about.tags,
         strength=about.strength, source=about.source, preview=place.preview,
     )  # fmt: skip
     return Entry(info, probe, Path(record.weights), fingerprint, error)
+
+
+def _words(probe: Probe, stated: tuple[str, ...]) -> tuple[str, ...]:
+    """What calls it in a prompt: the word an embedding is stored under, then those said beside the file."""
+    token = str(probe.facts.get("token", ""))
+    return tuple(dict.fromkeys(filter(None, (token, *stated))))
 
 
 def _unavailable(probe: Probe) -> Mapping[str, str]:
@@ -91,12 +99,13 @@ def _unavailable(probe: Probe) -> Mapping[str, str]:
     known = ("text_encoder", "prediction_type", "zero_snr")
     if "scheduler" in probe.facts:
         return unavailable(probe)
-    return _limits(probe.family, tuple((name, probe.facts[name]) for name in known if name in probe.facts))
+    facts = tuple((name, probe.facts[name]) for name in known if name in probe.facts)
+    return _limits(probe.family, probe.variant, facts)
 
 
 @lru_cache(maxsize=256)
-def _limits(family_name: str, facts: tuple[tuple[str, Any], ...]) -> Mapping[str, str]:
-    return unavailable(Probe("diffusion", family_name, facts=dict(facts)))
+def _limits(family_name: str, variant: str, facts: tuple[tuple[str, Any], ...]) -> Mapping[str, str]:
+    return unavailable(Probe("diffusion", family_name, variant=variant, facts=dict(facts)))
 
 
 def _written(place: Place) -> float:
@@ -129,12 +138,13 @@ def with_notes(info: ModelInfo, digests: Digests | None, notes: Mapping[str, Not
 
 
 def controls_among(entries: Sequence[Entry]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Family and facts of the control models that can be used."""
+    """Family and facts of the control models that can be used, and of the adapters that read references."""
+    usable = [entry.probe for entry in entries if entry.info.kind in STEERING_KINDS and entry.error is None]
     return [
-        (entry.probe.family, entry.probe.facts)
-        for entry in entries
-        if entry.info.kind == "control" and entry.error is None
-    ]
+        (probe.base, {**probe.facts, "reads": "references"}) if probe.kind == "adapter"
+        else (probe.family, probe.facts)
+        for probe in usable
+    ]  # fmt: skip
 
 
 def with_layers(
@@ -143,7 +153,7 @@ def with_layers(
     """With the kinds of canvas layers that a model that draws can't use with these control models."""
     if info.kind != "diffusion" or entry.error is not None:
         return info
-    limits = layer_limits((entry.probe.family, entry.probe.facts), controls)
+    limits = layer_limits((entry.probe.family, entry.probe.facts), controls, entry.probe.variant)
     return info.model_copy(update={"unavailable": {**info.unavailable, **limits}}) if limits else info
 
 

@@ -24,11 +24,13 @@ from pipelines.errors import (
 )
 from pipelines.files import safe_join
 from pipelines.models.cards import read_card
-from pipelines.models.families import UNUSED_KINDS, WHOLE_FOLDER, family
+from pipelines.models.families import WHOLE_FOLDER, family
 from pipelines.models.folders import probe_folder, recognise_folder
+from pipelines.models.gguf_header import GgufHeader
 from pipelines.models.gguf_header import read_header as read_gguf
+from pipelines.models.gguf_language import refusal
 from pipelines.models.header import header_of, read_text
-from pipelines.models.lora_families import problem_of as lora_problem
+from pipelines.models.lora.families import problem_of as lora_problem
 from pipelines.models.pipeline_classes import PIPELINES
 from pipelines.models.probe import PROBED_METADATA, Kind, Probe, probe_file, probe_gguf
 from pipelines.models.safety import check_folder
@@ -47,8 +49,11 @@ TASKS: Final[Mapping[Kind, str]] = {
     "text_encoder": "reading prompts for another model",
     "adapter": "steering another model by a picture",
     "vision": "looking at pictures for another model",
+    "depth": "telling how far things in a picture are",
 }
 MAX_STRUCTURES: Final = 4_096
+_QUANTIZED: Final = frozenset({"NF4", "FP4", "INT8"})
+"""What other programs packed with bitsandbytes, in layouts of their own."""
 _METADATA: Final = b'{"__metadata__":'
 _DECODER: Final = json.JSONDecoder()
 
@@ -176,8 +181,7 @@ def _file(path: Path, name: str, structures: Structures, place: Place) -> Record
     if path.suffix.lower() == ".gguf":
         gguf = read_gguf(path)
         probe = probe_gguf(gguf)
-        error: DiptychError | None = ModelFormatUnsupported(model=name, reason="It is a GGUF file.")
-        return Record(probe, str(path), describe({}, place.notes), error)
+        return Record(probe, str(path), describe({}, place.notes), packed_obstacle(probe, name, gguf))
     probe, metadata = structures.probe(path, name)
     if path.suffix.lower() != ".safetensors":
         reason = f"It is a safetensors file named “{path.suffix}”. Rename it to .safetensors."
@@ -198,18 +202,30 @@ def _folder(folder: Path, name: str, roots: Sequence[Path]) -> Record:
     return Record(probe, str(folder), error=obstacle(probe, name))
 
 
+def packed_obstacle(probe: Probe, name: str, gguf: GgufHeader) -> DiptychError | None:
+    """What keeps a GGUF file from being used: of some families, and of T5, packed weights can be opened."""
+    if probe.kind == "language":
+        reason = refusal(gguf.architecture, {tensor.type for tensor in gguf.tensors.values()})
+        return ModelFormatUnsupported(model=name, reason=reason) if reason else None
+    opened = probe.kind == "diffusion" and family(probe.family).packed
+    if opened or (probe.kind == "text_encoder" and probe.layout == "gguf"):
+        return obstacle(probe, name, single=True)
+    return ModelFormatUnsupported(model=name, reason="It is a GGUF file.")
+
+
 def obstacle(probe: Probe, name: str, single: bool = False) -> DiptychError | None:
     """What keeps a model that was read without a fault from being used; ``single``: it is one file."""
     if probe.reason:
         return UnknownModelFamily(model=name, reason=probe.reason)
     problem = probe.problem
-    if probe.kind is not None:
-        problem = problem or UNUSED_KINDS.get(probe.kind, "")
     if probe.kind == "lora":
         problem = problem or lora_problem(probe)
     if probe.kind == "diffusion":
         facts = family(probe.family)
         problem = problem or facts.problem or (WHOLE_FOLDER if single and not facts.config else "")
+        if single and probe.dtype in _QUANTIZED:
+            quantized = f"Its weights are already quantized ({probe.dtype}); use the version that isn't."
+            problem = problem or quantized
     if not problem:
         return None
     return ModelUnsuitable(model=name, reason=problem, task=TASKS[probe.kind or "diffusion"])

@@ -17,9 +17,9 @@ from pipelines.models.controls import control_folder
 from pipelines.models.families import LATER, family
 from pipelines.models.header import Header, TensorFacts, read_header
 from pipelines.models.pipeline_classes import PIPELINES, UNUSED, PipelineClass
-from pipelines.models.pipeline_families import ENCODERS, of_network, of_pipeline
+from pipelines.models.pipeline_families import DEPTH, ENCODERS, Named, of_network, of_pipeline
 from pipelines.models.probe import Kind, Probe, main_dtype, probe_file
-from pipelines.models.safety import files_of, read_json
+from pipelines.models.safety import files_of, is_setting, read_json
 
 
 def is_model_folder(folder: Path) -> bool:
@@ -57,17 +57,23 @@ def recognise_folder(folder: Path, model: str = "") -> Probe | None:
         if path.suffix.lower() == ".safetensors":
             with suppress(DiptychError):
                 headers[path] = read_header(path, model)
+    variant, told = _variant(named, headers)
+    facts = family(named.family)
+    told["pipeline"] = str(index["_class_name"])
+    return Probe(
+        named.kind, named.family, **_totals(headers), native_size=facts.native_size,
+        size_multiple=facts.size_multiple, facts=told, layout="diffusers",
+        variant=variant, problem=named.problem or facts.problem or LATER,
+    )  # fmt: skip
+
+
+def _variant(named: Named, headers: Mapping[Path, Header]) -> tuple[str, dict[str, Any]]:
+    """Which of its family a pipeline is, and what its denoiser's tensors tell."""
     denoiser = [header for path, header in headers.items() if path.parent.name in _DENOISERS]
     found = probe_file(merged(denoiser)) if denoiser else Probe(None)
     # The index knows what shapes can't tell: what was made for editing, or distilled.
     closer = found.family == named.family and found.variant.startswith(named.variant)
-    facts = family(named.family)
-    told = {**found.facts, "pipeline": str(index["_class_name"])}
-    return Probe(
-        named.kind, named.family, **_totals(headers), native_size=facts.native_size,
-        size_multiple=facts.size_multiple, facts=told, layout="diffusers",
-        variant=found.variant if closer else named.variant, problem=facts.problem or LATER,
-    )  # fmt: skip
+    return found.variant if closer else named.variant, dict(found.facts)
 
 
 _DENOISERS: Final = ("transformer", "unet", "prior", "decoder")
@@ -92,8 +98,12 @@ def _network_folder(config: Mapping[str, Any], folder: Path, headers: Mapping[Pa
     """One network of diffusers: by its class what it is for, by its tensors whose it is."""
     kind = of_network(str(config["_class_name"])) or "control"
     if kind == "control":
-        named, facts, reason = control_folder(config, _has_weights(folder, headers))
-        return Probe("control", named, **_totals(headers), facts=facts, reason=reason, base=named)
+        told = control_folder(config, _has_weights(folder, headers))
+        named = "" if told.reason else told.family
+        return Probe(
+            "control", named, **_totals(headers), facts=told.facts, reason=told.reason, base=told.family,
+            variant=told.variant, layout="diffusers",
+        )  # fmt: skip
     found = probe_file(merged(headers.values())) if headers else Probe(None)
     if found.kind != kind:
         reason = f"It is a {config['_class_name']}, which this version of Diptych has no use for."
@@ -130,7 +140,8 @@ class _Parts:
 
     @property
     def factor(self) -> int:
-        return int(2 ** max(len(self.vae.get("block_out_channels", ())) - 1, 0))
+        levels = self.vae.get("block_out_channels") or self.vae.get("encoder_block_out_channels") or ()
+        return int(2 ** max(len(levels) - 1, 0))
 
     @property
     def latent_channels(self) -> int:
@@ -153,7 +164,10 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """What a pipeline's parts make it; ``reason`` says why it can't be used."""
+    """What a pipeline's parts make it; ``reason`` says why it can't be used.
+
+    Without a native size, or with a smaller multiple, those of the family hold.
+    """
 
     family: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -166,25 +180,40 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
     index = read_json(folder / "model_index.json", name)
     totals = _totals(headers)
     known = PIPELINES[index["_class_name"]]
-    describe = _DESCRIBED.get(known.opened_as, _stable_diffusion)
+    usual = _stable_diffusion if known.denoiser == "unet" else _transformer
+    describe = _DESCRIBED.get(known.opened_as, usual)
     kind: Kind = "upscale" if describe in _UPSCALERS else "diffusion"
-    missing = [part for part in known.networks if not _has_weights(folder / part, headers)]
+    networks = _networks(known, index)
+    missing = [part for part in networks if not _has_weights(folder / part, headers)]
     if missing:
         reason = f"It has no safetensors weights for: {', '.join(missing)}."
         return Probe(kind, **totals, reason=reason)
     for part, value in index.items():
-        wanted = isinstance(value, list) and value[:1] != [None] and part not in UNUSED
+        wanted = isinstance(value, list) and value[:1] != [None] and not is_setting(value)
+        wanted = wanted and part not in UNUSED
+        wanted = wanted and (part not in known.optional or (folder / part).is_dir())
         if wanted and not any((folder / part).glob("*.json")):
             raise ModelUnreadable(model=name, reason=f"Its {part} is missing.")
     found = describe(_read_parts(folder, index, known, name))
     reason = found.reason
-    settings = (read_json(folder / part / "config.json", name) for part in known.networks)
+    settings = (read_json(folder / part / "config.json", name) for part in networks)
     if any("quantization_config" in config for config in settings):
         reason = "Its weights are already quantized; use the version that isn't."
+    named = of_pipeline(known.opened_as)
+    variant = ""
+    if named is not None and known.denoiser == "transformer":
+        variant, told = _variant(named, headers)
+        found.facts.update({name: value for name, value in told.items() if name not in found.facts})
     return Probe(
         kind, "" if reason else found.family, **totals, native_size=found.native_size,
-        size_multiple=found.size_multiple, facts=found.facts, reason=reason,
+        size_multiple=found.size_multiple, facts=found.facts, reason=reason, variant=variant,
     )  # fmt: skip
+
+
+def _networks(known: PipelineClass, index: Mapping[str, Any]) -> tuple[str, ...]:
+    """The networks that must have weights. SDXL's refiner has only the second of two text encoders."""
+    lacks = index.get("text_encoder") in ([None, None], None) and index.get("text_encoder_2")
+    return tuple("text_encoder_2" if part == "text_encoder" and lacks else part for part in known.networks)
 
 
 def _read_parts(folder: Path, index: dict[str, Any], known: PipelineClass, name: str) -> _Parts:
@@ -206,12 +235,33 @@ def _stable_diffusion(parts: _Parts) -> _Named:
     family = "sdxl" if xl else {768: "sd1", 1024: "sd2"}.get(width if isinstance(width, int) else 0, "sd")
     if channels == 9 and family != "sd":
         family += "-inpaint"
+    elif channels == 8:  # a picture's latents beside those that are drawn
+        family = "sdxl-edit" if xl else "sd1-edit"
     elif xl and not parts.class_of("text_encoder"):
         family = "sdxl-refiner"
-    reason = "" if channels in (4, 9) else f"Its denoiser takes {channels} channels, so it needs a picture."
+        parts.index["text_encoder"] = parts.index.get("text_encoder_2")
+    reason = (
+        "" if channels in (4, 8, 9) else f"Its denoiser takes {channels} channels, so it needs a picture."
+    )
     # The pipelines of diffusers want multiples of 8 even of a VAE that divides by less.
     size = (sides[-1] * factor, sides[0] * factor)
     return _Named(family, parts.facts(), size, max(8, factor), reason)
+
+
+_SAMPLED: Final = frozenset({"pixart", "sana"})
+"""Families whose denoiser's ``sample_size`` is the size it was trained at, in latent pixels."""
+
+
+def _transformer(parts: _Parts) -> _Named:
+    """A diffusion transformer that sees nothing but latents; what it is, its pipeline's class says."""
+    named = of_pipeline(str(parts.index["_class_name"]))
+    family_name = named.family if named is not None else ""
+    first = family_name == "sd3" or not parts.class_of("text_encoder_2")
+    encoder = "text_encoder" if first else "text_encoder_2"
+    size, sample = None, parts.denoiser.get("sample_size")
+    if family_name in _SAMPLED and type(sample) is int and 1 <= sample * parts.factor <= 16_384:
+        size = (sample * parts.factor,) * 2
+    return _Named(family_name, parts.facts(encoder), size)
 
 
 def _flux_fill(parts: _Parts) -> _Named:
@@ -258,7 +308,9 @@ def _language_folder(config: Any, folder: Path, headers: Mapping[Path, Header]) 
     if architecture in ENCODERS:
         found = probe_file(merged(headers.values()))
         if found.kind in ("text_encoder", "vision"):
-            return replace(found, **totals, problem="")
+            return replace(found, **totals, problem=found.problem if found.kind == "vision" else "")
+    if architecture in DEPTH:
+        return _depth_folder(config, architecture, _has_weights(folder, headers), totals)
     if not architecture.endswith(("ForCausalLM", "LMHeadModel")):
         what = f"a {architecture}" if architecture else "unnamed"
         reason = f"Its config.json is {what}; a text model is a …ForCausalLM or …LMHeadModel."
@@ -274,6 +326,18 @@ def _language_folder(config: Any, folder: Path, headers: Mapping[Path, Header]) 
         return Probe("language", **totals, reason=f"It has no tokenizer ({', '.join(_TOKENIZERS)}).")
     facts = {"context": config.get("max_position_embeddings"), "architecture": architecture}
     return Probe("language", str(config.get("model_type", "language")), **totals, facts=facts)
+
+
+def _depth_folder(
+    config: Mapping[str, Any], architecture: str, has_weights: bool, totals: Mapping[str, Any]
+) -> Probe:
+    """A depth estimator. Its backbone is described in full, or a library would look for it elsewhere."""
+    named = str(config.get("model_type", "depth"))
+    reason = "" if has_weights else "It has no safetensors weights."
+    if config.get("use_timm_backbone") or isinstance(config.get("backbone"), str):
+        reason = "A part of it would have to be fetched from elsewhere."
+    facts = {"architecture": architecture}
+    return Probe("depth", "" if reason else named, **totals, facts=facts, reason=reason)
 
 
 _TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json")

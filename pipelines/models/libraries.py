@@ -7,6 +7,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Final
 
@@ -58,6 +61,14 @@ def import_transformers() -> ModuleType:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
+
+
+@contextmanager
+def without_notices() -> Iterator[None]:
+    """What the libraries say of parts of their own that are going to change is left out in this block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def import_bitsandbytes() -> ModuleType:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.diffusion.samplers import availability
-from pipelines.models.families import family
+from pipelines.models.abilities import NO_WORDS, limits_of
 from pipelines.models.probe import Probe
-from pipelines.models.safety import read_json
+from pipelines.models.single_file import schedule_settings
 from pipelines.paths import RESOURCES
 
 FROM_PROMPT = "task:text_to_image"
@@ -19,12 +19,10 @@ FROM_PROMPT = "task:text_to_image"
 
 
 def unavailable(probe: Probe) -> dict[str, str]:
-    """Param name, ``sampler:NAME`` or :data:`FROM_PROMPT` -> why it has no effect with this model."""
-    limits: dict[str, str] = {}
+    """Param name, ``sampler:NAME`` or a key of :mod:`.abilities` -> why it has no effect with this model."""
+    limits = limits_of(probe.family, probe.variant)
     if not str(probe.facts.get("text_encoder", "CLIPTextModel")).startswith("CLIP"):
-        limits["clip_skip"] = "This model has no CLIP text encoder."
-    if probe.family.endswith("-inpaint") or probe.family == "flux-fill":
-        limits[FROM_PROMPT] = "It was made for repainting a part of a picture; use it on the canvas."
+        limits |= {"clip_skip": "This model has no CLIP text encoder.", "embeddings": NO_WORDS}
     for sampler, reason in availability(scheduler_config(probe)).items():
         limits[f"sampler:{sampler.value}"] = reason
     return limits
@@ -34,12 +32,8 @@ def scheduler_config(probe: Probe, configs: Path = RESOURCES / "configs") -> Map
     """The scheduler a model is opened with: its folder's own, or its family's with what the file says."""
     if "scheduler" in probe.facts:
         return dict(probe.facts["scheduler"])
-    name = family(probe.family).config
-    if not name:
-        return {}
-    config = dict(read_json(configs / name / "scheduler" / "scheduler_config.json", name))
-    config["prediction_type"] = probe.facts.get("prediction_type", config["prediction_type"])
-    return config | zero_snr_changes(config) if probe.facts.get("zero_snr") else config
+    config = schedule_settings(probe, configs)
+    return config | zero_snr_changes(config) if config and probe.facts.get("zero_snr") else config
 
 
 def zero_snr_changes(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Opening a language model: a transformers folder with a causal model and its tokenizer."""
+"""Opening a language model: a transformers folder with a causal model and its tokenizer, or a GGUF file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Entry
 from pipelines.models.device import resolve_dtype
-from pipelines.models.libraries import import_transformers
-from pipelines.models.load_diffusion import check_complete, kept_packed
+from pipelines.models.gguf_header import read_header as read_gguf
+from pipelines.models.libraries import import_transformers, without_notices
+from pipelines.models.load_diffusion import kept_packed
+from pipelines.models.load_folder import check_complete
 from pipelines.models.loaded import LoadedLanguage, Target
 from pipelines.models.packed import without_weights
-from pipelines.models.quantization import PACKED, quantize
+from pipelines.models.part_files import is_packed
+from pipelines.models.quantization import quantize
 from pipelines.models.reading import Reader, explained
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ def load_language(entry: Entry, handle: ModelHandle, target: Target, context: Co
     dtype = resolve_dtype(handle.dtype, target.name, torch)
     reader = Reader(entry.probe.bytes, context)
     folder = str(entry.weights)
+    if is_packed(entry.weights):
+        return _of_file(entry, handle, target, dtype, reader)
     with explained(handle.id, target.name):
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
@@ -49,10 +54,33 @@ def load_language(entry: Entry, handle: ModelHandle, target: Target, context: Co
             model.requires_grad_(False).eval()
             numbers = sum(weight.numel() for weight in model.parameters())
             if handle.quantization != "none":
-                quantize(model, handle.quantization, str(target.compute), dtype)
+                quantize(model, handle.quantization, str(target.compute), dtype, target.weights)
             if kept is not None:
                 kept.keep("model", model, numbers)
-        model.to(target.compute if handle.quantization in PACKED else target.weights)
+        model.to(target.weights)
+    return LoadedLanguage(handle, model, tokenizer, target.compute, dtype)
+
+
+def _of_file(
+    entry: Entry, handle: ModelHandle, target: Target, dtype: torch.dtype, reader: Reader
+) -> LoadedLanguage:
+    """A model in a GGUF file, held as the handle's quantization says: as it is, unpacked, or packed anew."""
+    from pipelines.language.gguf_network import open_gguf, read_settings
+
+    file, model = entry.weights, None
+    with explained(handle.id, target.name), without_notices():
+        header = read_gguf(file)
+        kept = kept_packed(entry, handle, target, dtype)
+        if kept is not None and kept.has("model"):
+            reader.read([kept.path("model")])
+            network, tokenizer = read_settings(file, header, dtype)
+            model = kept.load("model", lambda: network)
+        if model is None:
+            place = str(target.compute)
+            model, tokenizer = open_gguf(file, header, handle.quantization, dtype, place, reader.count)
+            if kept is not None:
+                kept.keep("model", model, header.elements)
+        model.to(target.weights)
     return LoadedLanguage(handle, model, tokenizer, target.compute, dtype)
 
 

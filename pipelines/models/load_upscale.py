@@ -10,7 +10,7 @@ from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import TASKS, Entry
 from pipelines.models.device import resolve_dtype
 from pipelines.models.loaded import LoadedUpscale, Target
-from pipelines.models.quantization import PACKED, quantize
+from pipelines.models.quantization import quantize
 from pipelines.models.reading import Reader, explained
 
 if TYPE_CHECKING:
@@ -35,10 +35,9 @@ def load_upscale(entry: Entry, handle: ModelHandle, target: Target, context: Con
         context.cancel.check()
         dtype = _dtype(handle, descriptor, target.name)
         descriptor.model.requires_grad_(False)
-        packed = handle.quantization in PACKED
-        descriptor.eval().to(device=target.compute if packed else target.weights, dtype=dtype)
+        descriptor.eval().to(device=target.weights, dtype=dtype)
         if handle.quantization != "none":
-            quantize(descriptor.model, handle.quantization, str(target.compute), dtype)
+            quantize(descriptor.model, handle.quantization, str(target.compute), dtype, target.weights)
     return LoadedUpscale(handle, descriptor, target.compute, dtype)
 
 

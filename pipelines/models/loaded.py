@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pipelines.graph.values import Lora, ModelHandle
+from pipelines.graph.values import Embedding, Lora, ModelHandle
 
 if TYPE_CHECKING:
     import torch
     from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
+
+    from pipelines.models.lora.adding import Additions
 
 Stage = Literal["encode", "main", "decode"]
 """When a network is used: to read a prompt, in every step or for every token, or to make a picture of it."""
@@ -25,21 +27,19 @@ Stage = Literal["encode", "main", "decode"]
 class Network:
     """One network of a loaded model, as those see it that move weights.
 
-    ``movable``: its weights can wait in main memory (packed ones can't without being unpacked).
     ``divisible``: its blocks may come and go one by one.
     """
 
     name: str
     stage: Stage
     module: torch.nn.Module
-    movable: bool = True
     divisible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a model is opened for: ``name`` decides its precision, ``compute`` is where packed weights have
-    to be, and its other ``weights`` are put where the manager of memory wants them first.
+    """Where a model is opened for: ``name`` decides its precision, ``compute`` is where weights are packed
+    and computed with, ``weights`` where the manager of memory wants them first.
     """
 
     name: str
@@ -56,6 +56,14 @@ class LoraFile:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class EmbeddingFile:
+    """A textual inversion that a model is to know: what the handle says of it, and its file."""
+
+    embedding: Embedding
+    path: Path
+
+
 class Residence(Protocol):
     """What is known of where a model's weights are, and what can be done where memory runs out."""
 
@@ -70,6 +78,9 @@ class Residence(Protocol):
     @property
     def total(self) -> int:
         """Bytes of its weights, wherever they are."""
+
+    def whole(self, stage: Stage) -> bool:
+        """Whether all of a stage's networks are on the device."""
 
     def streams(self, stage: Stage) -> bool:
         """Whether some blocks of a stage's networks are fetched for each step."""
@@ -94,8 +105,14 @@ class LoadedDiffusion:
     card: dict[str, Any] = field(default_factory=dict)
     memo: dict[str, Any] = field(default_factory=dict)
     """Things fitted once per model (the latent preview's linear map); dropped with the model."""
+    tiling: str = "auto"
+    """Whether the VAE works in tiles: on, off, or auto, where memory runs out."""
+    runtime: str = "torch"
+    """What computes the denoiser: torch, or openvino."""
     content_hash: Callable[[], str] = str
     """The sha256 of its weights; empty while that isn't known yet."""
+    additions: Additions | None = None
+    """The LoRAs and embeddings it was changed by, and the weights as they were."""
     residence: Residence | None = None
     """Where its weights are; None where they are in main memory and stay there."""
 
@@ -114,12 +131,60 @@ class LoadedLanguage:
 
 @dataclass(slots=True)
 class LoadedControl:
-    """A ControlNet on its device: diffusers' ``ControlNetModel``."""
+    """A network that reads control pictures, on its device: one of diffusers' ControlNets or T2I-Adapters."""
 
     handle: ModelHandle
     model: Any
     device: torch.device
     dtype: torch.dtype
+    residence: Residence | None = None
+
+
+@dataclass(slots=True)
+class LoadedAdapter:
+    """An IP-Adapter on its device: :class:`pipelines.models.ip_adapter.IPAdapter`.
+
+    ``sees`` an encoder's ``embedding`` of a picture or its ``hidden`` states, ``width`` numbers wide.
+    """
+
+    handle: ModelHandle
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+    sees: str = "embedding"
+    width: int = 0
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What was made of pictures that were seen lately; dropped with the model."""
+    residence: Residence | None = None
+
+
+@dataclass(slots=True)
+class LoadedVision:
+    """A CLIP encoder of pictures on its device: transformers' ``CLIPVisionModelWithProjection``."""
+
+    handle: ModelHandle
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+    residence: Residence | None = None
+
+
+@dataclass(slots=True)
+class LoadedDepth:
+    """A depth estimator of transformers on its device.
+
+    ``settings`` say how a picture is shown to it: ``height``, ``width`` (px), ``multiple`` and
+    ``keep_aspect_ratio``; ``mean`` and ``deviation`` are of its colours. ``metric``: it answers in metres.
+    """
+
+    handle: ModelHandle
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+    settings: dict[str, Any]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    metric: bool = False
     residence: Residence | None = None
 
 

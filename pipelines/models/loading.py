@@ -12,31 +12,39 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.errors import ModelChanged, ModelUnsuitable
 from pipelines.graph.node import Context
-from pipelines.graph.values import Lora, ModelHandle
+from pipelines.graph.values import ModelHandle
 from pipelines.models.automatic import resolved
 from pipelines.models.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES, capabilities, dtype_name, memory
+from pipelines.models.gguf_language import method_for, room_of
 from pipelines.models.hashes import ContentHashes
 from pipelines.models.loaded import (
+    LoadedAdapter,
     LoadedControl,
+    LoadedDepth,
     LoadedDiffusion,
     LoadedInpaint,
     LoadedLanguage,
     LoadedUpscale,
-    LoraFile,
+    LoadedVision,
     Network,
     Target,
 )
-from pipelines.models.lora_families import check_fits
-from pipelines.models.quantization import BYTES_PER_NUMBER, PACKED, check, method_of
+from pipelines.models.part_files import is_packed, numbers_of, packed_choice, sources_of
+from pipelines.models.quantization import BYTES_PER_NUMBER, check, choices, method_of
 from pipelines.paths import RESOURCES
 
 if TYPE_CHECKING:
     import torch
 
+    from pipelines.models.load_additions import Files
+    from pipelines.models.lora.adding import Room
     from pipelines.models.residency.accelerator import Accelerator
 
-Loaded = LoadedDiffusion | LoadedLanguage | LoadedUpscale | LoadedControl | LoadedInpaint
+Loaded = (
+    LoadedDiffusion | LoadedLanguage | LoadedUpscale | LoadedControl | LoadedInpaint | LoadedAdapter
+    | LoadedVision | LoadedDepth
+)  # fmt: skip
 CONFIGS: Final = RESOURCES / "configs"
 
 
@@ -63,6 +71,21 @@ class Loader(Protocol):
 
     def movable(self, loaded: Any) -> bool:
         """Whether its weights can wait in main memory."""
+
+    def takes_additions(self, handle: ModelHandle, device: str) -> bool:
+        """Whether LoRAs and embeddings can be added to the model when it is loaded."""
+
+    def changeable(self, loaded: Any) -> bool:
+        """Whether a loaded model can be given other LoRAs and embeddings, and lose those it has."""
+
+    def change(self, loaded: Any, handle: ModelHandle, context: Context, room: Room) -> None:
+        """Give it the LoRAs and embeddings of ``handle``, while all its weights are in main memory.
+
+        ``room``: whether so many bytes may be taken to keep the weights as they were.
+        """
+
+    def kept(self, loaded: Any) -> int:
+        """Bytes of the weights that are kept as they were."""
 
 
 class ModelLoader:
@@ -105,8 +128,9 @@ class ModelLoader:
 
         entry = self._entry(handle)
         handle = handle.replace(quantization=self._resolved(entry, handle, device))
-        for part in ("model", "text_encoder"):
-            check(method_of(handle.quantization, part), device, torch)
+        main, named = choices(handle.quantization)
+        for method in (main, *named.values()):
+            check(method, device, torch)
         accelerator = self.accelerator(device)
         compute = accelerator.compute if accelerator is not None else torch.device(device)
         target = Target(device, compute, torch.device("cpu") if accelerator is not None else compute)
@@ -119,6 +143,18 @@ class ModelLoader:
                 from pipelines.models.load_control import load_control
 
                 return load_control(entry, handle, target, context, self._configs)
+            case "adapter":
+                from pipelines.models.load_adapter import load_adapter
+
+                return load_adapter(entry, handle, target, context)
+            case "depth":
+                from pipelines.models.load_depth import load_depth
+
+                return load_depth(entry, handle, target, context)
+            case "vision":
+                from pipelines.models.load_adapter import load_vision
+
+                return load_vision(entry, handle, target, context)
             case "upscale" if entry.weights.is_file():
                 from pipelines.models.load_upscale import load_upscale
 
@@ -130,12 +166,12 @@ class ModelLoader:
             case "diffusion" | "upscale":  # upscalers of diffusers are whole folders
                 from pipelines.models.load_diffusion import load_diffusion
 
-                loras = [self._lora(lora, handle) for lora in handle.loras]
-                loaded = load_diffusion(entry, handle, target, context, self._configs, loras)
+                additions = self._additions(handle)
+                loaded = load_diffusion(entry, handle, target, context, self._configs, *additions)
                 hashes = self._content_hashes(context.cache_dir)
                 loaded.content_hash = partial(hashes.of, entry.fingerprint, Path(entry.info.path))
                 return loaded
-            case "lora":
+            case _:
                 reason = "It is an addition to another model."
                 raise ModelUnsuitable(model=handle.id, reason=reason, task="drawing from a prompt")
 
@@ -144,14 +180,45 @@ class ModelLoader:
             self._hashes = ContentHashes(folder)
         return self._hashes
 
-    def _lora(self, lora: Lora, model: ModelHandle) -> LoraFile:
-        """The file of a LoRA, as it was when the handle was made and of the model's family."""
-        entry = self._catalogue.find("lora", lora.path)
-        entry.check("lora")
-        if lora.fingerprint and entry.fingerprint != lora.fingerprint:
-            raise ModelChanged(model=lora.id)
-        check_fits(lora.id, entry.info.family, model.id, model.family)
-        return LoraFile(lora, entry.weights, entry.info.title)
+    def _additions(self, handle: ModelHandle) -> Files:
+        if not handle.loras and not handle.embeddings:
+            return [], []
+        from pipelines.models.load_additions import additions_of
+
+        return additions_of(handle, self._catalogue)
+
+    def takes_additions(self, handle: ModelHandle, device: str) -> bool:
+        """Weights that are packed, or are when it is loaded, take none afterwards."""
+        entry = self._entry(handle)
+        plain = not is_packed(entry.weights) and self._resolved(entry, handle, device) == "none"
+        return handle.kind == "diffusion" and plain
+
+    def changeable(self, loaded: Loaded) -> bool:
+        """See :attr:`pipelines.models.lora.adding.Additions.fixed`."""
+        additions = loaded.additions if isinstance(loaded, LoadedDiffusion) else None
+        return additions is not None and not additions.fixed
+
+    def change(self, loaded: Loaded, handle: ModelHandle, context: Context, room: Room) -> None:
+        """See :func:`pipelines.models.load_additions.change`; after a fault, it has none."""
+        from pipelines.models.load_additions import change, strip
+
+        assert isinstance(loaded, LoadedDiffusion)
+        try:
+            if loaded.handle.parts != handle.parts:
+                from pipelines.models.load_vae import exchange_vae
+
+                exchange_vae(loaded, handle, self._entry(handle), self._configs, context)
+            if (loaded.handle.loras, loaded.handle.embeddings) != (handle.loras, handle.embeddings):
+                change(loaded, handle, self._additions(handle), context, room)
+        except BaseException:
+            if self.changeable(loaded):
+                strip(loaded)
+            raise
+
+    def kept(self, loaded: Loaded) -> int:
+        """See :attr:`pipelines.models.lora.adding.Additions.kept`."""
+        additions = loaded.additions if isinstance(loaded, LoadedDiffusion) else None
+        return additions.kept if additions is not None else 0
 
     def _entry(self, handle: ModelHandle) -> Entry:
         entry = self._catalogue.find(handle.kind, handle.id)
@@ -165,33 +232,47 @@ class ModelLoader:
         import torch
 
         entry = self._entry(handle)
+        each = BYTES[dtype_name(handle.dtype, device, torch)]
+        beside = sum(numbers_of(name, path) for name, path in sources_of(handle).items()) * each
         method = method_of(self._resolved(entry, handle, device), "model")
+        if is_packed(entry.weights) and (handle.kind != "language" or method == "gguf"):
+            return entry.probe.bytes + beside
         if method != "none":
-            return int(entry.probe.elements * BYTES_PER_NUMBER[method])
-        return entry.probe.elements * BYTES[dtype_name(handle.dtype, device, torch)]
+            return int(entry.probe.elements * BYTES_PER_NUMBER[method]) + beside
+        return entry.probe.elements * each + beside
 
     def _resolved(self, entry: Entry, handle: ModelHandle, device: str) -> str:
         """The handle's quantization with what “auto” stands for."""
-        if not handle.quantization.startswith("auto"):
-            return handle.quantization
+        choice = handle.quantization
+        if is_packed(entry.weights):
+            if handle.kind == "language":
+                return self._held(entry, handle, device)
+            choice = packed_choice(choice, entry)
+        if "auto" not in choice:
+            return choice
         import torch
 
         from pipelines.models.forecast.components import components_of
 
-        elements = sum(part.elements for part in components_of(entry) if part.stage == "main")
+        parts = components_of(entry, sources_of(handle))
         packs = capabilities(device, torch).quantization
         dtype, total = dtype_name(handle.dtype, device, torch), memory(device, torch).total
-        return resolved(
-            handle.quantization, elements, handle.kind, device=device, total=total, packs=packs, dtype=dtype
-        )
+        return resolved(choice, parts, handle.kind, device=device, total=total, packs=packs, dtype=dtype)
+
+    def _held(self, entry: Entry, handle: ModelHandle, device: str) -> str:
+        """How a language model of a GGUF file is held on a device."""
+        import torch
+
+        now, dtype = memory(device, torch), dtype_name(handle.dtype, device, torch)
+        room = room_of(now.total, now.free + now.used)
+        return method_for(handle.quantization, entry.probe.elements, room, dtype)
 
     def size(self, loaded: Loaded) -> int:
-        """Bytes of all parameters and buffers, shared ones once."""
-        tensors = {
-            id(tensor): tensor
-            for network in networks_of(loaded)
-            for tensor in (*network.module.parameters(), *network.module.buffers())
-        }
+        """Bytes of all parameters, buffers and scales, shared ones once."""
+        from pipelines.models.residency.pieces import weights_of
+
+        networks = networks_of(loaded)
+        tensors = {id(tensor): tensor for network in networks for tensor in weights_of(network.module)}
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
     def move(self, loaded: Loaded, device: str) -> None:
@@ -207,26 +288,25 @@ class ModelLoader:
         return networks_of(loaded)
 
     def movable(self, loaded: Loaded) -> bool:
-        """Packed weights can't be moved without being unpacked, so they are read again instead."""
-        return method_of(loaded.handle.quantization, "model") not in PACKED
+        """Weights of every kind can wait in main memory, packed ones with their scales."""
+        return True
 
 
 def networks_of(loaded: Loaded) -> list[Network]:
     """The networks a loaded model is made of, by the names they have in its pipeline."""
     import torch
 
-    packed = method_of(loaded.handle.quantization, "model") in PACKED
     match loaded:
         case LoadedDiffusion():
             parts = loaded.pipeline.components.items()
-        case LoadedLanguage() | LoadedControl():
+        case LoadedLanguage() | LoadedControl() | LoadedAdapter() | LoadedVision() | LoadedDepth():
             parts = (("model", loaded.model),)
         case LoadedUpscale() | LoadedInpaint():
             parts = (("model", loaded.descriptor.model),)
-    return [_network(name, part, packed) for name, part in parts if isinstance(part, torch.nn.Module)]
+    return [_network(name, part) for name, part in parts if isinstance(part, torch.nn.Module)]
 
 
-def _network(name: str, module: torch.nn.Module, packed: bool) -> Network:
+def _network(name: str, module: torch.nn.Module) -> Network:
     """Text encoders read prompts, VAEs make pictures, anything else works in every step.
 
     A VAE is used by more calls than its forward one, and is small beside what it computes: it comes whole.
@@ -235,4 +315,4 @@ def _network(name: str, module: torch.nn.Module, packed: bool) -> Network:
         return Network(name, "encode", module)
     if name.startswith(("vae", "vqvae")):
         return Network(name, "decode", module, divisible=False)
-    return Network(name, "main", module, movable=not packed)
+    return Network(name, "main", module)

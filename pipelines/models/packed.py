@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.errors import DiptychError
 from pipelines.models.header import read_header
 from pipelines.models.libraries import import_bitsandbytes
-from pipelines.models.quantization import OUTLIERS
+from pipelines.models.quantization import OUTLIERS, PACKED, method_of
 
 if TYPE_CHECKING:
     import torch
@@ -37,32 +37,37 @@ _FORMAT: Final = ".weight_format"
 class PackedFiles:
     """The files kept for one model in one precision.
 
-    ``weights`` is the model's file or folder, ``source`` its fingerprint, ``dtype`` what is computed in.
+    ``weights`` is the model's file or folder, ``source`` its fingerprint, ``quantization`` the handle's
+    choice, ``dtype`` what is computed in, and ``device`` where networks are put.
     """
 
     weights: Path
     source: str
-    method: str
+    quantization: str
     dtype: str
     device: str
     kept_from: int = KEPT_FROM
 
     def path(self, part: str) -> Path:
         """Where a network is kept."""
-        name = f"{part}.{self.method}-{self.dtype}.safetensors"
+        name = f"{part}.{method_of(self.quantization, part)}-{self.dtype}.safetensors"
         return self.weights.parent / FOLDER / self.weights.name / name
 
-    @property
-    def _metadata(self) -> dict[str, str]:
+    def _metadata(self, part: str) -> dict[str, str]:
         return {
-            "source": self.source, "method": self.method, "dtype": self.dtype, "format": "pt",
+            "source": self.source,
+            "method": method_of(self.quantization, part),
+            "dtype": self.dtype,
+            "format": "pt",
             "bitsandbytes": importlib.metadata.version("bitsandbytes"),
-        }  # fmt: skip
+        }
 
     def has(self, part: str) -> bool:
         """Whether a network is kept that was made of these very files."""
+        if not self.source or method_of(self.quantization, part) not in PACKED:
+            return False
         try:
-            return bool(self.source) and read_header(self.path(part)).metadata == self._metadata
+            return read_header(self.path(part)).metadata == self._metadata(part)
         except DiptychError:
             return False
 
@@ -100,7 +105,9 @@ class PackedFiles:
             numbers: how many it had before.
         """
         path = self.path(part)
-        if not self.source or numbers < self.kept_from or not os.access(self.weights.parent, os.W_OK):
+        if not self.source or numbers < self.kept_from or method_of(self.quantization, part) not in PACKED:
+            return False
+        if not os.access(self.weights.parent, os.W_OK):
             return False
         from safetensors.torch import save_file
 
@@ -111,7 +118,7 @@ class PackedFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(path.parent).free < 2 * size:
                 return False
-            save_file(_alone(state), partial, metadata=self._metadata)
+            save_file(_alone(state), partial, metadata=self._metadata(part))
             partial.replace(path)
         except (OSError, RuntimeError):
             with contextlib.suppress(OSError):

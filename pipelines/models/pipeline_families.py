@@ -14,11 +14,18 @@ from pipelines.models.signatures import Kind
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a class stands for."""
+    """What a class stands for; ``problem`` says why it can't be used, where others of its family can."""
 
     kind: Kind
     family: str
     variant: str = ""
+    problem: str = ""
+
+
+VIDEO: Final = "It makes video, and Diptych makes pictures."
+_LAYERS: Final = "It takes a picture apart into layers, and Diptych has no node for that."
+_KEEPS: Final = "It keeps what it saw of references for the next step; Diptych runs the plain klein alone."
+_SEES: Final = "It looks at pictures through an encoder of its own; Diptych runs the plain Z-Image alone."
 
 
 _PIPELINES: Final[tuple[tuple[str, Named], ...]] = (
@@ -34,26 +41,32 @@ _PIPELINES: Final[tuple[tuple[str, Named], ...]] = (
     ("PixArtAlpha", Named("diffusion", "pixart", "alpha")),
     ("PixArtSigma", Named("diffusion", "pixart", "sigma")),
     ("SanaSprint", Named("diffusion", "sana", "sprint")),
-    ("SanaVideo", Named("diffusion", "sana", "video")),
+    ("SanaVideo", Named("diffusion", "sana", "video", VIDEO)),
     ("Sana", Named("diffusion", "sana")),
+    ("Flux2KleinKV", Named("diffusion", "flux2", "klein-kv", _KEEPS)),
     ("Flux2Klein", Named("diffusion", "flux2", "klein")),
     ("Flux2", Named("diffusion", "flux2", "dev")),
     ("Flux3", Named("diffusion", "flux3")),
     ("FluxFill", Named("diffusion", "flux-fill", "fill")),
-    ("FluxKontext", Named("diffusion", "flux", "kontext")),
+    ("FluxKontext", Named("diffusion", "flux-kontext", "kontext")),
     ("FluxControlPipeline", Named("diffusion", "flux-control", "control")),
     ("FluxControlI", Named("diffusion", "flux-control", "control")),
     ("FluxPriorRedux", Named("adapter", "redux")),
     ("Flux", Named("diffusion", "flux")),
     ("Chroma", Named("diffusion", "chroma")),
+    ("QwenImageEditPlus", Named("diffusion", "qwen-image-edit", "plus")),
     ("QwenImageEdit", Named("diffusion", "qwen-image-edit", "edit")),
-    ("QwenImageLayered", Named("diffusion", "qwen-image", "layered")),
+    ("QwenImageLayered", Named("diffusion", "qwen-image", "layered", _LAYERS)),
     ("QwenImage21", Named("diffusion", "qwen-image-2.1")),
     ("QwenImage", Named("diffusion", "qwen-image")),
+    ("ZImageOmni", Named("diffusion", "z-image", "omni", _SEES)),
     ("ZImage", Named("diffusion", "z-image")),
     ("Lumina2", Named("diffusion", "lumina2")),
     ("Lumina", Named("diffusion", "lumina")),
     ("HiDream", Named("diffusion", "hidream")),
+    ("Kandinsky5T2V", Named("diffusion", "kandinsky5", "video", VIDEO)),
+    ("Kandinsky5I2V", Named("diffusion", "kandinsky5", "video", VIDEO)),
+    ("Kandinsky5I2I", Named("diffusion", "kandinsky5-edit", "edit")),
     ("Kandinsky5", Named("diffusion", "kandinsky5")),
     ("Kandinsky", Named("diffusion", "kandinsky")),
     ("AuraFlow", Named("diffusion", "auraflow")),
@@ -69,7 +82,7 @@ _PIPELINES: Final[tuple[tuple[str, Named], ...]] = (
 
 _NETWORKS: Final[tuple[tuple[str, Kind], ...]] = (
     ("AutoencoderTiny", "vae"), ("Autoencoder", "vae"), ("AsymmetricAutoencoder", "vae"), ("VQModel", "vae"),
-    ("T2IAdapter", "adapter"), ("MultiAdapter", "adapter"), ("UNet2D", "diffusion"),
+    ("T2IAdapter", "control"), ("MultiAdapter", "adapter"), ("UNet2D", "diffusion"),
 )  # fmt: skip
 
 ENCODERS: Final = frozenset(
@@ -81,6 +94,9 @@ ENCODERS: Final = frozenset(
     }
 )  # fmt: skip
 """Classes of transformers that encode prompts or pictures for a pipeline, alone in a folder."""
+
+DEPTH: Final = frozenset({"DPTForDepthEstimation", "DepthAnythingForDepthEstimation"})
+"""Classes of transformers that tell how far things in a picture are."""
 
 
 def of_pipeline(name: str) -> Named | None:

@@ -18,12 +18,15 @@ from pipelines.models.libraries import import_bitsandbytes, import_diffusers
 if TYPE_CHECKING:
     import torch
 
-TITLES: Final = {"fp8": "FP8", "int8": "INT8", "nf4": "NF4"}
+TITLES: Final = {"fp8": "FP8", "int8": "INT8", "nf4": "NF4", "gguf": "GGUF"}
 PACKED: Final = frozenset({"int8", "nf4"})
-"""Methods whose weights have to be on the device that computes with them, and stay there."""
+"""Methods of bitsandbytes, whose weights are packed once and computed with as they are."""
 
 BYTES_PER_NUMBER: Final = {"fp8": 1.05, "int8": 1.05, "nf4": 0.55}
-"""Memory of a quantized number with its share of the scales."""
+"""Memory of a number of a quantized network, with its share of the scales and of what isn't quantized."""
+
+PACKED_BYTES: Final = {"fp8": 1.0, "int8": 1.003, "nf4": 0.53}
+"""The same of a number that is quantized; rows of INT8 are taken to be 1,300 long."""
 
 SMALLEST: Final = 4096
 """Layers with fewer numbers stay as they are: nothing is gained, and the scales would cost more."""
@@ -37,26 +40,32 @@ ROWS: Final = 32
 OUTLIERS: Final = 6.0
 """LLM.int8: columns of the input with a larger value are computed in 16 bits (paper, section 3.2)."""
 
-
-_T5_OUTPUT: Final = r"DenseReluDense\.wo$"
-"""T5 casts what goes into this layer to the precision of its weights before it is called."""
+UNCAST: Final = ("pos_embed", "patch_embed", "^proj_in$", "^proj_out$")
+"""What FP8 leaves as it is beside norms and embeddings: where a network sees the picture, and says what it
+saw. The layers that modulate norms are cast, as bitsandbytes packs them."""
 
 
 def method_of(quantization: str, part: str) -> str:
     """The method for one network, from a handle's choice.
 
-    ``nf4`` is for what works in every step; ``nf4,text=fp8`` has another for the text encoders. VAEs, which
-    are small, stay as they are.
+    ``nf4`` is for what works in every step; ``nf4,text=fp8`` has another for the text encoders, and
+    ``nf4,text_encoder_2=fp8`` for one of them. VAEs, which are small, stay as they are.
     """
-    main, _, text = quantization.partition(",text=")
+    main, named = choices(quantization)
     if part.startswith("text_encoder"):
-        return text or "none"
+        return named.get(part, named.get("text", "none"))
     return "none" if part.startswith(("vae", "vqvae")) else main
+
+
+def choices(quantization: str) -> tuple[str, dict[str, str]]:
+    """What works in every step is quantized by, and what the parts that are named are."""
+    main, *others = quantization.split(",")
+    return main, dict(other.split("=", 1) for other in others)
 
 
 def check(method: str, device: str, torch: Torch) -> None:
     """Raise :class:`QuantizationUnavailable` if a method can't be used on ``device``."""
-    if method == "none":
+    if method in ("none", "gguf"):
         return
     if method == "fp8":
         if device.startswith("mps"):
@@ -73,14 +82,18 @@ def check(method: str, device: str, torch: Torch) -> None:
         raise QuantizationUnavailable(quantization=TITLES[method], reason=reason) from error
 
 
-def quantize(module: torch.nn.Module, method: str, device: str, dtype: torch.dtype) -> int:
-    """Swap the linear layers of ``module`` for quantized ones on ``device``, in place; for ``fp8``, keep
-    every layer's weights in 8 bits wherever they are.
+def quantize(
+    module: torch.nn.Module, method: str, device: str, dtype: torch.dtype, home: torch.device | None = None
+) -> int:
+    """Swap the linear layers of ``module`` for quantized ones, in place; for ``fp8``, keep every layer's
+    weights in 8 bits wherever they are.
 
     Args:
         module: a denoiser or a language model, in evaluation mode, with dense weights in main memory.
         method: ``fp8``, ``int8`` or ``nf4``.
+        device: where layers are packed, one at a time.
         dtype: what is computed in.
+        home: where packed layers are put then; they stay on the device if it isn't given.
 
     Returns:
         How many layers were swapped, or are cast.
@@ -93,18 +106,30 @@ def quantize(module: torch.nn.Module, method: str, device: str, dtype: torch.dty
     output = getattr(module, "get_output_embeddings", lambda: None)()
     if method == "fp8":
         return _cast(module, dtype, output)
+    exact = exact_layers(module)
     chosen = [
         (name, layer)
         for name, layer in module.named_modules()
-        if type(layer) is torch.nn.Linear and layer is not output and _fits(layer, method)
+        if isinstance(layer, torch.nn.Linear) and layer is not output and packs(layer, method)
+        if not exact.intersection(name.split("."))
     ]
     for name, layer in chosen:
         parent, _, leaf = name.rpartition(".")
-        setattr(module.get_submodule(parent), leaf, _quantized(layer, method, device, dtype))
+        packed = pack_layer(layer, method, device, dtype).to(home or device)
+        setattr(module.get_submodule(parent), leaf, packed)
     if not chosen:
         reason = "This model has no linear layers, the only kind that can be quantized."
         raise QuantizationUnavailable(quantization=TITLES[method], reason=reason)
     return len(chosen)
+
+
+def exact_layers(module: torch.nn.Module) -> frozenset[str]:
+    """Names of layers whose values outgrow 16 bits, as the network's class states them; they stay dense.
+
+    Of T5 it is ``wo``: with it in fp16, activations of the largest ones overflow, so that transformers keeps
+    it in fp32 beside weights of fp16.
+    """
+    return frozenset(getattr(module, "_keep_in_fp32_modules", None) or ())
 
 
 def _cast(module: torch.nn.Module, dtype: torch.dtype, output: torch.nn.Module | None) -> int:
@@ -116,21 +141,27 @@ def _cast(module: torch.nn.Module, dtype: torch.dtype, output: torch.nn.Module |
     diffusers = import_diffusers()
     kept = (torch.nn.Embedding, torch.nn.LayerNorm, torch.nn.GroupNorm)
     outputs = (f"^{re.escape(name)}$" for name, layer in module.named_modules() if layer is output)
-    defaults = diffusers.hooks.layerwise_casting.DEFAULT_SKIP_MODULES_PATTERN
-    pattern = (*defaults, *outputs, _T5_OUTPUT)
+    exact = (rf"(^|\.){re.escape(name)}($|\.)" for name in exact_layers(module))
+    pattern = (*UNCAST, *outputs, *exact)
     diffusers.hooks.apply_layerwise_casting(
         module, torch.float8_e4m3fn, dtype, skip_modules_pattern=pattern, skip_modules_classes=kept
     )
     return sum(weight.dtype == torch.float8_e4m3fn for weight in module.parameters())
 
 
-def _fits(layer: torch.nn.Linear, method: str) -> bool:
+def packs(layer: torch.nn.Module, method: str) -> bool:
+    """Whether a layer can be packed, and gains by it."""
+    import torch
+
+    if type(layer) is not torch.nn.Linear:
+        return False
     if layer.weight.numel() < SMALLEST:
         return False
     return method == "int8" or (layer.in_features % BLOCK == 0 and layer.out_features % ROWS == 0)
 
 
-def _quantized(layer: torch.nn.Linear, method: str, device: str, dtype: torch.dtype) -> torch.nn.Module:
+def pack_layer(layer: torch.nn.Linear, method: str, device: str, dtype: torch.dtype) -> torch.nn.Module:
+    """A linear layer as ``int8`` or ``nf4``, packed on ``device``; see :func:`quantize`."""
     nn = import_bitsandbytes().nn
     bias = layer.bias is not None
     new: Any

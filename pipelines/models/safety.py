@@ -221,7 +221,7 @@ def _check_classes(data: Any, name: str) -> None:
         _refuse_class("pipeline", data["_class_name"], name)
     named: list[tuple[str, Any, Any]] = []
     for component, value in data.items():
-        if isinstance(value, list) and not component.startswith("_"):
+        if isinstance(value, list) and not component.startswith("_") and not is_setting(value):
             if len(value) != 2:
                 raise ModelUnsafe(model=name, reason=f"model_index.json has an odd entry for {component}.")
             named.append((component, *value))
@@ -237,6 +237,11 @@ def _check_classes(data: Any, name: str) -> None:
             raise ModelUnsafe(model=name, reason=reason)
         if kind not in known.components:
             _refuse_class(component, kind, name)
+
+
+def is_setting(value: list[Any]) -> bool:
+    """Whether a list in an index is a setting of the pipeline, not a part: numbers alone name no class."""
+    return bool(value) and all(isinstance(item, int | float) for item in value)
 
 
 def _refuse_class(component: str, kind: Any, name: str) -> NoReturn:

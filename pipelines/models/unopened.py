@@ -23,7 +23,11 @@ _FOLDERS: Final[dict[str, Kind]] = {
     **dict.fromkeys(
         ("checkpoints", "diffusion", "diffusion_models", "stable-diffusion", "unet"), "diffusion"
     ),
-    **dict.fromkeys(("loras", "lora", "embeddings", "vae", "hypernetworks"), "diffusion"),
+    **dict.fromkeys(("loras", "lora"), "lora"),
+    "hypernetworks": "diffusion",
+    **dict.fromkeys(("vae", "vae_approx"), "vae"),
+    **dict.fromkeys(("clip", "text_encoder", "text_encoders"), "text_encoder"),
+    "embeddings": "embedding",
     **dict.fromkeys(("controlnet", "control", "t2i_adapter"), "control"),
     **dict.fromkeys(("language", "llm"), "language"),
     **dict.fromkeys(("inpaint", "lama"), "inpaint"),

@@ -31,13 +31,13 @@ PICTURE = ("image", "paint")
 class CanvasLayer(BaseModel):
     """One layer as a document keeps it; ``asset`` names its pixels, empty for none.
 
-    Pixels are a PNG: RGBA for pictures, paint and control, grey of 16 bits for masks and regions.
+    Pixels are a PNG: RGBA for pictures, paint, control and references, grey of 16 bits for masks and regions.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
     id: str = Field(max_length=64)
-    kind: Literal["image", "paint", "mask", "control", "region"]
+    kind: Literal["image", "paint", "mask", "control", "region", "reference"]
     name: str = Field("", max_length=1_000)
     asset: str = ""
     x: int = Field(0, ge=-MAX_SIDE, le=MAX_SIDE)
@@ -48,6 +48,7 @@ class CanvasLayer(BaseModel):
     colour: str = Field("ember", max_length=32)
     prompt: str = ""
     control: str = Field("lineart", max_length=32)
+    leads: str = Field("all", max_length=32)
     weight: float = Field(1.0, ge=0, le=2)
     start: float = Field(0.0, ge=0, le=1)
     end: float = Field(1.0, ge=0, le=1)
@@ -93,6 +94,7 @@ class Canvas(Node):
         Output("mask", Mask, description="What its masks show, together."),
         Output("regions", list_of(Layer), description="Masks with prompts of their own."),
         Output("controls", list_of(Layer), description="Layers that guide the drawing's shape."),
+        Output("references", list_of(Layer), description="Layers whose look the drawing follows."),
     )
     preview = "image"
 
@@ -132,6 +134,9 @@ class Canvas(Node):
             "mask": mask,
             "regions": ListValue(_shifted(pixels.region(layer), sides) for layer in _of(layers, "region")),
             "controls": ListValue(_shifted(pixels.control(layer), sides) for layer in _of(layers, "control")),
+            "references": ListValue(
+                found for layer in _of(layers, "reference") if (found := pixels.reference(layer)) is not None
+            ),
         }
 
 
@@ -197,6 +202,20 @@ class _Pixels:
             "control": layer.control, "weight": layer.weight, "start": layer.start, "end": layer.end,
         }  # fmt: skip
         return LayerValue("control", layer.name, image=picture, info=info)
+
+    def reference(self, layer: CanvasLayer) -> LayerValue | None:
+        """What is painted on a layer, without the empty space round it; None if that is nothing."""
+        image = self.image(layer)
+        if image.channels == 4:
+            rows, columns = (np.flatnonzero(image.pixels[..., 3].any(axis=side)) for side in (1, 0))
+            if not rows.size:
+                return None
+            inner = image.pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            image = image.with_pixels(inner)
+        info = {
+            "leads": layer.leads, "weight": layer.weight, "start": layer.start, "end": layer.end,
+        }  # fmt: skip
+        return LayerValue("reference", layer.name, image=image, info=info)
 
     def _values(self, layer: CanvasLayer) -> Any:
         """A mask layer's values on the canvas: H×W float32."""

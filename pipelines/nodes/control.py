@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from pipelines.errors import DiptychError
 from pipelines.graph import types
-from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
-from pipelines.graph.values import Layer, ListValue
+from pipelines.graph.node import (
+    Context,
+    Input,
+    Inputs,
+    Lane,
+    Node,
+    NodeParams,
+    Output,
+    Outputs,
+    Param,
+    Resources,
+)
+from pipelines.graph.values import Image, Layer, ListValue
+from pipelines.nodes.model import absolute
 
-Control = Literal["lineart", "scribble", "canny", "depth", "pose", "other"]
+Control = Literal["lineart", "scribble", "canny", "depth", "normal", "pose", "tile", "other"]
+Leads = Literal["all", "style", "composition"]
 _MORE: Final = Input("layers", types.list_of(types.Layer), "More layers", "Those to add it to.", default=None)
 _LAYERS: Final = Output(
     "layers", types.list_of(types.Layer), description="Those that came in, and the new one."
@@ -25,10 +40,16 @@ class Method(StrEnum):
     LINE_ART = "line art"
     EDGES = "edges"
     SCRIBBLE = "scribble"
+    DEPTH = "depth"
+    NORMALS = "normals"
+
+
+BY_MODEL: Final = frozenset({Method.DEPTH, Method.NORMALS})
+"""Methods that need a model."""
 
 
 class Preprocess(Node):
-    """Derive a control picture: white lines on black. Depth and poses need models; draw or import those."""
+    """Derive a control picture: white lines on black, or depth and normals by a model. Poses are drawn."""
 
     id, title, category = "control.preprocess", "Control picture", "Control"
     inputs = (Input("image", types.Image, description="The picture whose lines are wanted."),)
@@ -39,9 +60,13 @@ class Preprocess(Node):
         method: Method = Param(
             Method.LINE_ART,
             "Method",
-            "Soft lines, thin hard edges (Canny), or a few broad strokes.",
+            "Soft lines, thin hard edges (Canny), a few broad strokes; depth and normals need a model.",
             primary=True,
         )
+        model: str = Param(
+            "", "Depth model", "What finds depth and normals: an id from the list or a path of your own.",
+            widget="model", choices="models:depth", max_length=4096, empty="First that is found",
+        )  # fmt: skip
         detail: float = Param(
             0.5, "Detail", "How fine the lines of line art and scribbles are.",
             ge=0, le=1, step=0.05, widget="slider", primary=True,
@@ -58,10 +83,28 @@ class Preprocess(Node):
             200.0, "Upper threshold", "How strong an edge must be to begin.", ge=0, le=1020, advanced=True
         )
 
+    @classmethod
+    def lane_for(cls, params: Mapping[str, Any]) -> Lane:
+        """Lines are found beside whatever draws; a model waits for the device."""
+        return "gpu" if params.get("method") in BY_MODEL else cls.lane
+
+    @classmethod
+    def fingerprint(cls, params: Mapping[str, Any], resources: Resources) -> str:
+        """The fingerprint of the model's files, where there is one, so that a replaced one is never stale."""
+        model = params.get("model", "")
+        if params.get("method") not in BY_MODEL or not isinstance(model, str):
+            return ""
+        try:
+            return resources.find("depth", absolute(model, resources.path)).fingerprint
+        except DiptychError:
+            return ""
+
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.control import edges, line_art, scribble
 
         image = inputs["image"]
+        if params.method in BY_MODEL:
+            return {"image": _by_model(image, params.method, absolute(params.model, context.path), context)}
         match params.method:
             case Method.EDGES:
                 return {"image": edges(image, params.low, params.high)}
@@ -69,6 +112,15 @@ class Preprocess(Node):
                 return {"image": scribble(image, params.detail)}
             case _:
                 return {"image": line_art(image, params.detail)}
+
+
+def _by_model(image: Image, method: Method, model: str, context: Context) -> Image:
+    from pipelines.control.depth import depth_of, normals_of
+
+    context.progress(0, 1, phase="finding the depth")
+    with context.models.use(context.models.find("depth", model), context) as loaded:
+        depth = depth_of(loaded, image, context)
+    return normals_of(depth) if method is Method.NORMALS else depth
 
 
 class ControlLayer(Node):
@@ -131,9 +183,50 @@ class RegionLayer(Node):
         return _with(inputs, Layer("region", params.name or prompt[:40], mask=inputs["mask"], info=info))
 
 
+class ReferenceLayer(Node):
+    """Let a picture lead the look of a drawing: layers for “References” of a node that draws."""
+
+    id, title, category = "control.reference", "Reference", "Control"
+    inputs = (
+        Input("image", types.Image, description="The picture whose look is followed."),
+        Input(
+            "mask", types.Mask, description="Where it leads: 1 is fully, 0 not at all; none is everywhere.",
+            default=None,
+        ),
+        Input(
+            "adapter", types.Adapter,
+            description="What reads it; without one, what is connected to the node that draws.", default=None,
+        ),
+        _MORE,
+    )  # fmt: skip
+    outputs = (_LAYERS,)
+
+    class Params(NodeParams):
+        weight: float = Param(
+            1.0, "Weight", "How strongly it leads; 0 is not at all. Models that edit know no weight.",
+            ge=0, le=2, step=0.05, widget="slider", primary=True,
+        )  # fmt: skip
+        leads: Leads = Param("all", "Leads", "What is taken over from it.", primary=True)
+        start: float = Param(
+            0.0, "Start", "The part of the steps after which it begins.",
+            ge=0, le=1, step=0.05, widget="slider",
+        )  # fmt: skip
+        end: float = Param(
+            1.0, "End", "The part of the steps after which it ends.", ge=0, le=1, step=0.05, widget="slider"
+        )
+        name: str = _NAME
+
+    def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        info: dict[str, Any] = params.model_dump(include={"leads", "weight", "start", "end"})
+        if inputs.get("adapter") is not None:
+            info["adapter"] = inputs["adapter"].id
+        name = params.name or "reference"
+        return _with(inputs, Layer("reference", name, inputs["image"], inputs.get("mask"), info))
+
+
 def _with(inputs: Inputs, layer: Layer) -> Outputs:
     """The layers that came in, and one more."""
     return {"layers": ListValue([*(inputs.get("layers") or ()), layer])}
 
 
-NODES = (Preprocess, ControlLayer, RegionLayer)
+NODES = (Preprocess, ControlLayer, RegionLayer, ReferenceLayer)

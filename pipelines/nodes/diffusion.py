@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelines.diffusion.any_size import DETAIL, MAX_DETAIL, MIN_DETAIL, Sizes
 from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
-from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
+from pipelines.diffusion.tagged_models import fingerprint_of_tags, warn_of_tags, with_tags
+from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param, Resources
 from pipelines.graph.types import (
+    Adapter,
     Conditioning,
     ControlModel,
     DiffusionModel,
@@ -23,6 +25,7 @@ from pipelines.graph.types import (
 from pipelines.graph.values import ListValue
 
 if TYPE_CHECKING:
+    from pipelines.diffusion.refine import Refinement
     from pipelines.diffusion.sampling import SamplingOptions
     from pipelines.diffusion.text_to_image import Drawing
     from pipelines.diffusion.two_pass import BeyondRange
@@ -45,12 +48,27 @@ STEERING = (
         "control", list_of(ControlModel), "Control model",
         "What reads the control layers: one for all of them, or one for each.", default=None,
     ),
+    Input(
+        "references", list_of(Layer), description="Pictures that lead the look: a style, a person, a thing.",
+        default=None,
+    ),
+    Input(
+        "adapter", list_of(Adapter), "Adapter",
+        "What reads the references for models that don't themselves: one for all of them, or one for each.",
+        default=None,
+    ),
 )  # fmt: skip
 """What steers a drawing beside its prompt; see :func:`pipelines.diffusion.steering.open_steering`."""
 
 UPSCALER = Input(
     "upscaler", UpscaleModel,
     description="What enlarges between two passes; without one, the picture is resampled.", default=None,
+)  # fmt: skip
+
+REFINER = Input(
+    "refiner", DiffusionModel,
+    description="A model of SDXL that goes on with the last steps; layers steer the first ones alone.",
+    default=None,
 )  # fmt: skip
 
 DRAWN = (
@@ -104,6 +122,10 @@ class DenoiseParams(NodeParams):
         0.0, "Guidance rescale", "Takes back the overexposure of strong guidance; some models need it.",
         ge=0, le=1, step=0.05, advanced=True,
     )  # fmt: skip
+    image_guidance_scale: float = Param(
+        1.5, "Image guidance", "How closely an InstructPix2Pix model keeps to the picture it changes.",
+        ge=1, le=10, step=0.1, advanced=True,
+    )  # fmt: skip
     sampler: Sampler = Param(Sampler.DEFAULT, "Sampler", "The recipe that removes the noise.", advanced=True)
     schedule: Schedule = Param(
         Schedule.DEFAULT, "Schedule", "How much of the noise each step removes.", advanced=True
@@ -141,7 +163,8 @@ class AnySizeParams(NodeParams):
     sizes: Sizes = Param(
         "auto", "Size beyond the model",
         "“auto” draws small pictures at the model's own size and reduces them, and large ones in two passes; "
-        "“exact” draws any size as it is.",
+        "“exact” draws any size as it is; “reference” takes the shape of the first reference, at about the "
+        "model's own size.",
         advanced=True,
     )  # fmt: skip
     detail: float = Param(
@@ -156,6 +179,14 @@ def beyond_range(params: AnySizeParams, inputs: Inputs) -> BeyondRange:
     from pipelines.diffusion.two_pass import BeyondRange
 
     return BeyondRange(params.sizes, params.detail, inputs.get("upscaler"))
+
+
+def refinement(switch: float, inputs: Inputs) -> Refinement | None:
+    """What a node's ``refiner`` has to do; None without one, or where it would have no step."""
+    from pipelines.diffusion.refine import Refinement
+
+    model = inputs.get("refiner")
+    return Refinement(model, switch) if model is not None and switch < 1 else None
 
 
 def sampling_options(params: SizeParams | DenoiseParams) -> SamplingOptions:
@@ -188,7 +219,19 @@ def drawn_outputs(drawings: Sequence[Drawing]) -> Outputs:
     }
 
 
-class DrawingNode(Node):
+class PromptedNode(Node):
+    """A node whose prompt may name LoRAs and embeddings."""
+
+    reads_links = False
+
+    @classmethod
+    def fingerprint(cls, params: Mapping[str, Any], resources: Resources) -> str:
+        """Of what the prompt names, so that a replaced file is never stale."""
+        prompt = params.get("prompt")
+        return fingerprint_of_tags(prompt, resources) if isinstance(prompt, str) else ""
+
+
+class DrawingNode(PromptedNode):
     """What nodes that draw have in common: the device's lane, and outputs that are lists for several
     pictures."""
 
@@ -204,19 +247,25 @@ class TextToImage(DrawingNode):
     """Draw what a prompt says, starting from noise."""
 
     id, title = "diffusion.text_to_image", "Text to image"
-    inputs = (MODEL, PROMPT, NEGATIVE, SEED, *STEERING, UPSCALER)
+    inputs = (MODEL, PROMPT, NEGATIVE, SEED, *STEERING, UPSCALER, REFINER)
 
     class Params(AnySizeParams, SamplingParams):
         clip_skip: int = clip_skip_param()
+        switch: float = Param(
+            0.8, "Refiner takes over", "The part of the steps after which the refiner goes on.",
+            ge=0, le=1, step=0.05, widget="slider", advanced=True,
+        )  # fmt: skip
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.diffusion.steering import open_steering
         from pipelines.diffusion.two_pass import AnySizeDrawing
 
+        inputs = with_tags(inputs, context)
         with open_steering(inputs, context) as steering:
             drawing = AnySizeDrawing(
                 inputs["model"], inputs.get("prompt", ""), inputs.get("negative", ""),
                 sampling_options(params), context, beyond_range(params, inputs), params.clip_skip, steering,
+                refinement(params.switch, inputs),
             )  # fmt: skip
             return drawn_outputs(drawing.from_noise(inputs.get("seed"), params.batch))
 
@@ -225,17 +274,29 @@ class EncodePrompt(Node):
     """Turn a prompt into the numbers that guide the model."""
 
     id, title, category, lane = "diffusion.encode_prompt", "Encode prompt", "Diffusion", "gpu"
-    inputs = (MODEL, PROMPT)
+    inputs = (
+        MODEL, PROMPT,
+        Input(
+            "references", list_of(Layer),
+            description="Pictures that the text encoder looks at too, in models where it does.", default=None,
+        ),
+    )  # fmt: skip
     outputs = (Output("conditioning", Conditioning, description="The encoded prompt."),)
 
     class Params(NodeParams):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        from pipelines.diffusion.references import read_by
+        from pipelines.diffusion.steering import references
         from pipelines.diffusion.text_to_image import encode_text
 
+        warn_of_tags(inputs.get("prompt", ""), inputs["model"], context)
         with context.models.use(inputs["model"], context) as loaded:
-            conditioning = encode_text(loaded, inputs.get("prompt", ""), params.clip_skip, 1, context)
+            shown = read_by(loaded, references(inputs))
+            conditioning = encode_text(
+                loaded, inputs.get("prompt", ""), params.clip_skip, 1, context, pictures=shown
+            )
         return {"conditioning": conditioning}
 
 
@@ -254,6 +315,7 @@ class SampleLatent(Node):
             default=None,
         ),
         SEED,
+        *STEERING,
     )
     outputs = (
         Output("latent", Latent, description="The picture as the model holds it, before decoding."),
@@ -268,12 +330,16 @@ class SampleLatent(Node):
         return batch_ports(params, cls.outputs)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        from pipelines.diffusion.steering import open_steering
         from pipelines.diffusion.text_to_image import sample_latents
 
-        with context.models.use(inputs["model"], context) as loaded:
+        with (
+            context.models.use(inputs["model"], context) as loaded,
+            open_steering(inputs, context) as steering,
+        ):
             latents = sample_latents(
                 loaded, inputs["positive"], inputs.get("negative"), inputs.get("seed"),
-                sampling_options(params), context, batch=params.batch,
+                sampling_options(params), context, batch=params.batch, steering=steering,
             )  # fmt: skip
         return {
             "latent": one_or_list(latents),

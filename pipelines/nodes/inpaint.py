@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pipelines.diffusion.differential import Blending
+from pipelines.diffusion.tagged_models import with_tags
 from pipelines.graph import types
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
 from pipelines.inpaint.fill import Fill
@@ -88,6 +89,7 @@ class ImageToImage(DrawingNode):
         from pipelines.diffusion.steering import open_steering
         from pipelines.diffusion.two_pass import AnySizeDrawing
 
+        inputs = with_tags(inputs, context)
         with open_steering(inputs, context) as steering:
             drawing = AnySizeDrawing(
                 inputs["model"], inputs.get("prompt", ""), inputs.get("negative", ""),
@@ -170,6 +172,7 @@ class Inpaint(DrawingNode):
         from pipelines.diffusion.inpaint import inpaint
         from pipelines.diffusion.steering import open_steering
 
+        inputs = with_tags(inputs, context)
         with (
             context.models.use(inputs["model"], context) as loaded,
             open_steering(inputs, context) as steering,
@@ -216,6 +219,7 @@ class Outpaint(DrawingNode):
         from pipelines.diffusion.inpaint import outpaint
         from pipelines.diffusion.steering import open_steering
 
+        inputs = with_tags(inputs, context)
         with (
             context.models.use(inputs["model"], context) as loaded,
             open_steering(inputs, context) as steering,

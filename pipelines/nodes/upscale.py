@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.diffusion.tagged_models import with_tags
 from pipelines.errors import ModelUnsuitable
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
 from pipelines.graph.types import Image, UpscaleModel
@@ -15,7 +16,9 @@ from pipelines.nodes.diffusion import (
     NEGATIVE,
     PROMPT,
     SEED,
+    STEERING,
     DenoiseParams,
+    PromptedNode,
     sampling_options,
 )
 
@@ -117,6 +120,7 @@ class DiffusionModelUpscale(Node):
             upscale_by_diffusion,
         )
 
+        inputs = with_tags(inputs, context)
         options = UpscalerOptions(params.steps, params.guidance_scale, params.noise_level, params.tile)
         with context.models.use(inputs["model"], context) as loaded:
             if not is_diffusion_upscaler(loaded):
@@ -163,11 +167,18 @@ class SimpleUpscale(Node):
         return {"image": resize(image, width, height, params.method)}
 
 
-class DiffusionUpscale(Node):
+class DiffusionUpscale(PromptedNode):
     """Enlarge a picture and draw detail into it, piece by piece, after a prompt."""
 
     id, title, category, lane = "upscale.diffusion", "Upscale by drawing", "Upscale", "gpu"
-    inputs = (MODEL, Input("image", Image, description="The picture to enlarge."), PROMPT, NEGATIVE, SEED)
+    inputs = (
+        MODEL,
+        Input("image", Image, description="The picture to enlarge."),
+        PROMPT,
+        NEGATIVE,
+        SEED,
+        *STEERING,
+    )
     outputs = tuple(port for port in DRAWN if port.name != "latent")
     preview = "image"
 
@@ -189,13 +200,18 @@ class DiffusionUpscale(Node):
         pass
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
+        from pipelines.diffusion.steering import open_steering
         from pipelines.diffusion.tiled import upscale_by_drawing
 
-        with context.models.use(inputs["model"], context) as loaded:
+        inputs = with_tags(inputs, context)
+        with (
+            context.models.use(inputs["model"], context) as loaded,
+            open_steering(inputs, context) as steering,
+        ):
             image, seed = upscale_by_drawing(
                 loaded, inputs["image"], params.factor, inputs.get("prompt", ""), inputs.get("negative", ""),
                 inputs.get("seed"), params.strength, sampling_options(params), context, tile=params.tile,
-                method=params.method,
+                method=params.method, steering=steering,
             )  # fmt: skip
         return {"image": image, "seed": seed}
 

@@ -79,6 +79,16 @@ def draw(pipeline: Any, steps: int = 2) -> torch.Tensor:
     return result.images
 
 
+def part_on(device: FakeDevice, network: Any, room: Callable[[Part], int]) -> Part:
+    """A network on a device of which it may take ``room`` bytes."""
+
+    def entering(part: Part) -> None:
+        if not part.settled:
+            part.fit(room(part))
+
+    return Part(Network("network", "main", network), device, entering)
+
+
 def parts(loaded: Any) -> dict[str, Part]:
     """Its networks as the manager sees them."""
     return {part.name: part for part in loaded.residence._slot.parts}

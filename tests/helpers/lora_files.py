@@ -96,3 +96,84 @@ def written(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str
     copies = {name: tensor.clone() for name, tensor in state.items()}
     save_file(copies, path, metadata=dict(metadata) if metadata else None)
     return path
+
+
+LINEAR = ("unet", "mid_block.attentions.0.transformer_blocks.0.attn1.to_q")
+CONVOLUTION = ("unet", "mid_block.resnets.0.conv1")
+NORM = ("unet", "mid_block.resnets.0.norm1")
+ENCODER = ("text_encoder", "encoder.layers.0.self_attn.q_proj")
+METHODS = (
+    "loha", "loha_tucker", "lokr", "lokr_low", "lokr_tucker", "ia3", "ia3_input", "oft", "boft", "dylora",
+    "full", "norm", "dora", "dora_input", "tucker", "peft_oft", "peft_ia3",
+)  # fmt: skip
+"""Relatives of LoRA, by their tensors."""
+
+
+def relative(method: str, weight: torch.Tensor, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Tensors of one module, by the ends of their names, for a weight of this shape."""
+    out, into, *kernel = (*weight.shape, 1)[: max(weight.ndim, 2)]
+    random = torch.Generator().manual_seed(seed)
+
+    def some(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=random) * 0.3
+
+    pair = {
+        "lora_down.weight": some(RANK, into, *kernel),
+        "lora_up.weight": some(out, RANK, *(1 for _ in kernel)),
+    }
+    hada = {
+        f"hada_w{n}_{side}": (out, RANK) if side == "a" else (RANK, weight[0].numel())
+        for n in (1, 2)
+        for side in "ab"
+    }
+    match method:
+        case "loha":
+            return {**{name: some(*shape) for name, shape in hada.items()}, "alpha": torch.tensor(ALPHA)}
+        case "loha_tucker":
+            sides = {
+                f"hada_w{n}_{side}": some(RANK, out if side == "a" else into) for n in (1, 2) for side in "ab"
+            }
+            return sides | {f"hada_t{n}": some(RANK, RANK, *kernel) for n in (1, 2)}
+        case "lokr":
+            return {
+                "lokr_w1": some(4, 4),
+                "lokr_w2": some(out // 4, into // 4, *kernel),
+                "alpha": torch.tensor(99.0),
+            }
+        case "lokr_low":
+            low = {"lokr_w1_a": some(4, 1), "lokr_w1_b": some(1, 4), "lokr_w2_a": some(out // 4, 1)}
+            return low | {"lokr_w2_b": some(1, weight[0].numel() // 4), "alpha": torch.tensor(0.5)}
+        case "lokr_tucker":
+            core = {"lokr_t2": some(RANK, RANK, *kernel), "lokr_w2_a": some(RANK, out // 4)}
+            return core | {"lokr_w1": some(4, 4), "lokr_w2_b": some(RANK, into // 4)}
+        case "ia3" | "ia3_input":
+            on_input = method == "ia3_input"
+            return {"weight": some(into if on_input else out), "on_input": torch.tensor(int(on_input))}
+        case "oft":
+            return {"oft_blocks": some(out // 4, 4, 4), "alpha": torch.tensor(0.01)}
+        case "boft":
+            return {"oft_blocks": some(2, out // 4, 4, 4), "rescale": 1 + some(out, 1)}
+        case "dylora":
+            slices = {f"down_list.{n}": pair["lora_down.weight"].flatten(1)[n : n + 1] for n in range(RANK)}
+            return slices | {
+                f"up_list.{n}": pair["lora_up.weight"].flatten(1)[:, n : n + 1] for n in range(RANK)
+            }
+        case "full":
+            return {"diff": some(*weight.shape), "diff_b": some(out)}
+        case "norm":
+            return {"w_norm": some(out), "b_norm": some(out)}
+        case "dora":
+            return pair | {"dora_scale": 1 + some(out, 1).abs(), "alpha": torch.tensor(ALPHA)}
+        case "dora_input":
+            return pair | {"dora_scale": 1 + some(1, into, *(1 for _ in kernel)).abs()}
+        case "tucker":
+            ends = {
+                "lora_down.weight": some(RANK, into, *(1 for _ in kernel)),
+                "lora_mid.weight": some(RANK, RANK, *kernel),
+            }
+            return ends | {"lora_up.weight": pair["lora_up.weight"]}
+        case "peft_oft":
+            return {"oft_R.weight": some(into // 4, 6)}
+        case "peft_ia3":
+            return {"ia3_l": 1 + some(out, 1)}
+    raise ValueError(method)

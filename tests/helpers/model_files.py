@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from pipelines import paths
+from pipelines.errors import ErrorInfo
 from pipelines.graph.node import FlagToken
 
 SIZES = {"F16": 2, "BF16": 2, "F32": 4}
@@ -181,6 +182,7 @@ class LoadingContext:
         self.cache_dir = paths.cache_dir()
         self.cancel = FlagToken()
         self.reports: list[tuple[int, int, str]] = []
+        self.warnings: list[ErrorInfo] = []
         self._cancel_after = cancel_after
 
     def progress(
@@ -189,3 +191,6 @@ class LoadingContext:
         self.reports.append((step, total, phase))
         if self._cancel_after is not None and len(self.reports) >= self._cancel_after:
             self.cancel.cancel()
+
+    def warn(self, warning: ErrorInfo) -> None:
+        self.warnings.append(warning)

@@ -105,6 +105,10 @@ class FakeBridge(QObject):
     run_finished = Signal(object)
     models_listed = Signal(object)
     model_answered = Signal(object)
+    downloads_listed = Signal(object)
+    download_told = Signal(object)
+    source_seen = Signal(object)
+    models_judged = Signal(object)
     problems_found = Signal(object)
     outside_listed = Signal(object)
     ports_told = Signal(object)
@@ -179,6 +183,24 @@ class FakeBridge(QObject):
 
     def stop_model_work(self, request: str) -> None:
         self._about_model("stop", request)
+
+    def list_downloads(self) -> str:
+        return self._about_model("downloads")
+
+    def look_at_source(self, source: str, variant: str = "") -> str:
+        return self._about_model("look", source, variant=variant)
+
+    def start_download(self, source: str, title: str, **more: Any) -> str:
+        return self._about_model("start", source, title=title, **more)
+
+    def steer_download(self, download: str, how: str) -> None:
+        self._about_model(how, download)
+
+    def set_offline(self, reason: str) -> None:
+        self._about_model("offline", reason)
+
+    def judge_models(self) -> str:
+        return self._about_model("judge")
 
     def validate(self, graph: Graph) -> str:
         return f"validate-{next(self._number)}"

@@ -125,8 +125,21 @@ def _tell(info: ModelInfo, facts: dict[str, Any]) -> None:
         if value not in ("", None, (), []):
             shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
             print(f"{name:20} {shown}")
+    if info.kind == "diffusion" and info.family:
+        _tell_abilities(info)
     if info.problem:
         print(f"{'problem':20} {info.problem}")
+
+
+def _tell_abilities(info: ModelInfo) -> None:
+    """What it can take and do, and what not, with the reason."""
+    from pipelines.models.abilities import KEYS, TITLES
+
+    reasons = {ability: info.unavailable.get(KEYS[ability], "") for ability in KEYS}
+    print(f"{'takes':20} {', '.join(TITLES[name].lower() for name, why in reasons.items() if not why)}")
+    for name, why in reasons.items():
+        if why:
+            print(f"{'no ' + TITLES[name].lower():20} {why}")
 
 
 def show(found: Sequence[ModelInfo]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pipelines.engine.protocol.downloads import Downloads, DownloadTold, ModelsJudged, SourceSeen
 from pipelines.engine.protocol.parts import (
     PROTOCOL,
     ErrorData,
@@ -70,7 +71,8 @@ class NodeStarted(Message):
 
 class NodeProgress(Message):
     """``step`` of ``total`` units; ``phase`` a word: reading, encoding, denoising, decoding, writing,
-    upscaling, saving; for a drawing in two passes "composing W × H", enlarging, "drawing detail".
+    upscaling, saving; for a drawing in two passes "composing W × H", enlarging, "drawing detail";
+    refining, where another model ends a drawing.
 
     ``unit`` says what is counted: step, token, tile, byte. ``rate`` is units a second, ``seconds_left`` the
     estimate. ``asked`` is how many steps were asked for, where a denoising strength lets only ``total`` run.
@@ -246,7 +248,9 @@ class ModelWorkStopped(Message):
 
 class Forecasted(Message):
     """Answer to :class:`Forecast`. ``memory_bytes`` is what the device has left for it; ``seconds`` the least
-    and the most of what is drawn, None where nothing is known yet; ``long``: over two minutes."""
+    and the most of what is drawn, None where nothing is known yet; ``long``: over two minutes. ``openvino``:
+    how many times as fast OpenVINO was measured to be, where that is worth its while and not chosen yet; else
+    0."""
 
     kind: Literal["forecasted"] = "forecasted"
     request: str
@@ -257,6 +261,7 @@ class Forecasted(Message):
     seconds: tuple[float, float] | None = None
     long: bool = False
     change: ForecastChange | None = None
+    openvino: float = 0.0
     models: tuple[ForecastModel, ...] = ()
     problems: dict[str, str] = {}
 
@@ -313,6 +318,10 @@ Event = Annotated[
     | ModelRemoved
     | Duplicates
     | ModelWorkStopped
+    | Downloads
+    | DownloadTold
+    | SourceSeen
+    | ModelsJudged
     | Forecasted
     | Calibrated
     | Saved

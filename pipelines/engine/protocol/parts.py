@@ -65,7 +65,7 @@ class ModelInfo(Message):
 
     kind: Literal[
         "diffusion", "language", "upscale", "inpaint", "control",
-        "lora", "embedding", "vae", "text_encoder", "adapter", "vision",
+        "lora", "embedding", "vae", "text_encoder", "adapter", "vision", "depth",
     ]  # fmt: skip
     id: str
     title: str
@@ -144,6 +144,7 @@ class ForecastModel(Message):
     """What one node needs of memory, in bytes (see :class:`pipelines.models.forecast.ModelForecast`).
 
     ``seen``: its seconds are those of earlier runs. ``error``: how far activations may be off, as a share.
+    ``plain_seconds``: what earlier runs took without the settings for speed that it has.
     """
 
     node: str
@@ -160,6 +161,7 @@ class ForecastModel(Message):
     """For each step."""
     seconds: tuple[float, float] | None = None
     seen: bool = False
+    plain_seconds: tuple[float, float] | None = None
     error: float = 0.0
 
 
@@ -191,3 +193,7 @@ class Settings(Message):
     """The user's own files of nodes; empty: nothing from outside is looked for."""
     agreements: str = ""
     """The file with what the user agreed to (see :mod:`pipelines.outside.agreements`)."""
+    offline: str = ""
+    """Why nothing may be downloaded, if so. The engine can't ask its environment: it is offline there."""
+    keeps_downloads: bool = True
+    """Whether downloads are taken up again at the next start."""

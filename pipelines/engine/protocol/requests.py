@@ -6,6 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pipelines.engine.protocol.downloads import (
+    JudgeModels,
+    ListDownloads,
+    LookAtSource,
+    SetOffline,
+    StartDownload,
+    SteerDownload,
+)
 from pipelines.engine.protocol.parts import PROTOCOL, Message, Settings
 
 
@@ -214,6 +222,12 @@ Request = Annotated[
     | RemoveModel
     | FindDuplicates
     | StopModelWork
+    | ListDownloads
+    | LookAtSource
+    | StartDownload
+    | SteerDownload
+    | SetOffline
+    | JudgeModels
     | Prepare
     | SaveImage
     | Forecast

@@ -27,6 +27,7 @@ from pipelines.models.convert.conversion import convert
 from pipelines.models.download.addresses import Policy
 from pipelines.models.download.connection import Tokens
 from pipelines.models.download.control import PATIENT, Control, Limits
+from pipelines.models.download.offer import Offer, look
 from pipelines.models.download.part import PART_ENDINGS, RemoteFile
 from pipelines.models.download.plan import Counter, Plan, Progress, make_plan
 from pipelines.models.download.selection import SINGLE_SUFFIXES
@@ -93,6 +94,11 @@ class Downloader:
             DownloadOffline, DownloadRefused, DownloadDenied, DownloadNotFound, DownloadFailed.
         """
         return make_plan(text, variant, self._hub, self._policy, self._tokens, self._limits.timeout)
+
+    def look(self, text: str, variant: str = "") -> Offer:
+        """What is at a source: the whole model, and each file that could be had alone. Raises as
+        :meth:`plan`, but tells as data why a whole model can't be had."""
+        return look(text, variant, self._hub, self._policy, self._tokens, self._limits.timeout)
 
     def fetch(
         self,

@@ -11,7 +11,7 @@ from pipelines.errors import NothingToDownload
 from pipelines.files import sanitise_name
 from pipelines.models.download.addresses import Policy
 from pipelines.models.download.connection import Tokens
-from pipelines.models.download.hub import list_repository
+from pipelines.models.download.hub import Repository, list_repository
 from pipelines.models.download.part import RemoteFile
 from pipelines.models.download.selection import SINGLE_SUFFIXES, one_file, whole_folder
 from pipelines.models.download.source import HubSource, parse
@@ -48,8 +48,13 @@ def make_plan(text: str, variant: str, hub: str, policy: Policy, tokens: Tokens,
     source = parse(text, hub)
     policy.check(source.name)
     if not isinstance(source, HubSource):
-        return _plan_of_address(source.url, source.name)
+        return plan_of_address(source.url, source.name)
     repository = list_repository(source, hub, policy, tokens, seconds)
+    return plan_of_repository(repository, source, variant, hub)
+
+
+def plan_of_repository(repository: Repository, source: HubSource, variant: str, hub: str) -> Plan:
+    """What a source brings of its repository. Raises :class:`NothingToDownload`."""
     if source.file:
         name = sanitise_name(source.file.rsplit("/", 1)[-1])
         listed = one_file(repository, source.file)
@@ -60,7 +65,8 @@ def make_plan(text: str, variant: str, hub: str, policy: Policy, tokens: Tokens,
     return Plan(name, files, not source.file, repository.licence, repository.gated)
 
 
-def _plan_of_address(url: str, name: str) -> Plan:
+def plan_of_address(url: str, name: str) -> Plan:
+    """The one file at an address. Raises :class:`NothingToDownload`."""
     name = sanitise_name(name)
     if Path(name).suffix.lower() not in SINGLE_SUFFIXES:
         raise NothingToDownload(name=name, reason="It is no model file by its name.")

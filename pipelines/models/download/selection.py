@@ -77,6 +77,13 @@ def whole_folder(repository: Repository, variant: str = "") -> tuple[Listed, ...
     return tuple(chosen)
 
 
+def variants_of(repository: Repository) -> tuple[str, ...]:
+    """Other sets of weights that a folder has beside the plain ones: ``fp16``, ``ema``…"""
+    names = (PurePosixPath(file.path).name for file in repository.files)
+    found = {match["variant"] for name in names if (match := _WEIGHTS.fullmatch(name))}
+    return tuple(sorted(found - {None}))
+
+
 def _is_setting(path: str) -> bool:
     name = PurePosixPath(path).name.lower()
     if name.startswith(".") or _LIST.fullmatch(name):

@@ -48,7 +48,7 @@ def weightings(
     settings: Collection[str], machine: Machine, drawing: Drawing, dtype: str, packed: str
 ) -> Iterator[tuple[dict[str, Any], str, str]]:
     """Ways to hold the weights: params of the model's node (of its ``settings``), precision, quantization; as
-    it is now first, and with the text encoders in 8 bits last.
+    it is now first, and with the text encoders in 8 or 4 bits last.
     """
     short = {} if BYTES[dtype] == 2 or machine.dtype == "fp32" else {"dtype": machine.dtype}
     ways: list[tuple[dict[str, Any], str, str]] = [({}, dtype, packed)]
@@ -63,8 +63,9 @@ def weightings(
     yield from ways
     encodes = any(part.stage == "encode" for part in drawing.components)
     if encodes and "text_quantization" in settings and "," not in packed and machine.device != "mps":
-        for params, precision, packing in ways:
-            yield {**params, "text_quantization": "fp8"}, precision, f"{packing},text=fp8"
+        for name in ("fp8", "nf4") if machine.quantization else ("fp8",):
+            for params, precision, packing in ways:
+                yield {**params, "text_quantization": name}, precision, f"{packing},text={name}"
 
 
 def _ways(

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from pipelines.errors import DiptychError
 from pipelines.models.catalogue import Entry
-from pipelines.models.header import read_header
-from pipelines.models.load_diffusion import variant_files
+from pipelines.models.forecast.layers import Untouched, untouched
+from pipelines.models.gguf_header import as_header
+from pipelines.models.gguf_header import read_header as read_gguf
+from pipelines.models.header import Header, TensorFacts, read_header
+from pipelines.models.load_folder import variant_files
 from pipelines.models.loaded import Stage
+from pipelines.models.part_files import is_packed
 from pipelines.models.residency.pieces import LARGEST_SHARE, MOST
 from pipelines.models.safety import read_json
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+_ENCODERS: Final = "text_encoders."
 _SINGLE: Final[tuple[tuple[str, str], ...]] = (
     ("first_stage_model.", "vae"), ("vae.", "vae"),
     ("cond_stage_model.", "text_encoder"), ("conditioner.embedders.0.", "text_encoder"),
-    ("conditioner.embedders.1.", "text_encoder_2"), ("text_encoders.", "text_encoder"),
+    ("conditioner.embedders.1.", "text_encoder_2"), (_ENCODERS, "text_encoder"),
     ("model.diffusion_model.", "denoiser"),
 )  # fmt: skip
 """Beginnings of names in files that hold a whole model, and the part they belong to."""
@@ -58,6 +64,10 @@ class Component:
     convolves: bool = True
     attends: bool = True
     """Whether a U-Net has attention where the picture is largest."""
+    untouched: Untouched = field(default_factory=Untouched)
+    """What quantizing leaves as it is."""
+    packed: int = 0
+    """Bytes of its weights, if they are packed in its file and stay so; else 0."""
     config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -66,12 +76,21 @@ class Component:
         return 2 * self.largest
 
 
-def components_of(entry: Entry) -> tuple[Component, ...]:
+def components_of(entry: Entry, beside: Mapping[str, Path] = MappingProxyType({})) -> tuple[Component, ...]:
     """The networks of a model, as they would be opened.
+
+    Args:
+        beside: where parts are that come from elsewhere, by their names, instead of the model's own.
 
     Raises:
         DiptychError: a file can't be read any more.
     """
+    own = [part for part in _own(entry) if part.name not in beside]
+    others = ((name, path) for name, path in beside.items() if _used(name))
+    return (*own, *(_beside(name, path) for name, path in others))
+
+
+def _own(entry: Entry) -> tuple[Component, ...]:
     weights = entry.weights
     if not weights.is_dir():
         return tuple(_of_file(weights, entry.info.id))
@@ -91,18 +110,37 @@ def _used(name: str) -> bool:
     return name.startswith(("unet", "transformer", "vae", "text_encoder", "prior", "decoder"))
 
 
+def _beside(name: str, path: Path) -> Component:
+    """A part in a file, or a folder, of its own."""
+    files = variant_files(sorted(path.glob("*.safetensors")))[0] if path.is_dir() else [path]
+    return component_of(name, _shapes(files, path.name), _settings(path, path.name) if path.is_dir() else {})
+
+
 def _of_file(file: Path, model: str) -> Iterable[Component]:
-    shapes = _shapes([file], model)
+    header = _header(file, model)
     parts: dict[str, dict[str, tuple[int, ...]]] = {}
-    for name, shape in shapes.items():
+    for name, facts in header.tensors.items():
         start, part = next(((a, b) for a, b in _SINGLE if name.startswith(a)), ("", "model"))
-        parts.setdefault(part, {})[name[len(start) :]] = shape
+        if start == _ENCODERS:  # each is brought by itself
+            encoder = name[len(start) :].partition(".")[0]
+            start, part = f"{start}{encoder}.", f"text_encoder_{encoder}"
+        parts.setdefault(part, {})[name[len(start) :]] = facts.shape
+    packed = is_packed(file)
     for part, inside in parts.items():
-        yield component_of(part, inside, {})
+        found = component_of(part, inside, {})
+        yield replace(found, packed=sum(map(_bytes, header.tensors.values()))) if packed else found
+
+
+def _bytes(facts: TensorFacts) -> int:
+    return facts.bytes
+
+
+def _header(file: Path, model: str) -> Header:
+    return as_header(read_gguf(file)) if is_packed(file) else read_header(file, model)
 
 
 def _shapes(files: Iterable[Path], model: str) -> dict[str, tuple[int, ...]]:
-    return {name: facts.shape for file in files for name, facts in read_header(file, model).tensors.items()}
+    return {name: facts.shape for file in files for name, facts in _header(file, model).tensors.items()}
 
 
 def _settings(folder: Path, model: str) -> dict[str, Any]:
@@ -128,6 +166,7 @@ def component_of(name: str, shapes: Shapes, config: Mapping[str, Any]) -> Compon
         name, stage, total, total - sum(blocks), max(blocks, default=0),
         width=_width(shapes, config, stage), factor=_factor(shapes, config, stage, convolves),
         convolves=convolves, attends=any(name.startswith(_FIRST_ATTENTION) for name in shapes), config=config,
+        untouched=untouched(shapes),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, cast
 
 from pipelines.diffusion.any_size import plan_size
@@ -14,6 +15,7 @@ from pipelines.graph.document import Graph
 from pipelines.graph.plan import plan
 from pipelines.graph.planned import PlannedNode
 from pipelines.graph.registry import Registry
+from pipelines.models.abilities import why_not
 from pipelines.models.automatic import resolved
 from pipelines.models.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES
@@ -21,6 +23,7 @@ from pipelines.models.forecast.activations import fit_of
 from pipelines.models.forecast.changes import Change, change
 from pipelines.models.forecast.components import Component, components_of
 from pipelines.models.forecast.history import History, Ran
+from pipelines.models.forecast.options import described, speed_of
 from pipelines.models.forecast.verdict import (
     VERDICTS,
     Assessment,
@@ -29,17 +32,23 @@ from pipelines.models.forecast.verdict import (
     Verdict,
     assess,
     bytes_of,
+    least_of,
 )
+from pipelines.models.gguf_language import method_for, room_of
+from pipelines.models.part_files import is_packed
 from pipelines.models.probe import Kind
-from pipelines.models.quantization import PACKED, method_of
 
-_LORA: Final = "model.lora"
+_CHANGES: Final = frozenset(
+    {"model.lora", "model.embedding", "model.vae", "model.text_encoder", "model.speed"}
+)
 LONG: Final = 120.0
 """Seconds from which a run says beforehand that it will take long."""
 _LOADERS: Final[Mapping[str, Kind]] = {
     "model.diffusion": "diffusion", "model.language": "language", "model.upscale": "upscale",
-    "model.control": "control", "model.inpaint": "inpaint",
+    "model.control": "control", "model.inpaint": "inpaint", "model.adapter": "adapter",
 }  # fmt: skip
+_STEERING: Final = frozenset({"control.layer", "control.reference"})
+"""Nodes of layers, which may bring the model that reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class ModelForecast:
     """What its time is kept under, of a drawing."""
     seen: bool = False
     """Whether its seconds are those of earlier runs."""
+    plain: tuple[float, float] | None = None
+    """What earlier runs took without the settings for speed, where there are some."""
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON object."""
@@ -70,7 +81,7 @@ class ModelForecast:
             "vae_tiled": needs.tiled, "peak": needs.peak, "resident": needs.resident,
             "moved_per_step": needs.moved, "seconds": needs.seconds, "loading_seconds": needs.loading,
             "seconds_from": "history" if self.seen else "calibration" if needs.seconds else None,
-            "activation_error": self.error,
+            "seconds_plain": self.plain, "activation_error": self.error,
             "change": None if change is None else {
                 "params": {node: dict(params) for node, params in change.params.items()},
                 "verdict": change.verdict, "peak": change.peak, "seconds": change.seconds,
@@ -132,7 +143,9 @@ class Forecaster:
         self._components = lru_cache(maxsize=64)(self._read)
 
     def _read(self, kind: Kind, model: str, fingerprint: str) -> tuple[Component, ...]:
-        return components_of(self._catalogue.find(kind, model))
+        entry = self._catalogue.find(kind, model)
+        parts = self._catalogue.parts_of(entry).parts
+        return components_of(entry, {part.name: Path(part.path) for part in parts})
 
     def forecast(self, graph: Graph, machine: Machine) -> Forecast:
         """What the graph's nodes need, each for itself."""
@@ -143,29 +156,42 @@ class Forecaster:
             loader = _loader(node, planned.nodes)
             if loader is None or node.idle:
                 continue
+            refiner = _loader(node, planned.nodes, "refiner") if "refiner" in node.links else None
+            switch = _share(node.literals.get("switch")) if refiner is not None else 1.0
             try:
-                made.append(self._of(node, loader, planned.nodes, machine))
+                made.append(self._of(node, loader, planned.nodes, machine, switch))
+                if refiner is not None and switch < 1:
+                    made.append(self._of(node, refiner, planned.nodes, machine, 1 - switch))
             except DiptychError as error:
                 problems[name] = str(error)
         return Forecast(machine, tuple(made), problems)
 
     def _of(
-        self, node: PlannedNode, loader: PlannedNode, nodes: Mapping[str, PlannedNode], machine: Machine
-    ) -> ModelForecast:
+        self, node: PlannedNode, loader: PlannedNode, nodes: Mapping[str, PlannedNode], machine: Machine,
+        share: float = 1.0,
+    ) -> ModelForecast:  # fmt: skip
+        """``share``: the part of the steps that this model has."""
         entry, parts = self._model(loader)
         values = loader.literals
         dtype = str(values.get("dtype", "auto"))
         dtype = machine.dtype if dtype == "auto" else dtype
-        working = sum(part.elements for part in parts if part.stage == "main")
-        packed = resolved(
-            str(values.get("quantization", "none")), working, entry.info.kind, device=machine.device,
-            total=machine.total or machine.memory, packs=machine.quantization, dtype=dtype,
-        )  # fmt: skip
+        packed = str(values.get("quantization", "none"))
         if (text := str(values.get("text_quantization", "none"))) != "none":
             packed = f"{packed},text={text}"
+        packed = resolved(
+            packed, parts, entry.info.kind, device=machine.device, total=machine.total or machine.memory,
+            packs=machine.quantization, dtype=dtype,
+        )  # fmt: skip
+        if entry.info.kind == "language" and is_packed(entry.weights):
+            room = room_of(machine.total or machine.memory, machine.memory)
+            packed = method_for(str(values.get("quantization", "none")), entry.probe.elements, room, dtype)
+            parts = parts if packed == "gguf" else tuple(replace(part, packed=0) for part in parts)
         if entry.info.kind != "diffusion":
             return _other(node.id, entry, parts, machine, dtype, packed)
-        drawing = self._drawing(node, entry, parts, nodes)
+        drawing = self._drawing(node, entry, (*parts, *self._readers(node, nodes)), nodes)
+        drawing = replace(drawing, steps=max(round(drawing.steps * share), 1))
+        if (vae := str(values.get("vae_dtype", "auto"))) in BYTES:
+            drawing = replace(drawing, vae_dtype=vae)
         needs = assess(drawing, machine, dtype, packed)
         better = None
         if needs.verdict != "fits":
@@ -174,14 +200,17 @@ class Forecaster:
         error = max((fit_of(part, entry.info.family).error for part in main), default=0.0)
         ran = Ran(
             entry.info.id, machine.device, drawing.pixels, drawing.pictures, f"{dtype}/{packed}",
-            drawing.steps,
+            drawing.steps, described(drawing.speed),
         )  # fmt: skip
         seen = self._history.find(ran) if self._history is not None else None
+        plain = None
+        if self._history is not None and ran.speed:
+            plain = self._history.find(replace(ran, speed=""))
         if seen is not None and needs.verdict != "too_large":
             needs = replace(needs, seconds=seen)
         return ModelForecast(
             node.id, entry.info.id, entry.info.family, dtype, packed, needs, error, better, ran,
-            seen is not None,
+            seen is not None, plain,
         )  # fmt: skip
 
     def _model(self, loader: PlannedNode) -> tuple[Entry, tuple[Component, ...]]:
@@ -214,16 +243,25 @@ class Forecaster:
         guided = not isinstance(scale, int | float) or scale > 1
         return Drawing(
             parts, info.family, pixels, _number(node.literals.get("steps"), 1), pictures, pictures,
-            guided and not info.family.startswith("flux"),
-            sum(part.elements for part in self._beside(node, nodes)), info.bytes,
+            guided and not why_not("negative", info.family, info.variant),
+            sum(part.elements for part in self._beside(node, nodes)), info.bytes, speed_of(node, nodes),
         )  # fmt: skip
 
     def _beside(self, node: PlannedNode, nodes: Mapping[str, PlannedNode]) -> Iterator[Component]:
         """Networks of the control models that steer a node."""
-        for source, _ in node.links.values():
-            found = nodes.get(source)
-            if found is not None and found.record.type == "model.control":
-                yield from self._model(found)[1]
+        for found in _steering(node, nodes, "model.control"):
+            yield from self._model(found)[1]
+
+    def _readers(self, node: PlannedNode, nodes: Mapping[str, PlannedNode]) -> Iterator[Component]:
+        """Networks that read references before anything is drawn, and leave again as text encoders do."""
+        for found in _steering(node, nodes, "model.adapter"):
+            entry, parts = self._model(found)
+            facts = entry.probe.facts
+            wanted = {"width" if facts.get("sees") == "hidden" else "projection": facts.get("width")}
+            vision = self._catalogue.fitting("vision", wanted)
+            seeing = self._components("vision", vision.info.path, vision.fingerprint) if vision else ()
+            for name, networks in (("adapter", parts), ("vision", seeing)):
+                yield from (replace(part, name=f"{name}_{found.id}", stage="encode") for part in networks)
 
 
 def forecast(
@@ -233,12 +271,33 @@ def forecast(
     return Forecaster(catalogue, registry, history).forecast(graph, machine)
 
 
-def _loader(node: PlannedNode, nodes: Mapping[str, PlannedNode]) -> PlannedNode | None:
-    """The node that names the model a node works with; LoRAs on the way change nothing of what it needs."""
+def _steering(node: PlannedNode, nodes: Mapping[str, PlannedNode], kind: str) -> Iterator[PlannedNode]:
+    """The nodes of a kind that name models which read a node's layers, each once."""
+    seen, open_ends = {node.id}, [node]
+    while open_ends:
+        for source, _ in open_ends.pop().links.values():
+            found = nodes.get(source)
+            if found is None or source in seen:
+                continue
+            seen.add(source)
+            if found.record.type == kind:
+                yield found
+            elif found.record.type in _STEERING:
+                open_ends.append(found)
+
+
+def _share(value: Any) -> float:
+    """A part of the steps, 0..1, with what the node itself says where the value isn't known."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return min(max(float(value), 0.0), 1.0) if known else 0.8
+
+
+def _loader(node: PlannedNode, nodes: Mapping[str, PlannedNode], port: str = "model") -> PlannedNode | None:
+    """The node that names the model a node works with; what changes it on the way counts little."""
     found: PlannedNode | None = node
-    while found is not None and (found is node or found.record.type == _LORA):
-        link = found.links.get("model")
-        found = nodes.get(link[0]) if link and node.record.type != _LORA else None
+    while found is not None and (found is node or found.record.type in _CHANGES):
+        link = found.links.get(port if found is node else "model")
+        found = nodes.get(link[0]) if link and node.record.type not in _CHANGES else None
     return found if found is not None and found.record.type in _LOADERS else None
 
 
@@ -254,14 +313,10 @@ def _other(
     weights = {part.name: bytes_of(part, dtype, packed) for part in parts}
     kept = sum(_kept_per_token(part, dtype) for part in parts) * 4096
     whole = sum(weights.values()) + kept
-    least = sum((part.outside + part.window) * BYTES[dtype] for part in parts) + kept
+    least = sum(least_of(part, weights[part.name]) for part in parts) + kept
     verdict: Verdict = "fits"
     if whole + machine.spare > machine.room:
-        streams = (
-            method_of(packed, "model") not in PACKED
-            and machine.device != "cpu"
-            and sum(weights.values()) <= machine.host
-        )
+        streams = machine.device != "cpu" and sum(weights.values()) <= machine.host
         verdict = "offload" if streams and least + machine.spare <= machine.room else "too_large"
     resident = min(sum(weights.values()), max(machine.room - machine.spare - kept, 0))
     moved = sum(weights.values()) - resident if verdict == "offload" else 0

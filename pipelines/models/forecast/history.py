@@ -28,7 +28,9 @@ LONGEST: Final = 7 * 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What decides how long a drawing takes. ``precision`` is that of the weights and their packing."""
+    """What decides how long a drawing takes. ``precision`` is that of the weights and their packing,
+    ``speed`` what was switched on to make it faster.
+    """
 
     model: str
     device: str
@@ -36,11 +38,13 @@ class Ran:
     pictures: int
     precision: str
     steps: int
+    speed: str = ""
 
     @property
     def kind(self) -> str:
         """All but the steps, as one text."""
-        return json.dumps([self.model, self.device, self.pixels, self.pictures, self.precision])
+        speed = [self.speed] if self.speed else []  # runs noted before there was a choice were plain ones
+        return json.dumps([self.model, self.device, self.pixels, self.pictures, self.precision, *speed])
 
 
 class History:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from pipelines.graph.values import Speed
 from pipelines.models.device import BYTES
 from pipelines.models.forecast.activations import (
     decoder_bytes,
@@ -15,7 +16,8 @@ from pipelines.models.forecast.activations import (
 )
 from pipelines.models.forecast.calibration import Calibration
 from pipelines.models.forecast.components import Component
-from pipelines.models.quantization import BYTES_PER_NUMBER, PACKED, method_of
+from pipelines.models.forecast.options import cache_bytes
+from pipelines.models.quantization import PACKED_BYTES, method_of
 
 Verdict = Literal["fits", "offload", "too_large"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("fits", "offload", "too_large")
@@ -83,6 +85,9 @@ class Drawing:
     doubled: bool = True
     beside: int = 0
     file_bytes: int = 0
+    speed: Speed = field(default_factory=Speed)
+    vae_dtype: str = ""
+    """Of the VAE, if it isn't that of the rest."""
 
     @property
     def seen(self) -> int:
@@ -112,16 +117,24 @@ class Assessment:
 
 def bytes_of(component: Component, dtype: str, quantization: str) -> int:
     """Bytes of a network's weights."""
-    method = method_of(quantization, component.name)
-    return int(component.elements * BYTES_PER_NUMBER.get(method, BYTES[dtype]))
+    if component.packed:
+        return component.packed
+    method, size, left = method_of(quantization, component.name), BYTES[dtype], component.untouched
+    exact = left.exact * ((4 if dtype == "fp16" else size) - size)
+    if method == "none":
+        return component.elements * size + exact
+    as_they_are = left.uncast if method == "fp8" else left.unpacked
+    quantized = (component.elements - as_they_are) * PACKED_BYTES[method]
+    return int(quantized + as_they_are * size + exact)
 
 
 def assess(drawing: Drawing, machine: Machine, dtype: str, quantization: str) -> Assessment:
     """What a drawing needs on a machine; the manager of memory does as is assumed here."""
-    size = BYTES[dtype]
-    method = method_of(quantization, "model")
-    block = BYTES_PER_NUMBER.get(method, size)
-    weights = {part.name: bytes_of(part, dtype, quantization) for part in drawing.components}
+    size, exact = BYTES[dtype], drawing.vae_dtype or dtype
+    weights = {
+        part.name: bytes_of(part, exact if part.stage == "decode" else dtype, quantization)
+        for part in drawing.components
+    }
     stages: dict[str, list[Component]] = {"encode": [], "main": [], "decode": []}
     for part in drawing.components:
         stages[part.stage].append(part)
@@ -130,16 +143,19 @@ def assess(drawing: Drawing, machine: Machine, dtype: str, quantization: str) ->
     beside = drawing.beside * size
     at_once = drawing.at_once * (2 if drawing.doubled else 1)
     drawn = sum(denoiser_bytes(part, drawing.family, drawing.seen, at_once, size) for part in stages["main"])
-    decoded = sum(decoder_bytes(part, drawing.pixels, size) for part in stages["decode"])
-    room, spare = machine.room, max(machine.spare, drawn)
-    least = _least(stages["main"], block, method, main)
-    encoders = max((weights[part.name] for part in stages["encode"]), default=0)
-    encoders_least = max(
-        ((part.outside + part.window) * size for part in stages["encode"] if part.elements), default=0
+    drawn += sum(
+        cache_bytes(part, drawing.speed.cache, drawing.seen, at_once, size) for part in stages["main"]
     )
+    decoded = sum(decoder_bytes(part, drawing.pixels, BYTES[exact]) for part in stages["decode"])
+    room, spare = machine.room, max(machine.spare, drawn)
+    least = sum(least_of(part, weights[part.name]) for part in stages["main"])
+    window = max((_window(part, weights[part.name]) for part in stages["main"]), default=0)
+    encoders = max((weights[part.name] for part in stages["encode"]), default=0)
+    encoders_least = max((least_of(part, weights[part.name]) for part in stages["encode"]), default=0)
     on_cpu = machine.device == "cpu"
     whole = main + beside + vae + (sum(weights[part.name] for part in stages["encode"]) if on_cpu else 0)
     tiled = vae + decoded > room - (main + beside if whole + spare <= room else 0)
+    tiled = {"on": True, "off": False}.get(drawing.speed.tiling, tiled)
     decoding = decoded // 9 if tiled else decoded
     reason = ""
     if whole + spare <= room and (on_cpu or encoders + machine.spare <= room):
@@ -148,17 +164,20 @@ def assess(drawing: Drawing, machine: Machine, dtype: str, quantization: str) ->
     elif on_cpu or least + beside + spare > room or min(encoders, encoders_least) + machine.spare > room:
         verdict, resident = "too_large", 0
         reason = "Not even its largest blocks fit, one by one, beside what is computed."
+    elif vae + decoding > room:
+        verdict, resident = "too_large", 0
+        reason = "Decoding the picture needs more than there is, in tiles or without as it is set."
     elif sum(weights.values()) > machine.host:
         verdict, resident = "too_large", 0
         reason = "It doesn't fit into main memory, from which it would be fetched."
     else:
         verdict = "offload"
-        resident = max(min(main, room - spare - beside - _window(stages["main"], block)), 0)
+        resident = max(min(main, room - spare - beside - window), 0)
     if whole + spare <= room and verdict == "offload":  # only a text encoder has to stream
         resident = main
     moved = 0 if verdict != "offload" else main - resident
     peak = max(
-        resident + (_window(stages["main"], block) if moved else 0) + beside + drawn,
+        resident + (window if moved else 0) + beside + drawn,
         vae + decoding + (main if verdict == "fits" and not tiled else 0),
         _encoding([weights[part.name] for part in stages["encode"]], whole, spare, machine),
     )  # fmt: skip
@@ -174,15 +193,14 @@ def _encoding(encoders: Sequence[int], whole: int, spare: int, machine: Machine)
     return min(together, max(machine.room - machine.spare, 0))
 
 
-def _least(parts: Sequence[Component], size: float, quantization: str, whole: int) -> int:
-    """The fewest bytes a denoiser works with. Packed weights can't be fetched block by block."""
-    if quantization in PACKED:
-        return whole
-    return min(sum(int((part.outside + part.window) * size) for part in parts), whole)
+def least_of(part: Component, whole: int) -> int:
+    """The fewest bytes a network of ``whole`` bytes works with: what always stays, and two blocks."""
+    return min(whole * (part.outside + part.window) // max(part.elements, 1), whole)
 
 
-def _window(parts: Sequence[Component], size: float) -> int:
-    return max((int(part.window * size) for part in parts), default=0)
+def _window(part: Component, whole: int) -> int:
+    """Bytes of the blocks that pass through."""
+    return min(whole * part.window // max(part.elements, 1), whole)
 
 
 def _timed(made: Assessment, drawing: Drawing, machine: Machine, dtype: str, quantization: str) -> Assessment:

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.models.packed_layers import settle
 from pipelines.models.residency.pieces import Piece, split
 from pipelines.models.residency.streaming import Stream
+from pipelines.models.speed.compiling import uncompile
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +39,7 @@ class Part:
     """
 
     def __init__(self, network: Network, accelerator: Accelerator, entering: Callable[[Part], None]) -> None:
-        self.name, self.movable = network.name, network.movable
+        self.name = network.name
         self.stage: Stage = network.stage
         self.module = network.module
         self.ceiling = sys.maxsize
@@ -48,12 +50,11 @@ class Part:
         self.used = 0
         self._accelerator = accelerator
         self._entering = entering
-        self._fixed, self._blocks = split(self.module, divisible=network.divisible and network.movable)
+        settle(self.module, accelerator.compute)
+        self._fixed, self._blocks = split(self.module, divisible=network.divisible)
         self._stream: Stream | None = None
         self._moved = 0
         self._hooks: list[Any] = []
-        if not network.movable:
-            self._fixed.present = True
         self._install()
 
     # --- what it takes --------------------------------------------------------------------------------------
@@ -134,6 +135,7 @@ class Part:
                 copies.wait()
                 piece.attach(copies.tensors, keep=keep)
         if len(chosen) < len(self._blocks):
+            uncompile(self.module)  # compiled code doesn't see what fetches a block
             self._stream = Stream(self._accelerator, [b for b in self._blocks if id(b) not in staying])
         self.planned = True
 
@@ -144,8 +146,6 @@ class Part:
 
     def leave(self) -> None:
         """All of it to main memory."""
-        if not self.movable:
-            return
         self._close_stream()
         for piece in (self._fixed, *self._blocks):
             piece.detach(self._accelerator)
@@ -153,7 +153,7 @@ class Part:
 
     def give(self, count: int) -> None:
         """Free at least ``count`` bytes of what it holds, and no more than need be, if that is possible."""
-        if not self.movable or self.held == 0:
+        if self.held == 0:
             return
         if self._blocks and self.held - count >= self.minimum:
             self.fit(self.held - count)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from pipelines.models.packed_layers import tensors_of
+
 if TYPE_CHECKING:
     import torch
 
@@ -29,12 +31,12 @@ class Piece:
     def __init__(self, module: torch.nn.Module, tensors: Sequence[torch.Tensor]) -> None:
         self.module = module
         self.present = False
-        self._tensors = tuple(tensors)
+        self.tensors = tuple(tensors)
         self._home: list[torch.Tensor] | None = None
 
     @property
     def bytes(self) -> int:
-        return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors)
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors)
 
     @property
     def host_bytes(self) -> int:
@@ -43,18 +45,18 @@ class Piece:
 
     def sources(self) -> list[torch.Tensor]:
         """Its tensors in main memory, to be copied from."""
-        return [tensor.data for tensor in self._tensors]
+        return [tensor.data for tensor in self.tensors]
 
     def lock(self, accelerator: Accelerator) -> None:
         """Keep its weights where the device can fetch them by itself; only while they are in main memory."""
         with changing():
-            _assign(self._tensors, accelerator.lock(self.sources()))
+            _assign(self.tensors, accelerator.lock(self.sources()))
 
     def attach(self, tensors: Sequence[torch.Tensor], *, keep: bool) -> None:
         """Compute with ``tensors`` of the device; ``keep`` the ones of main memory for later."""
         with changing():
             self._home = self.sources() if keep else None
-            _assign(self._tensors, tensors)
+            _assign(self.tensors, tensors)
         self.present = True
 
     def detach(self, accelerator: Accelerator) -> None:
@@ -66,7 +68,7 @@ class Piece:
             now = self.sources()
             if home is None or any(old.dtype != new.dtype for old, new in zip(home, now, strict=True)):
                 home = accelerator.copy_out(now)
-            _assign(self._tensors, home)
+            _assign(self.tensors, home)
         self.present = False
 
 
@@ -92,24 +94,30 @@ def split(module: torch.nn.Module, *, divisible: bool = True) -> tuple[Piece, li
     Blocks are the items of module lists, which every architecture calls one by one. What is shared between
     two of them belongs to none.
     """
-    tensors = list(_tensors(module))
+    tensors = list(weights_of(module))
     total = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     blocks = list(_blocks(module, total)) if divisible else []
-    uses = Counter(id(tensor) for block in blocks for tensor in _tensors(block))
+    uses = Counter(id(tensor) for block in blocks for tensor in weights_of(block))
     outside = _outside(module, blocks)
     shared = {key for key, count in uses.items() if count > 1} | outside
     pieces = [
-        Piece(block, [tensor for tensor in _tensors(block) if id(tensor) not in shared]) for block in blocks
+        Piece(block, [tensor for tensor in weights_of(block) if id(tensor) not in shared]) for block in blocks
     ]
     pieces = [piece for piece in pieces if piece.bytes]
-    taken = {id(tensor) for piece in pieces for tensor in piece._tensors}
+    taken = {id(tensor) for piece in pieces for tensor in piece.tensors}
     return Piece(module, [tensor for tensor in tensors if id(tensor) not in taken]), pieces
 
 
-def _tensors(module: torch.nn.Module) -> Iterator[torch.Tensor]:
-    """Parameters and buffers, each once."""
+def weights_of(module: torch.nn.Module) -> Iterator[torch.Tensor]:
+    """Parameters, buffers and what packed layers keep beside them, each once."""
     yield from module.parameters()
     yield from module.buffers()
+    seen: set[int] = set()
+    for child in module.modules():
+        for tensor in tensors_of(child):
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield tensor
 
 
 def _outside(module: torch.nn.Module, blocks: Sequence[torch.nn.Module]) -> set[int]:
@@ -119,12 +127,12 @@ def _outside(module: torch.nn.Module, blocks: Sequence[torch.nn.Module]) -> set[
         id(tensor)
         for child in module.modules()
         if id(child) not in inside
-        for tensor in (*child.parameters(recurse=False), *child.buffers(recurse=False))
+        for tensor in (*child.parameters(recurse=False), *child.buffers(recurse=False), *tensors_of(child))
     }
 
 
 def _size(module: torch.nn.Module) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(module))
+    return sum(tensor.numel() * tensor.element_size() for tensor in weights_of(module))
 
 
 def _blocks(module: torch.nn.Module, total: int) -> Iterator[torch.nn.Module]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pipelines.graph.values import Lora
+from pipelines.graph.values import ModelHandle, Speed
 
 if TYPE_CHECKING:
     from pipelines.models.loaded import Stage
     from pipelines.models.residency.part import Part
 
 HOST: Final = "cpu"
-Key = tuple[str, str, str, str, str, tuple[Lora, ...], str]
+Key = tuple[ModelHandle, str]
+"""A model as it was asked for, and the device it works on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,10 +35,23 @@ class Slot:
     used: int = 0
     idle_since: float = 0.0
     stale: bool = False
+    changing: bool = False
+    """Whether it is on its way from one set of LoRAs to another; nobody else takes it until then."""
+    kept: int = 0
+    """Bytes of main memory that hold its weights as they were without LoRAs."""
     parts: list[Part] = field(default_factory=list)
+    speed: Speed = field(default_factory=Speed)
+    """What is switched on for those that compute with it now."""
+    workers: list[int] = field(default_factory=list)
+    """Their threads."""
+    switched: ExitStack = field(default_factory=ExitStack)
+    """Switches it off again."""
 
     def bytes_on(self, device: str) -> int:
         """What it takes of a device's memory."""
+        return self._own_bytes(device) + (self.kept if device == HOST else 0)
+
+    def _own_bytes(self, device: str) -> int:
         if not self.parts:
             return self.bytes if self.place == device else 0
         if device == HOST:
@@ -64,6 +79,10 @@ class Residence:
     def total(self) -> int:
         """Bytes of its weights, wherever they are."""
         return sum(part.bytes for part in self._slot.parts)
+
+    def whole(self, stage: Stage) -> bool:
+        """Whether all of a stage's networks are on the device."""
+        return all(part.whole for part in self._slot.parts if part.stage == stage)
 
     def streams(self, stage: Stage) -> bool:
         """Whether some blocks of a stage's networks are fetched for each step."""

@@ -1,4 +1,4 @@
-"""T2I-Adapters, IP-Adapters, and textual inversion: small files that add something to a model."""
+"""T2I-Adapters, IP-Adapters and textual inversion: small files that add something to a model."""
 
 from __future__ import annotations
 
@@ -9,42 +9,59 @@ from pipelines.models.signatures.base import ANY, Describe, Found, Key, Signatur
 _T2I: Final = ("", "adapter.")
 _WIDTHS: Final = {768: "sd1", 1024: "sd2", 2048: "sdxl", 4096: "flux"}
 """Width of the prompt's embedding -> the family whose cross-attention takes it."""
+IP: Final = "ip_adapter.1.to_k_ip.weight"
+"""What every IP-Adapter for a U-Net has."""
+_FACES: Final = "It looks at faces with a network of another kind, which can't be opened safely."
+_LATER: Final = "Adapters for FLUX.1 can't be used yet; those for Stable Diffusion 1.x and XL can."
 
 
 def _t2i(entry: str, variant: str) -> Describe:
-    """Mou et al. 2023: pictures enter with 8×8 pixels in the channels, those for SDXL with 16×16."""
+    """Mou et al. 2023: pictures enter with 8×8 pixels in the channels, those for SDXL with 16×16. It is
+    chosen where a ControlNet is, so that it is a control model here.
+    """
 
     def describe(view: View) -> Found:
         channels = view.side(entry, 1)
         base = "sdxl" if channels in (256, 768) else "sd1"
         colours = channels // (256 if base == "sdxl" else 64)
-        layout = "diffusers" if view.prefix else "original"
-        return Found("adapter", "t2i-adapter", variant, base, layout, {"channels": colours})
+        layout = "original" if view.has("body.0.block1.weight") else "diffusers"
+        return Found("control", base, variant, base, layout, {"channels": colours})
 
     return describe
 
 
 def _ip(view: View) -> Found:
-    """Ye et al. 2023: keys and values of their own for a picture, in each cross-attention."""
-    width = view.side("ip_adapter.1.to_k_ip.weight", -1)
+    """Ye et al. 2023: keys and values of their own for a picture, in each cross-attention.
+
+    ``sees``: whether it reads the encoder's embedding of a picture or its last hidden states but one, which
+    are ``width`` numbers wide.
+    """
+    width = view.side(IP, -1)
+    sees, entry = "hidden", 0
     if view.has("image_proj.latents"):
-        variant = "plus"
+        variant, entry = "plus", view.side("image_proj.proj_in.weight", 1)
     elif view.has("image_proj.proj.0.weight"):
         variant = "face" if view.has("image_proj.proj.2.weight") else "full"
+        entry = view.side("image_proj.proj.0.weight", 1)
     else:
-        variant = ""
+        variant, sees, entry = "", "embedding", view.side("image_proj.proj.weight", 1)
     faces = view.holds("_lora.down.weight") or view.has("image_proj.perceiver_resampler.proj_in.weight")
     base = _WIDTHS.get(width, "")
-    facts = {"cross_attention_dim": width}
-    return Found("adapter", "ip-adapter", "face-id" if faces else variant, base, "original", facts)
+    facts = {
+        "cross_attention_dim": width, "sees": sees, "width": entry,
+        "layers": (view.count("ip_adapter.") + 1) // 2,
+    }  # fmt: skip
+    problem = _FACES if faces else ""
+    variant = "face-id" if faces else variant
+    return Found("adapter", "ip-adapter", variant, base, "original", facts, problem)
 
 
 def _flux_ip(view: View) -> Found:
-    return Found("adapter", "ip-adapter", "", "flux", "xlabs")
+    return Found("adapter", "ip-adapter", "", "flux", "xlabs", problem=_LATER)
 
 
 def _redux(view: View) -> Found:
-    return Found("adapter", "redux", "", "flux", "original")
+    return Found("adapter", "redux", "", "flux", "original", problem=_LATER)
 
 
 def _inversion(view: View) -> Found:
@@ -77,7 +94,7 @@ def lone_embedding(view: View) -> Found | None:
 
 
 SIGNATURES: Final = (
-    Signature("an IP-Adapter", keys("ip_adapter.1.to_k_ip.weight"), _ip),
+    Signature("an IP-Adapter", keys(IP), _ip),
     Signature("an IP-Adapter for FLUX.1", (Key("ip_adapter.0.to_k_ip.weight", (3072, ANY)),), _flux_ip),
     Signature(
         "an IP-Adapter for FLUX.1 by XLabs",
@@ -88,13 +105,13 @@ SIGNATURES: Final = (
     Signature(
         "a T2I-Adapter",
         (Key("conv_in.weight", (320, frozenset({64, 192, 256, 768}), 3, 3)), Key("body.0.block1.weight")),
-        _t2i("conv_in.weight", "full"),
+        _t2i("conv_in.weight", "t2i"),
         prefixes=_T2I,
     ),
     Signature(
         "a T2I-Adapter in diffusers' layout",
         (Key("conv_in.weight", (320, ANY, 3, 3)), Key("body.0.resnets.0.block1.weight")),
-        _t2i("conv_in.weight", "full"),
+        _t2i("conv_in.weight", "t2i"),
         prefixes=_T2I,
     ),
     Signature(
@@ -103,7 +120,7 @@ SIGNATURES: Final = (
             Key("body.0.in_conv.weight", (ANY, frozenset({64, 192, 256, 768}), 1, 1)),
             Key("body.0.out_conv.weight"),
         ),
-        _t2i("body.0.in_conv.weight", "light"),
+        _t2i("body.0.in_conv.weight", "t2i-light"),
         prefixes=_T2I,
     ),
     Signature("a textual inversion", keys("emb_params"), _inversion),

@@ -16,7 +16,7 @@ from pipelines.models.header import Header
 
 Kind = Literal[
     "diffusion", "language", "upscale", "inpaint", "control",
-    "lora", "embedding", "vae", "text_encoder", "adapter", "vision",
+    "lora", "embedding", "vae", "text_encoder", "adapter", "vision", "depth",
 ]  # fmt: skip
 """``adapter``: T2I-Adapters and IP-Adapters; ``vision``: an encoder of pictures; ``embedding``: textual
 inversion."""
@@ -177,6 +177,13 @@ def parts(view: View) -> tuple[str, ...]:
     if "\ntext_encoders." in text or "\ncond_stage_model." in text or "\nconditioner." in text:
         held.append("text_encoder")
     return tuple(held)
+
+
+def encoders(view: View) -> tuple[str, ...]:
+    """What the text encoders are called that a file holds beside the denoiser (``clip_l``, ``t5xxl``…)."""
+    start = "text_encoders."
+    found = (name[len(start) :].partition(".") for name in view.header.tensors if name.startswith(start))
+    return tuple(sorted({encoder for encoder, _, rest in found if rest}))
 
 
 def stated(view: View, *words: str) -> bool:

@@ -24,16 +24,18 @@ def _u_net(hint: str, layout: str) -> Describe:
     """A copy of Stable Diffusion's U-Net (Zhang et al. 2023); ``hint`` is the layer that sees the picture."""
 
     def describe(view: View) -> Found:
-        reason = _why_not(view, hint)
         width = _width(view)
         family = WIDTHS.get(width, "")
+        union = family == "sdxl" and layout == "diffusers" and view.has("task_embedding")
+        reason = _why_not(view, hint, union=union)
         if not reason and not family:
             reason = f"{_SIZES} Use its diffusers folder."
         if not reason and family == "sdxl" and not _XL_DEEPEST.search(view.text):
             reason = "It is a reduced ControlNet; only the diffusers folder of it says how."
         if reason:
             return Found("control", base=family, layout=layout, reason=reason)
-        return Found("control", family, "", family, layout, {"cross_attention_dim": width})
+        variant = "union" if union else ""
+        return Found("control", family, variant, family, layout, {"cross_attention_dim": width})
 
     return describe
 
@@ -43,9 +45,9 @@ def _width(view: View) -> int:
     return widths.pop() if len(widths) == 1 else 0
 
 
-def _why_not(view: View, hint: str) -> str:
-    if any(map(view.holds, _UNIONS)):
-        return "It is a ControlNet for several kinds of pictures at once, which can't be used yet."
+def _why_not(view: View, hint: str, *, union: bool) -> str:
+    if any(map(view.holds, _UNIONS)) and not union:
+        return "It is a ControlNet for several kinds of pictures at once; only those for SDXL can be used."
     channels = view.side(hint, 1)
     return "" if channels == 3 else f"It is shown {channels} channels; a picture has 3."
 
@@ -56,7 +58,7 @@ def _control_lora(view: View) -> Found:
 
 
 def _later(base: str, layout: str = "diffusers") -> Describe:
-    """A control model for a family whose control models can't be used yet."""
+    """A control model for a family, or in a layout, that can't be used yet."""
 
     def describe(view: View) -> Found:
         variant = "union" if view.holds("\ncontrolnet_mode_embedder") else ""
@@ -69,6 +71,19 @@ def _later(base: str, layout: str = "diffusers") -> Describe:
 def _part(view: View) -> Found:
     reason = "It is a part of a ControlNet, or one that is made differently."
     return Found("control", layout="original", reason=reason)
+
+
+def _transformer(base: str) -> Describe:
+    """A control model for a transformer, under diffusers' names."""
+
+    def describe(view: View) -> Found:
+        variant = "union" if view.holds("\ncontrolnet_mode_embedder") else ""
+        facts: dict[str, Any] = {"blocks": view.count("controlnet_blocks.")}
+        shown, drawn = view.side("pos_embed_input.proj.weight", 1), view.side("pos_embed.proj.weight", 1)
+        problem = "It was made for inpainting; use an inpaint model." if shown > max(drawn, 16) else ""
+        return Found("control", base, variant, base, "diffusers", facts, problem)
+
+    return describe
 
 
 _ADAPTED: Final = "controlnet_x_embedder.weight"
@@ -94,13 +109,13 @@ SIGNATURES: Final = (
     Signature(
         "a FLUX.1 ControlNet",
         (Key(_ADAPTED), Key("context_embedder.weight", (ANY, 4096)), Key("controlnet_blocks.0.weight")),
-        _later("flux"),
+        _transformer("flux"),
         prefixes=_PREFIXES,
     ),
     Signature(
         "a Stable Diffusion 3 ControlNet",
         keys("pos_embed_input.proj.weight", "controlnet_blocks.0.weight"),
-        _later("sd3"),
+        _transformer("sd3"),
         prefixes=_PREFIXES,
     ),
     Signature(

@@ -11,6 +11,7 @@ from pipelines.models.signatures.base import (
     Key,
     Signature,
     View,
+    encoders,
     keys,
     named,
     parts,
@@ -19,9 +20,10 @@ from pipelines.models.signatures.base import (
 
 
 def _facts(view: View, entry: str, text: str, double: str, single: str) -> dict[str, Any]:
+    held: dict[str, Any] = {"encoders": found} if (found := encoders(view)) else {}
     return {
         "in_channels": view.side(entry, 1), "width": view.side(entry, 0), "context_dim": view.side(text, 1),
-        "blocks": view.count(double), "single_blocks": view.count(single), "parts": parts(view),
+        "blocks": view.count(double), "single_blocks": view.count(single), "parts": parts(view), **held,
     }  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def _flux(view: View, facts: dict[str, Any], layout: str, guided: bool) -> Found
     variant = "schnell" if not guided else "kontext" if stated(view, "kontext") else "dev"
     if variant == "dev":
         facts["same_shapes"] = ("kontext", "krea")
-    return Found("diffusion", "flux", variant, "", layout, facts)
+    return Found("diffusion", "flux-kontext" if variant == "kontext" else "flux", variant, "", layout, facts)
 
 
 def _flux2(view: View) -> Found:
@@ -87,7 +89,8 @@ def _chroma(view: View) -> Found:
     facts = _facts(view, *names) | {"latent_channels": 16}
     radiance = view.holds("\nnerf_")  # draws pixels, without latents
     layout = "original" if original else "diffusers"
-    return Found("diffusion", "chroma", "radiance" if radiance else "", "", layout, facts)
+    problem = "It draws pixels without latents, which can't be done here." if radiance else ""
+    return Found("diffusion", "chroma", "radiance" if radiance else "", "", layout, facts, problem)
 
 
 SIGNATURES: Final = (

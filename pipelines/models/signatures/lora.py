@@ -20,7 +20,10 @@ _DOWN: Final = (
     ".lora_down", ".lora_A",
 )  # fmt: skip
 """The ends of the names of the first matrix, rank × width of what goes into the module."""
-_MARKS: Final = ("lora", ".hada_w", ".lokr_w", ".oft_", ".a1.weight")
+_MARKS: Final = (
+    "lora", ".hada_w", ".lokr_w", ".oft_", ".a1.weight", ".diff\n", ".on_input", ".ia3_l", ".w_norm",
+    ".up_list.0",
+)  # fmt: skip
 _OTHER: Final = (
     ".lora_up.weight",
     ".lora_B.weight",
@@ -30,13 +33,21 @@ _OTHER: Final = (
     ".oft_diag",
     ".oft_R.weight",
     ".a1.weight",
+    ".diff",
+    ".on_input",
+    ".ia3_l",
+    ".w_norm",
+    ".up_list.0",
 )
 """The same for methods without such a matrix."""
-_LYCORIS: Final = (".hada_w1_b", ".lokr_w1", ".lokr_w1_b", ".oft_blocks", ".oft_diag", ".a1.weight")
+_LYCORIS: Final = (
+    ".hada_w1_b", ".lokr_w1", ".lokr_w1_b", ".oft_blocks", ".oft_diag", ".a1.weight", ".diff", ".on_input",
+)  # fmt: skip
 
 _KINDS: Final = (
     (".hada_w1", "loha"), (".lokr_w", "lokr"), (".oft_", "oft"), (".a1.weight", "glora"),
-    (".dora_scale", "dora"), ("lora_magnitude_vector", "dora"),
+    (".dora_scale", "dora"), ("lora_magnitude_vector", "dora"), (".on_input", "ia3"), (".ia3_l", "ia3"),
+    (".lora_", "lora"), (".diff\n", "full"),
 )  # fmt: skip
 
 _UNMISTAKABLE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (

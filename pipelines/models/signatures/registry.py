@@ -49,7 +49,9 @@ class NearMiss:
 def identify(header: Header) -> Found | None:
     """What a file is; None if no signature fits."""
     whole = View(header)
-    found = lora.identify_lora(header, whole.text) or adapters.lone_embedding(whole)
+    found = None
+    if not whole.has(adapters.IP):  # some of those have LoRAs beside them
+        found = lora.identify_lora(header, whole.text) or adapters.lone_embedding(whole)
     if found is not None:
         return found
     views = _views(header, whole)

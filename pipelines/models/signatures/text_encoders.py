@@ -9,6 +9,9 @@ from pipelines.models.signatures.base import ANY, Found, Key, Signature, View, k
 _PREFIXES: Final = ("", "text_encoder.", "model.", "language_model.", "model.language_model.", "transformer.")
 _CLIP: Final = tuple(f"{outer}{inner}" for outer in _PREFIXES[:3] for inner in ("", "text_model."))
 _VISION: Final = ("", "vision_model.", "model.vision_model.", "visual.vision_model.")
+_KNOWN: Final = frozenset({("qwen3", 2560), ("gemma2", 2304), ("qwen2.5-vl", 3584)})
+"""Language models whose settings come with the program: those that read prompts for Z-Image, Lumina 2 and
+Qwen-Image."""
 _WHOLE: Final = "It is a part of a language model, without its settings; open the whole folder it belongs to."
 
 
@@ -28,10 +31,13 @@ def _open_clip(view: View) -> Found:
 
 
 def _t5(view: View) -> Found:
-    """T5's vocabulary has 32,128 words, that of its multilingual sister 256,384."""
+    """T5's vocabulary has 32,128 words, that of its multilingual sister 256,384; Pile-T5 has the sister's
+    architecture, in which each block has positions of its own, and T5's number of words.
+    """
     words, width = view.side("shared.weight", 0), view.side("shared.weight", 1)
     size = {768: "base", 1024: "large", 2048: "xl", 4096: "xxl"}.get(width, "")
-    family = "umt5" if words > 200_000 else "t5"
+    own_bias = view.has("encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight")
+    family = "umt5" if words > 200_000 else "pile-t5" if own_bias else "t5"
     facts = {"width": width, "layers": view.count("encoder.block.")}
     return Found("text_encoder", family, size, "", "transformers", facts)
 
@@ -48,7 +54,8 @@ def _causal(view: View) -> Found:
     else:
         family = "mistral" if words == 131_072 else "llama"
     facts = {"width": width, "layers": view.count("layers."), "vocabulary": words}
-    return Found("text_encoder", family, "", "", "transformers", facts, _WHOLE)
+    problem = "" if (family, width) in _KNOWN else _WHOLE
+    return Found("text_encoder", family, "", "", "transformers", facts, problem)
 
 
 def _gpt(view: View) -> Found:
@@ -61,7 +68,13 @@ def _vision(view: View) -> Found:
     siglip = view.has("head.probe") or view.has("embeddings.patch_embedding.bias")
     size = {1024: "l", 1280: "h", 1664: "g"}.get(width, "")
     family = "siglip" if siglip else f"clip-vision-{size}".rstrip("-")
-    return Found("vision", family, layout="transformers", facts={"width": width})
+    outside = view.header.tensors.get("visual_projection.weight")
+    facts = {
+        "width": width, "layers": view.count("encoder.layers."),
+        "projection": outside.shape[0] if outside is not None and outside.shape else 0,
+    }  # fmt: skip
+    problem = "No adapter that can be used here looks through it." if siglip else ""
+    return Found("vision", family, layout="transformers", facts=facts, problem=problem)
 
 
 SIGNATURES: Final = (

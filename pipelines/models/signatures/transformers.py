@@ -4,7 +4,9 @@ HiDream, Qwen-Image, Kandinsky 5.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pipelines.models.signatures.base import (
@@ -14,6 +16,7 @@ from pipelines.models.signatures.base import (
     Key,
     Signature,
     View,
+    encoders,
     keys,
     parts,
     stated,
@@ -21,7 +24,8 @@ from pipelines.models.signatures.base import (
 
 
 def _found(view: View, family: str, variant: str, layout: str, **facts: Any) -> Found:
-    return Found("diffusion", family, variant, "", layout, {**facts, "parts": parts(view)})
+    held = {"parts": parts(view)} | ({"encoders": found} if (found := encoders(view)) else {})
+    return Found("diffusion", family, variant, "", layout, {**facts, **held})
 
 
 def _sd3(view: View) -> Found:
@@ -31,9 +35,14 @@ def _sd3(view: View) -> Found:
     entry = "x_embedder.proj.weight" if original else "pos_embed.proj.weight"
     positions = view.side("pos_embed" if original else "pos_embed.pos_embed", 1)
     variant = "3.5-large" if blocks == 38 else "3.5-medium" if positions > 192**2 else "medium"
+    names = (("joint_blocks.", ".x_block.attn2.", "joint_blocks.0.x_block.attn.ln_q.weight") if original else
+             ("transformer_blocks.", ".attn2.", "transformer_blocks.0.attn.norm_q.weight"))  # fmt: skip
+    start, second, norm = names
+    dual = tuple(block for block in range(blocks) if view.holds(f"\n{start}{block}{second}"))
     return _found(
         view, "sd3", variant, "original" if original else "diffusers", blocks=blocks,
         in_channels=view.side(entry, 1), width=view.side(entry, 0), latent_channels=16,
+        positions=math.isqrt(positions), dual_layers=dual, qk_norm="rms_norm" if view.has(norm) else "",
     )  # fmt: skip
 
 
@@ -69,6 +78,7 @@ def _auraflow(view: View) -> Found:
         view, "auraflow", "", "original" if original else "diffusers", latent_channels=4,
         blocks=view.count("double_layers." if original else "joint_transformer_blocks."),
         single_blocks=view.count("single_layers." if original else "single_transformer_blocks."),
+        positions=view.side("positional_encoding" if original else "pos_embed.pos_embed", 1),
     )  # fmt: skip
 
 
@@ -79,12 +89,14 @@ def _next_dit(view: View) -> Found:
     family = "z-image" if view.has("layers.0.adaLN_modulation.0.weight") else "lumina2"
     diffusers = view.has("layers.0.attention.to_q.weight") or view.has("layers.0.attn.to_q.weight")
     variant = "omni" if view.holds("\nsiglip_") else ""
-    return _found(
+    found = _found(
         view, family, variant, "diffusers" if diffusers else "original", width=width, context_dim=context,
         latent_channels=16, blocks=view.count("layers."),
     )  # fmt: skip
+    return replace(found, problem=_LOOKS) if variant else found
 
 
+_LOOKS: Final = "It looks at pictures with an encoder of its own, which can't be done here."
 _LUMINA_CAPTION: Final = "time_caption_embed.caption_embedder.1.weight"
 
 
@@ -105,11 +117,15 @@ def _qwen_image(view: View) -> Found:
     variant = "layered" if layered else "edit" if edits else ""
     more: Mapping[str, Any] = {} if variant else {"same_shapes": ("edit",)}
     family, layout = "qwen-image-edit" if edits else "qwen-image", "original" if view.prefix else "diffusers"
-    return _found(
+    found = _found(
         view, family, variant, layout,
         in_channels=view.side("img_in.weight", 1), width=view.side("img_in.weight", 0), latent_channels=16,
         context_dim=view.side("txt_in.weight", 1), blocks=view.count("transformer_blocks."), **more,
     )  # fmt: skip
+    return replace(found, problem=_LAYERS) if layered else found
+
+
+_LAYERS: Final = "It draws pictures in layers, which can't be done here."
 
 
 def _kandinsky5(view: View) -> Found:

@@ -404,19 +404,20 @@ def test_the_schema_has_the_ports_and_params_of_the_contract():
         schema.id: ([port.name for port in schema.inputs({})], [port.name for port in schema.outputs({})])
         for schema in registry
     }
+    steering = ["regions", "controls", "control", "references", "adapter"]
     assert ports == {
         "diffusion.text_to_image": (
-            ["model", "prompt", "negative", "seed", "regions", "controls", "control", "upscaler"],
+            ["model", "prompt", "negative", "seed", *steering, "upscaler", "refiner"],
             ["image", "latent", "seed"],
         ),
-        "diffusion.encode_prompt": (["model", "prompt"], ["conditioning"]),
-        "diffusion.sample": (["model", "positive", "negative", "seed"], ["latent", "seed"]),
+        "diffusion.encode_prompt": (["model", "prompt", "references"], ["conditioning"]),
+        "diffusion.sample": (["model", "positive", "negative", "seed", *steering], ["latent", "seed"]),
         "diffusion.decode": (["model", "latent"], ["image"]),
     }
     params = registry["diffusion.text_to_image"].params_by_name
     assert {"width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule", "noise",
             "variation_seed", "variation_strength", "clip_skip", "batch", "sizes",
-            "detail"} == set(params)  # fmt: skip
+            "detail", "image_guidance_scale", "switch"} == set(params)  # fmt: skip
     assert params["sampler"].choices[:3] == ("default", "euler", "euler_a")
     assert params["sampler"].default == "default"
     assert sum(param.primary for param in params.values()) <= 4

@@ -67,6 +67,22 @@ def test_the_device_is_measured_on_demand(drive: Drive, monkeypatch: pytest.Monk
     assert (drive.folder / "cache" / "calibration.json").is_file()
 
 
+def test_openvino_is_offered_where_it_wins_and_is_not_chosen_yet(drive: Drive) -> None:
+    measured = {"device": "cpu", "products": {"bf16": 1e11}, "copy": 1e9, "disk": 1e9}
+    kept = drive.folder / "cache" / "calibration.json"
+    kept.parent.mkdir(exist_ok=True)
+    offered = []
+    speed = NodeRecord.new(
+        "model.speed", params={"runtime": "openvino"}, inputs={"model": ("model", "model")}
+    )
+    chosen = drawing().with_node("speed", speed).with_link("draw", "model", ("speed", "model"))
+    packed = drawing().with_param("model", "quantization", "int8")
+    for times, graph in ((2.5, drawing()), (1.4, drawing()), (2.5, chosen), (2.5, packed)):
+        kept.write_text(json.dumps({**measured, "openvino": times}))
+        offered.append(ask(drive, graph, f"ask {len(offered)}").openvino)
+    assert offered == [2.5, 0, 0, 0]
+
+
 def test_what_is_no_graph_is_an_answer_too(drive: Drive) -> None:
     missing = ask(drive, drawing("nowhere"), "missing")
     assert (missing.models, missing.verdict) == ((), "fits")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from diffusers import ControlNetModel, UNet2DConditionModel
+from diffusers import (
+    ControlNetModel,
+    FluxTransformer2DModel,
+    SD3Transformer2DModel,
+    UNet2DConditionModel,
+)
 from safetensors.torch import save_file
 
 from pipelines.errors import (
@@ -22,10 +29,14 @@ from pipelines.errors import (
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.header import read_header
+from pipelines.models.load_control import _from_single_file
 from pipelines.models.loading import CONFIGS, ModelLoader
 from pipelines.models.probe import probe_file
+from pipelines.models.reading import Reader
 from pipelines.models.residency import Residency
 from pipelines.nodes.model import ControlModelNode
+from tests.helpers import tiny_controls as nets
+from tests.helpers import tiny_pipelines as tiny
 from tests.helpers.model_files import SD1, SDXL, LoadingContext, original_unet, sparse
 
 HINT = "controlnet_cond_embedding.conv_in.weight"
@@ -163,11 +174,11 @@ def test_a_folder_that_is_something_else_or_brings_code_is_refused(tmp_path: Pat
     network.save_pretrained(folder)
     config = json.loads((folder / "config.json").read_text())
     for changes, error in (
-        ({"_class_name": "FluxControlNetModel"}, UnknownModelFamily),
+        ({"_class_name": "SanaControlNetModel"}, UnknownModelFamily),
         ({"auto_map": {"AutoModel": "evil.Net"}}, ModelUnsafe),
     ):
         (folder / "config.json").write_text(json.dumps({**config, **changes}))
-        with pytest.raises(error, match=r"FluxControlNetModel|auto_map"):
+        with pytest.raises(error, match=r"SanaControlNetModel|auto_map"):
             access(tmp_path).find("control", "lines")
 
 
@@ -197,3 +208,89 @@ def test_models_say_whether_control_layers_can_be_used_with_them(tmp_path: Path)
     assert after == {"starter/text-to-image", "large.safetensors"}
     elsewhere = sparse(tmp_path / "elsewhere.safetensors", SD1)
     assert "layer:control" not in models.examine(str(elsewhere)).unavailable
+
+
+# --- other kinds of networks --------------------------------------------------------------------------------
+
+
+def other(name: str) -> tuple[Any, str, str]:
+    """A network with heads as wide as real ones, its family and variant."""
+    if name == "sd3":
+        sd3 = {**tiny.sd3().transformer.config, "attention_head_dim": 64, "num_attention_heads": 1}
+        sd3 |= {"caption_projection_dim": 64, "joint_attention_dim": 4096}
+        return nets.sd3_net(SD3Transformer2DModel.from_config(sd3)), "sd3", ""
+    if name == "flux-union":
+        flux = {**tiny.flux().transformer.config, "attention_head_dim": 128, "num_attention_heads": 1}
+        flux |= {"axes_dims_rope": (16, 56, 56), "joint_attention_dim": 4096, "in_channels": 64}
+        return nets.flux_net(FluxTransformer2DModel.from_config(flux), num_mode=6), "flux", "union"
+    unet = tiny.unet(block_out_channels=(320, 32), norm_num_groups=32, cross_attention_dim=768)
+    return nets.t2i_adapter(unet), "sd1", "t2i"
+
+
+@pytest.mark.parametrize("name", ["flux-union", "sd3", "t2i"])
+def test_folders_and_files_of_other_networks_are_opened(tmp_path: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network, family, variant = other(name)
+    network.save_pretrained(tmp_path / "control" / "folder")
+    state = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
+    save_file(state, tmp_path / "control" / "file.safetensors")
+    models = access(tmp_path)
+    told = {info.id: info for info in models.list() if info.kind == "control"}
+    assert {id: (info.family, info.variant, info.problem) for id, info in told.items()} == {
+        "folder": (family, variant, ""), "file.safetensors": (family, variant, ""),
+    }  # fmt: skip
+    for model in told:
+        found = load(models, model).model
+        assert type(found) is type(network)
+        assert all(torch.equal(found.state_dict()[key], tensor) for key, tensor in state.items())
+    state.pop(next(key for key in state if key.endswith("bias")))
+    save_file(state, tmp_path / "control" / "file.safetensors")
+    with pytest.raises(ModelUnreadable, match="missing"):
+        load(access(tmp_path), "file.safetensors")
+
+
+def test_a_t2i_adapter_in_its_original_layout_is_the_same(tmp_path: Path) -> None:
+    unet = tiny.unet(
+        block_out_channels=(320, 32, 32, 32), norm_num_groups=32, attention_head_dim=8,
+        down_block_types=("DownBlock2D",) * 4, up_block_types=("UpBlock2D",) * 4,
+    )  # fmt: skip
+    network = nets.t2i_adapter(unet, blocks=2)
+    state = network.state_dict()
+    names = {}
+    for key in state:
+        bare = key.removeprefix("adapter.")
+        bare = re.sub(
+            r"body\.(\d+)\.resnets\.(\d+)\.",
+            lambda found: f"body.{2 * int(found[1]) + int(found[2])}.", bare,
+        )  # fmt: skip
+        names[key] = re.sub(r"body\.(\d+)\.in_conv", lambda found: f"body.{2 * int(found[1])}.in_conv", bare)
+    (tmp_path / "control").mkdir()
+    save_file(
+        {names[key]: value.contiguous() for key, value in state.items()},
+        tmp_path / "control" / "sketch.safetensors",
+    )
+    models = access(tmp_path)
+    assert models.find("control", "sketch.safetensors").family == "sd1"
+    found = load(models, "sketch.safetensors").model
+    picture = torch.rand(1, 3, 64, 64)
+    for one, other in zip(found(picture), network(picture), strict=True):
+        assert torch.allclose(one, other)
+
+
+def test_a_union_for_sdxl_is_opened_after_its_familys_u_net(tmp_path: Path) -> None:
+    unet = tiny.sdxl().unet
+    network = nets.union_net(unet)
+    (tmp_path / "configs" / "sdxl" / "unet").mkdir(parents=True)
+    (tmp_path / "configs" / "sdxl" / "unet" / "config.json").write_text(
+        json.dumps({**unet.config, "_class_name": "UNet2DConditionModel"})
+    )
+    file = tmp_path / "union.safetensors"
+    save_file({key: tensor.contiguous() for key, tensor in network.state_dict().items()}, file)
+    probe = replace(probe_file(read_header(file)), family="sdxl", variant="union", reason="")
+    reader = Reader(1, LoadingContext())
+    found = _from_single_file(file, probe, "union", tmp_path / "configs", torch.float32, reader)
+    assert all(torch.equal(found.state_dict()[key], tensor) for key, tensor in network.state_dict().items())
+    wide = {**LINES, "task_embedding": (6, 320), KEYS: (640, 2048), DEEPEST: (1280, 2048)}
+    sure = probe_file(read_header(sparse(tmp_path / "wide.safetensors", wide)))
+    assert (sure.family, sure.variant, sure.reason) == ("sdxl", "union", "")

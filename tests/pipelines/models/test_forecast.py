@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -196,6 +197,31 @@ def _seconds(forecaster: Forecaster) -> float:
     return time.process_time() - started
 
 
+def test_what_reads_references_and_what_refines_is_counted(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, copy_function=os.link)  # sparse, and large
+    look = {"image_proj.proj.weight": (8192, 1024), "ip_adapter.1.to_k_ip.weight": (640, 2048)}
+    sparse(tmp_path / "adapter" / "look.safetensors", look)
+    eyes = {
+        "vision_model.embeddings.patch_embedding.weight": (1280, 3, 14, 14),
+        "visual_projection.weight": (1024, 1280),
+    }
+    sparse(tmp_path / "vision" / "eyes.safetensors", eyes)
+    graph = drawing()
+    graph = graph.with_node("adapter", NodeRecord.new("model.adapter", params={"model": "look.safetensors"}))
+    layer = NodeRecord.new("control.reference", inputs={"adapter": ("adapter", "model")})
+    graph = graph.with_node("look", layer).with_link("draw", "references", ("look", "layers"))
+    graph = graph.with_link("draw", "refiner", ("model", "model"))
+    forecaster = Forecaster(Catalogue(default_roots(tmp_path)), builtin())
+    first, second = forecaster.forecast(graph, card(24)).models
+    plain = forecaster.forecast(drawing(), card(24)).models[0]
+    more = set(first.needs.weights) - set(plain.needs.weights)
+    assert sum(first.needs.weights[name] for name in more) == 2 * (
+        8192 * 1024 + 640 * 2048 + 1280 * 3 * 14 * 14 + 1024 * 1280
+    )
+    assert first.needs.peak == plain.needs.peak  # they leave before the steps
+    assert (first.ran.steps, second.ran.steps) == (24, 6)
+
+
 def test_a_language_model_keeps_what_it_read(forecaster: Forecaster) -> None:
     loader = NodeRecord.new("model.language", params={"model": "words"})
     write = NodeRecord.new("language.generate", params={"prompt": "a"}, inputs={"model": ("m", "model")})
@@ -274,7 +300,7 @@ def test_this_computer_is_measured_once(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("pipelines.models.forecast.calibration.SECONDS", 0.01)
     made = calibrate("cpu", tmp_path)
     assert read_calibration(tmp_path) == made
-    assert min(*made.products.values(), made.copy, made.disk) > 0
+    assert min(*made.products.values(), made.copy, made.disk, made.openvino) > 0
     assert read_calibration(tmp_path, "cuda:0") == Calibration()
     (tmp_path / "calibration.json").write_text("[]")
     assert read_calibration(tmp_path) == Calibration()

@@ -29,7 +29,7 @@ from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.forecast import Forecaster, Machine
 from pipelines.models.loading import CONFIGS, ModelLoader
-from pipelines.models.lora_families import fits
+from pipelines.models.lora.families import fits
 from pipelines.models.residency import Residency
 from pipelines.nodes.model import LoraNode
 from tests.helpers import lora_files, tiny_pipelines
@@ -267,12 +267,12 @@ def test_files_that_can_not_be_used(built: Built) -> None:
     handle = models.find("diffusion", "sd1", "fp32")
     broken = {name: tensor * float("nan") for name, tensor in lora_files.diffusers(loras["sd1"]).items()}
     module = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
-    lokr = {f"{module}.lokr_w1": torch.ones(4, 4), f"{module}.lokr_w2": torch.ones(4, 4)}
+    glora = {f"{module}.{part}.weight": torch.ones(4, 4) for part in ("a1", "a2", "b1", "b2")}
     pickled = folder / "lora" / "pickled.safetensors"
     pickled.write_bytes(b"\x80\x02c__builtin__\neval\n(U\x0f__import__('os')tR.")
     cases: list[tuple[Path, type[DiptychError], str]] = [
         (written(folder / "lora" / "broken.safetensors", broken), ModelUnreadable, "no numbers"),
-        (written(folder / "lora" / "lokr.safetensors", lokr), ModelUnsuitable, "LoKr"),
+        (written(folder / "lora" / "glora.safetensors", glora), ModelUnsuitable, "GLoRA"),
         (pickled, ModelPickled, "pickle"),
         (folder / "diffusion" / "sd1", ModelUnsuitable, "drawing"),
     ]

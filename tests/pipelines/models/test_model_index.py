@@ -159,6 +159,11 @@ def test_a_gguf_file_is_named_though_it_cannot_be_opened(tmp_path: Path) -> None
     (tmp_path / "m.gguf").write_bytes(head + bytes(-len(head) % 32) + bytes(4 * 144))
     (info,) = Catalogue([Root(tmp_path)]).list()
     assert (info.kind, info.family, info.dtype, info.parameters) == ("language", "llama", "Q4_K", 1024)
+    assert not info.problem
+    other = head.replace(text("llama"), text("mamba"))
+    (tmp_path / "m.gguf").write_bytes(other + bytes(-len(other) % 32) + bytes(4 * 144))
+    (info,) = Catalogue([Root(tmp_path)]).list()
+    assert (info.kind, info.family) == ("language", "mamba")
     assert "GGUF" in info.problem
 
 

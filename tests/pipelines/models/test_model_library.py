@@ -191,7 +191,9 @@ def test_the_words_of_the_command_line(
 
     path = str(root / "embedding" / "mine.safetensors")
     code, said = run("probe", path)
-    assert (code, said["models"][0]["family"]) == (1, "textual-inversion")
+    assert (code, said["models"][0]["family"]) == (0, "textual-inversion")
+    sparse(tmp_path / "unknown.safetensors", {"nothing.known": (2,)})
+    assert run("probe", str(tmp_path / "unknown.safetensors"))[0] == 1
     code, said = run("import", path)
     (placed,) = said["models"]
     assert (code, Path(placed).parts[-3:]) == (0, ("models", "embedding", "mine.safetensors"))

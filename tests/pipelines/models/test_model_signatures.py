@@ -37,9 +37,9 @@ DIFFUSERS = [
     ("controlnet-sd1", "control", "sd1", ""), ("controlnet-sdxl", "control", "sdxl", ""),
     ("controlnet-flux", "control", "flux", "union"), ("controlnet-sd3", "control", "sd3", ""),
     ("controlnet-qwen", "control", "qwen-image", ""), ("controlnet-sana", "control", "sana", ""),
-    ("t2i-adapter-sd1", "adapter", "t2i-adapter", "full"),
-    ("t2i-adapter-light", "adapter", "t2i-adapter", "light"),
-    ("t2i-adapter-sdxl", "adapter", "t2i-adapter", "full"),
+    ("t2i-adapter-sd1", "control", "sd1", "t2i"),
+    ("t2i-adapter-light", "control", "sd1", "t2i-light"),
+    ("t2i-adapter-sdxl", "control", "sdxl", "t2i"),
 ]  # fmt: skip
 
 ORIGINAL = {
@@ -330,7 +330,7 @@ def test_loras_of_every_trainer(tmp_path: Path, name: str) -> None:
         ({"image_proj.latents": (1, 16, 1280), "ip_adapter.1.to_k_ip.weight": (640, 2048)},
          "adapter", "ip-adapter", "sdxl"),
         ({"conv_in.weight": (320, 64, 3, 3), "body.0.block1.weight": (320, 320, 3, 3)},
-         "adapter", "t2i-adapter", "sd1"),
+         "control", "sd1", "sd1"),
         ({"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3)}, "vae", "tiny-4", "sd"),
         ({"decoder.conv_in.weight": (512, 16, 3, 3), "decoder.up.0.block.0.conv1.weight": (128, 128, 3, 3),
           "encoder.conv_in.weight": (128, 3, 3, 3)}, "vae", "kl-16", "flux"),

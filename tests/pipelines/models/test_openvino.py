@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import copy
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
+from pipelines.graph.values import Lora, Speed
 from pipelines.models.openvino import OpenvinoDenoiser, Outcome
 from pipelines.models.openvino.graphs import Call, Graph, UnsuitableCallError
-from tests.helpers.tiny_pipelines import WIDTH, unet
+from pipelines.models.speed.applying import applied
+from pipelines.models.speed.choices import runtime_reason
+from pipelines.nodes.diffusion import TextToImage
+from tests.helpers.diffusion_context import DiffusionContext, wrap
+from tests.helpers.tiny_pipelines import WIDTH, sd1, unet
 
 
 class Watch:
@@ -131,3 +137,61 @@ def test_nothing_is_told_to_anybody(watch):
     ask(watch.denoiser)
     assert "openvino" in sys.modules
     assert sys.modules["openvino_telemetry"] is None
+
+
+# --- chosen for a drawing -----------------------------------------------------------------------------------
+
+
+def drawn(context, runtime, **params):
+    options = {"width": 64, "height": 64, "steps": 2, "guidance_scale": 4.0, **params}
+    handle = context.loaded.handle.replace(speed=Speed(runtime=runtime))
+    inputs = {"model": handle, "prompt": "a red apple", "seed": 3}
+    with applied(context.loaded, handle.speed, context):
+        return TextToImage().run(inputs, TextToImage.Params(**options), context)["latent"].tensor()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return wrap(sd1())
+
+
+def test_a_drawing_is_the_same_and_nothing_is_left_behind(model, tmp_path):
+    context = DiffusionContext(model, tmp_path)
+    plain = drawn(context, "torch")
+    hooks = []
+    hook = model.pipeline.unet.register_forward_pre_hook(lambda *_: hooks.append(1))
+    here = drawn(context, "openvino", steps=4)
+    hook.remove()
+    assert len(hooks) < 4  # traced, and compared once
+    assert "compiling" in {report.phase for report in context.reports}
+    assert torch.allclose(here, drawn(context, "torch", steps=4), atol=1e-3)
+    assert torch.equal(plain, drawn(context, "torch"))
+    assert not context.warnings
+    context.reports.clear()
+    drawn(context, "openvino", steps=4)
+    assert "compiling" not in {report.phase for report in context.reports}
+
+
+def test_other_weights_are_compiled_anew(model, tmp_path):
+    context = DiffusionContext(model, tmp_path)
+    drawn(context, "openvino")
+    model.handle = model.handle.replace(loras=(Lora("a", "/a", "1"),))
+    context.reports.clear()
+    drawn(context, "openvino")
+    assert "compiling" in {report.phase for report in context.reports}
+
+
+def test_what_has_no_effect_is_told(model, tmp_path):
+    context = DiffusionContext(model, tmp_path)
+    speed = Speed(runtime="openvino", compile=True)
+    with applied(model, speed, context):
+        assert model.runtime == "openvino"
+    assert model.runtime == "torch"
+    assert [warning.arguments["setting"] for warning in context.warnings] == ["Compiling"]
+    assert "graphics card" in runtime_reason("cuda:0")
+    assert "not installed" in runtime_reason("cpu", lambda name: False)
+    packed = replace(model, handle=model.handle.replace(quantization="nf4"))
+    context.warnings.clear()
+    with applied(packed, Speed(runtime="openvino"), context):
+        assert packed.runtime == "torch"
+    assert "quantized" in context.warnings[0].arguments["reason"]

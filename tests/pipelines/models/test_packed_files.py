@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from diffusers import AutoencoderKL
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, T5Config
 
 from pipelines.models import packed
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.header import read_header
 from pipelines.models.loading import ModelLoader
+from pipelines.models.packed_layers import is_packed
 from pipelines.models.residency import Residency
 from tests.helpers import tiny_pipelines
 from tests.helpers.diffusion_context import STARTER
@@ -124,3 +126,39 @@ def test_text_encoders_have_a_choice_of_their_own(folder: Path) -> None:
     assert (expected - found).abs().max() < 0.2 * expected.abs().max()
     both, _ = load(folder, "diffusion", "fill", "auto,text=fp8")
     assert both.handle.quantization == "none,text=fp8"  # there is room for the rest as it is
+
+
+def test_packed_text_encoders_are_kept_as_well(folder: Path) -> None:
+    """What their layers can't be packed by stays, and so does what T5 computes exactly."""
+    pipeline = tiny_pipelines.flux_fill()
+    config = {**pipeline.text_encoder_2.config.to_dict(), "d_ff": 128, "d_model": 64, "d_kv": 16}
+    pipeline.text_encoder_2 = type(pipeline.text_encoder_2)(T5Config(**config)).eval()
+    pipeline.save_pretrained(folder / "diffusion" / "fill")
+    made, _ = load(folder, "diffusion", "fill", "none,text=nf4")
+    encoder = made.pipeline.text_encoder_2
+    layer = encoder.encoder.block[0].layer[-1].DenseReluDense
+    assert is_packed(layer.wi)
+    assert not is_packed(layer.wo)
+    assert not is_packed(made.pipeline.transformer)
+    with torch.inference_mode():
+        expected = encoder(torch.arange(200, 220)[None])[0]
+    kept = {file.name for file in (folder / "diffusion" / ".diptych" / "fill").iterdir()}
+    assert "text_encoder_2.nf4-float32.safetensors" in kept
+    again, _ = load(folder, "diffusion", "fill", "none,text=nf4")
+    with torch.inference_mode():
+        assert torch.equal(again.pipeline.text_encoder_2(torch.arange(200, 220)[None])[0], expected)
+
+
+def test_a_vae_has_a_precision_of_its_own(folder: Path) -> None:
+    exact = AutoencoderKL.from_pretrained(
+        folder / "diffusion" / "fill", subfolder="vae"
+    ).decoder.conv_in.weight
+    catalogue = Catalogue(default_roots(folder))
+    access = Models(catalogue, Residency(ModelLoader(catalogue), lambda device, held: 2**40))
+    handle = access.find("diffusion", "fill", dtype="bf16")
+    for chosen, expected in (("auto", torch.bfloat16), ("fp32", torch.float32)):
+        with access.use(handle.replace(vae_dtype=chosen), LoadingContext()) as loaded:
+            assert loaded.pipeline.transformer.dtype == torch.bfloat16
+            assert loaded.pipeline.vae.dtype == expected
+            if chosen == "fp32":  # as in the file, not rounded on the way
+                assert torch.equal(loaded.pipeline.vae.decoder.conv_in.weight, exact)

@@ -13,13 +13,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipelines.errors import Cancelled, OutOfMemory
 from pipelines.graph.node import FlagToken
-from pipelines.models.loaded import Network
 from pipelines.models.quantization import quantize
 from pipelines.models.residency.fake import FakeDevice, NotOnDevice
-from pipelines.models.residency.part import Part
 from pipelines.models.residency.pieces import split
 from tests.helpers import tiny_pipelines
-from tests.helpers.fake_card import FakeCard, draw, parts
+from tests.helpers.fake_card import FakeCard, draw, part_on, parts
 
 
 def flux() -> tuple[Any, dict[str, torch.Tensor]]:
@@ -68,14 +66,6 @@ def llama() -> tuple[Any, dict[str, torch.Tensor]]:
 
 
 NETWORKS = (flux, sd3, unet, llama)
-
-
-def part_on(device: FakeDevice, network: Any, room: Callable[[Part], int]) -> Part:
-    def entering(part: Part) -> None:
-        if not part.settled:
-            part.fit(room(part))
-
-    return Part(Network("network", "main", network), device, entering)
 
 
 @pytest.mark.parametrize("overlaps", [True, False])

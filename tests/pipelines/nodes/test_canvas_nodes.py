@@ -60,6 +60,19 @@ def test_a_picture_and_a_soft_mask(run: Run, asset: Asset) -> None:
     assert (len(found["regions"]), len(found["controls"])) == (0, 0)
 
 
+def test_references_are_what_is_painted_on_their_layers(run: Run, asset: Asset) -> None:
+    pixels = np.zeros((6, 8, 4), np.uint8)
+    pixels[1:4, 2:7] = (10, 200, 30, 255)
+    settings = {"leads": "style", "weight": 0.5, "start": 0.1, "end": 0.9}
+    layers = [
+        layer("image", asset(PICTURE)), layer("reference", asset(pixels), name="moss", **settings),
+        layer("reference", asset(np.zeros((6, 8, 4), np.uint8))), layer("reference", counts=False),
+    ]  # fmt: skip
+    (found,) = run("image.canvas", {"layers": layers, "left": 16})["references"]
+    assert (found.kind, found.name, dict(found.info)) == ("reference", "moss", settings)
+    assert np.array_equal(found.image.pixels, pixels[1:4, 2:7])
+
+
 def test_layers_lie_where_they_are_and_hidden_ones_do_not_count(run: Run, asset: Asset) -> None:
     red = asset(np.full((2, 2, 4), (255, 0, 0, 255), np.uint8))
     blue = asset(np.full((4, 4, 3), (0, 0, 255), np.uint8))

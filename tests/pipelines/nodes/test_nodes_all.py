@@ -26,19 +26,24 @@ CONTRACT = {
     "diffusion.encode_prompt": (None, "conditioning"), "diffusion.sample": (None, None),
     "diffusion.decode": (None, "image"), "diffusion.encode_image": ("model image", "latent"),
     "diffusion.image_to_image": (
-        "model image prompt negative seed regions controls control upscaler", "image latent seed"
+        "model image prompt negative seed regions controls control references adapter upscaler",
+        "image latent seed",
     ),
     "diffusion.inpaint": (
-        "model image mask prompt negative seed regions controls control", "image latent seed"
+        "model image mask prompt negative seed regions controls control references adapter",
+        "image latent seed",
     ),
     "diffusion.outpaint": (
-        "model image prompt negative seed regions controls control", "image latent seed"
+        "model image prompt negative seed regions controls control references adapter", "image latent seed"
     ),
     "control.preprocess": ("image", "image"), "control.layer": ("image model layers", "layers"),
     "control.region": ("mask prompt layers", "layers"), "model.control": ("", "model"),
+    "control.reference": ("image mask adapter layers", "layers"), "model.adapter": ("", "model"),
     "model.lora": ("model", "model"),
     "upscale.simple": ("image", "image"),
-    "upscale.diffusion": ("model image prompt negative seed", "image seed"),
+    "upscale.diffusion": (
+        "model image prompt negative seed regions controls control references adapter", "image seed"
+    ),
     "upscale.diffusion_model": ("model image prompt negative seed", "image seed"),
     "language.generate": ("model prompt system", "text prompt_used"),
 }  # fmt: skip

@@ -8,12 +8,8 @@ from pipelines.errors import LoraUnsuitable
 from pipelines.models.families import family
 from pipelines.models.probe import Probe
 
-_METHODS: Final = {
-    "loha": "LoHa", "lokr": "LoKr", "oft": "OFT", "glora": "GLoRA", "dora": "DoRA",
-}  # fmt: skip
-"""Relatives of LoRA that a file's tensors may be of, by the probe's variant."""
 _CONTROL: Final = "It makes a model follow a second picture, which this version of Diptych can't use yet."
-_TUNED: Final = ("-inpaint", "-fill", "-edit", "-control", "-depth")
+_TUNED: Final = ("-inpaint", "-fill", "-edit", "-kontext", "-control", "-depth")
 """What the families of models are called that were trained further for one task; their LoRAs are shared."""
 _ANY_U_NET: Final = frozenset({"sd1", "sd2"})
 
@@ -22,14 +18,9 @@ def problem_of(probe: Probe) -> str:
     """Why a LoRA can't be used, whatever the model; empty if it can."""
     if probe.variant == "control":
         return _CONTROL
-    # diffusers takes the magnitudes of a DoRA from the names of its own layout and of PEFT's; those of
-    # kohya's it leaves out, which gives another picture without a word.
-    if probe.variant == "dora" and probe.layout in ("diffusers", "peft"):
-        return ""
-    method = _METHODS.get(probe.variant)
-    if method is None:
-        return ""
-    return f"It was made by the method {method}; of that family, Diptych uses plain LoRAs only."
+    if probe.variant == "glora":
+        return "It was made by the method GLoRA, which comes in two forms that its tensors don't tell apart."
+    return ""
 
 
 def fits(base: str, model: str) -> bool:

@@ -1,0 +1,76 @@
+"""LoRAs and embeddings of a model: their files, and giving them to a model that is loaded."""
+
+from __future__ import annotations
+
+from pipelines.errors import ModelChanged
+from pipelines.graph.node import Context
+from pipelines.graph.values import Embedding, Lora, ModelHandle
+from pipelines.models import embedding_families
+from pipelines.models.catalogue import Catalogue
+from pipelines.models.loaded import EmbeddingFile, LoadedDiffusion, LoraFile
+from pipelines.models.lora.adding import Room, stories_of
+from pipelines.models.lora.families import check_fits
+from pipelines.models.reading import explained
+
+Files = tuple[list[LoraFile], list[EmbeddingFile]]
+
+
+def additions_of(handle: ModelHandle, catalogue: Catalogue) -> Files:
+    """The files of a handle's LoRAs and embeddings, as they were when it was made and of the model's family.
+
+    Raises:
+        ModelMissing, ModelUnsafe, ModelUnsuitable: it can't be opened, or is none.
+        ModelChanged: it is another file than when the handle was made.
+        LoraUnsuitable, EmbeddingUnsuitable: it was made for models of another family.
+    """
+    return (
+        [_lora(lora, handle, catalogue) for lora in handle.loras],
+        [_embedding(embedding, handle, catalogue) for embedding in handle.embeddings],
+    )
+
+
+def _lora(lora: Lora, model: ModelHandle, catalogue: Catalogue) -> LoraFile:
+    entry = catalogue.find("lora", lora.path)
+    entry.check("lora")
+    if lora.fingerprint and entry.fingerprint != lora.fingerprint:
+        raise ModelChanged(model=lora.id)
+    check_fits(lora.id, entry.info.family, model.id, model.family)
+    return LoraFile(lora, entry.weights, entry.info.title)
+
+
+def _embedding(embedding: Embedding, model: ModelHandle, catalogue: Catalogue) -> EmbeddingFile:
+    entry = catalogue.find("embedding", embedding.path)
+    entry.check("embedding")
+    if embedding.fingerprint and entry.fingerprint != embedding.fingerprint:
+        raise ModelChanged(model=embedding.id)
+    embedding_families.check_fits(embedding.id, entry.info.base or entry.info.family, model.id, model.family)
+    return EmbeddingFile(embedding, entry.weights)
+
+
+def change(loaded: LoadedDiffusion, handle: ModelHandle, files: Files, context: Context, room: Room) -> None:
+    """Give a loaded model these files, and nothing of what it had.
+
+    Raises:
+        As :meth:`pipelines.models.lora.adding.Additions.change`; it has none then.
+    """
+    loras, embeddings = files
+    assert loaded.additions is not None
+    _told(loaded)
+    with explained(handle.id, "cpu"):
+        loaded.additions.change(loras, embeddings, context, room)
+    loaded.handle = loaded.handle.replace(loras=handle.loras, embeddings=handle.embeddings)
+    loaded.card |= stories_of(loras, embeddings)
+
+
+def strip(loaded: LoadedDiffusion) -> None:
+    """Take all LoRAs and embeddings from a loaded model."""
+    assert loaded.additions is not None
+    loaded.additions.restore()
+    _told(loaded)
+
+
+def _told(loaded: LoadedDiffusion) -> None:
+    """What is told of a loaded model, without any additions."""
+    loaded.handle = loaded.handle.replace(loras=(), embeddings=())
+    for name in ("loras", "embeddings"):
+        loaded.card.pop(name, None)

@@ -1,0 +1,261 @@
+"""Opening one part of a model that comes from a file or a folder of its own: VAE, text encoder, tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.errors import ModelUnreadable, ModelUnsuitable, OutOfMemory
+from pipelines.files import bytes_text
+from pipelines.models.gguf_header import read_header as read_gguf
+from pipelines.models.libraries import import_diffusers, import_transformers
+from pipelines.models.load_folder import check_complete, skeleton, variant_files
+from pipelines.models.load_states import VAE, below, joined_tiny, read_state
+from pipelines.models.memory import host_memory
+from pipelines.models.part_files import encoder_beside
+from pipelines.models.parts import OWN_TOKENIZERS
+from pipelines.models.reading import Reader
+from pipelines.models.safety import check_folder, read_json
+
+if TYPE_CHECKING:
+    import torch
+
+_ALONE: Final = ("text_encoder.", "model.text_encoder.")
+"""What stands before the weights of an encoder alone in a file, besides what transformers takes off."""
+VAES: Final = frozenset({"AutoencoderKL", "AutoencoderTiny", "AutoencoderDC"})
+"""Classes of VAEs that a model may be given instead of its own."""
+
+
+class Parts:
+    """Opens parts in one precision, for one model.
+
+    Args:
+        configs: where the tokenizers of our own are.
+        model: what to call the model in an error.
+        vae_dtype: the precision of a VAE, if it isn't that of the rest.
+    """
+
+    def __init__(
+        self,
+        configs: Path,
+        model: str,
+        dtype: torch.dtype,
+        reader: Reader,
+        vae_dtype: torch.dtype | None = None,
+    ) -> None:
+        self.configs, self.model, self.dtype, self.reader = configs, model, dtype, reader
+        self.vae_dtype = vae_dtype or dtype
+
+    def given(
+        self, sources: Mapping[str, Path], classes: Mapping[str, str], settings: Path
+    ) -> dict[str, Any]:
+        """The parts of ``sources``, opened.
+
+        Args:
+            classes: the class each part of the model has, by its name.
+            settings: a folder with one folder for each part's settings.
+
+        Raises:
+            ModelUnsuitable: the model has no such part. For the rest see :meth:`open`.
+        """
+        odd = sorted(set(sources) - set(classes))
+        if odd:
+            reason = f"This model is made without a {odd[0]}."
+            raise ModelUnsuitable(model=self.model, reason=reason, task="being given this part")
+        return {name: self.open(name, classes[name], path, settings / name) for name, path in sources.items()}
+
+    def open(self, name: str, cls: str, source: Path, settings: Path) -> Any:
+        """A part from a file, or a folder, of its own.
+
+        Args:
+            name: the one it has in the pipeline.
+            cls: its class.
+            settings: a folder with the settings it has in this model; a folder of its own brings its own.
+
+        Raises:
+            ModelUnreadable: weights are missing, or of other shapes.
+            ModelUnsuitable: it is made for another model.
+            OutOfMemory: its weights are packed, and don't fit unpacked.
+        """
+        if name.startswith("tokenizer"):
+            return self.tokenizer(name, cls, source)
+        if source.is_dir():
+            return self._from_folder(name, cls, source)
+        self.reader.read([source])
+        if name == "vae":
+            state = read_state(source, source.name)
+            encoder = encoder_beside(source)
+            if encoder is not None and not any(name.startswith("encoder.") for name in state):
+                state = joined_tiny(state, read_state(encoder, encoder.name))
+            return self.vae(state, settings, source.name)
+        if source.suffix.lower() == ".gguf":
+            return self._packed_encoder(name, cls, source, settings)
+        state = read_state(source, source.name)
+        return self.encoder(name, cls, below(state, _ALONE) or state, settings)
+
+    # --- tokenizers -----------------------------------------------------------------------------------------
+
+    def tokenizer(self, name: str, cls: str, source: Path | None = None) -> Any:
+        """A tokenizer: one that comes with the program, else that of a folder or of a GGUF file.
+
+        The OpenCLIP encoders of SD 2.x, XL and 3 were trained with ``!`` (0) as padding.
+        """
+        transformers = import_transformers()
+        if source is None or not (source.is_dir() or source.suffix.lower() == ".gguf"):
+            own = self.configs / OWN_TOKENIZERS[cls]
+            changes = {}
+            if OWN_TOKENIZERS[cls] == "clip_tokenizer":
+                changes["pad_token"] = "!" if name == "tokenizer_2" else "<|endoftext|>"
+            return getattr(transformers, cls).from_pretrained(str(own), local_files_only=True, **changes)
+        if source.is_dir():
+            check_folder(source, self.model)
+            return transformers.AutoTokenizer.from_pretrained(str(source), local_files_only=True)
+        return transformers.AutoTokenizer.from_pretrained(
+            str(source.parent), gguf_file=source.name, local_files_only=True
+        )
+
+    # --- networks -------------------------------------------------------------------------------------------
+
+    def _from_folder(self, name: str, cls: str, folder: Path) -> Any:
+        headers = check_folder(folder, folder.name)
+        config = read_json(folder / "config.json", folder.name)
+        if name == "vae":
+            wanted, cls = cls, str(config.get("_class_name", cls))
+            if cls not in {*VAES, wanted}:
+                reason = f"It is a {cls}, which this model can't be given."
+                raise ModelUnsuitable(model=folder.name, reason=reason, task="turning latents into pictures")
+        chosen, variant = variant_files(sorted(headers))
+        self.reader.read(chosen)
+        library = import_diffusers() if name == "vae" else import_transformers()
+        dtype = self.vae_dtype if name == "vae" else self.dtype
+        network, report = getattr(library, cls).from_pretrained(
+            str(folder), dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True,
+            output_loading_info=True,
+        )  # fmt: skip
+        check_complete(self.model, name, report["missing_keys"])
+        return network
+
+    def encoder(self, name: str, cls: str, state: Mapping[str, torch.Tensor], settings: Path) -> Any:
+        """A text encoder in transformers' names, with the settings of ``settings``."""
+        import torch
+
+        kind = getattr(import_transformers(), cls)
+        config = kind.config_class.from_pretrained(str(settings), local_files_only=True)
+        state = dict(state)
+        if cls == "CLIPTextModelWithProjection" and config.projection_dim == config.hidden_size == _CLIP_L:
+            # Files of CLIP-L leave it out, since it changes nothing of what Stable Diffusion 3 reads.
+            state.setdefault("text_projection.weight", torch.eye(config.hidden_size))
+        try:
+            network, report = kind.from_pretrained(
+                None, config=config, state_dict=state, dtype=self.dtype, output_loading_info=True
+            )
+        except RuntimeError as error:
+            if "ignore_mismatched_sizes" not in str(error):
+                raise
+            reason = f"The weights of its {name} have other sizes than those of its kind."
+            raise ModelUnreadable(model=self.model, reason=reason) from error
+        check_complete(self.model, name, report["missing_keys"])
+        return network
+
+    def vae(self, state: Mapping[str, torch.Tensor], settings: Path, file: str) -> Any:
+        """A VAE in its original layout or in diffusers', with the settings of ``settings``; or a tiny one."""
+        diffusers = import_diffusers()
+        state = below(state, VAE) or dict(state)
+        config = read_json(settings / "config.json", self.model)
+        if any(key.startswith("decoder.layers.") for key in state):
+            return self._tiny(state, file)
+        kind = getattr(diffusers, config["_class_name"])
+        if config["_class_name"] == "AutoencoderKLQwenImage":
+            return self._like_wan(kind, state, settings)
+        return from_state(kind, state, settings, self.vae_dtype, self.model, "vae")
+
+    def _like_wan(self, kind: Any, state: Mapping[str, torch.Tensor], settings: Path) -> Any:
+        """Qwen-Image's VAE has the layers of Wan's, whose original names diffusers converts."""
+        import_diffusers()
+        from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
+
+        own = "decoder.conv_in.weight" in state
+        state = dict(state) if own else convert_wan_vae_to_diffusers(dict(state))
+        network = skeleton(kind, settings, self.vae_dtype)
+        missing, _ = network.load_state_dict(state, strict=False, assign=True)
+        check_complete(self.model, "vae", missing)
+        return network.to(self.vae_dtype).eval()
+
+    def _tiny(self, state: Mapping[str, torch.Tensor], file: str) -> Any:
+        """A tiny autoencoder in diffusers' layout; its decoder's first layer tells the latent channels."""
+        channels = int(state["decoder.layers.0.weight"].shape[1])
+        network = import_diffusers().AutoencoderTiny(latent_channels=channels)
+        missing, _ = network.load_state_dict(state, strict=False, assign=True)
+        check_complete(file, "vae", missing)
+        tiny: torch.nn.Module = network.to(self.vae_dtype).eval()
+        return tiny
+
+    def _packed_encoder(self, name: str, cls: str, file: Path, settings: Path) -> Any:
+        """A text encoder in a GGUF file, unpacked: transformers computes with plain weights.
+
+        Its settings are those of ``settings``: of T5, GGUF files don't say which activation it has, and
+        transformers would take the wrong one.
+
+        Raises:
+            OutOfMemory: its weights don't fit into main memory unpacked.
+        """
+        header = read_gguf(file)
+        need, free = header.elements * (self.dtype.itemsize + 2), host_memory().free
+        if need > free:
+            reason = (
+                f"The text encoder {file.name} is packed and has to be unpacked, for which it needs "
+                f"{bytes_text(need)}; {bytes_text(free)} are free."
+            )
+            raise OutOfMemory(device="cpu", reason=reason)
+        kind = getattr(import_transformers(), cls)
+        config = kind.config_class.from_pretrained(str(settings), local_files_only=True)
+        network, report = kind.from_pretrained(
+            str(file.parent), gguf_file=file.name, config=config, dtype=self.dtype, local_files_only=True,
+            output_loading_info=True,
+        )  # fmt: skip
+        check_complete(self.model, name, report["missing_keys"])
+        return network
+
+
+_CLIP_L: Final = 768
+
+
+def read_classes(folder: Path, model: str) -> dict[str, str]:
+    """The class of each part that a diffusers folder's index names.
+
+    Raises:
+        ModelUnreadable: the index can't be read.
+    """
+    index = read_json(folder / "model_index.json", model)
+    return {name: str(value[1]) for name, value in index.items() if isinstance(value, list) and value[0]}
+
+
+def from_state(
+    kind: Any, state: Mapping[str, Any], settings: Path, dtype: torch.dtype, model: str, part: str,
+    **changes: Any,
+) -> Any:  # fmt: skip
+    """A network of diffusers from weights in the original layout or its own, by the library's own conversion.
+
+    Args:
+        settings: the folder with its settings; ``changes`` replace some of them, or are options of
+            ``from_single_file``.
+
+    Raises:
+        ModelUnreadable: weights are missing, or of other shapes; nothing is ever filled with random numbers.
+    """
+    try:
+        network = kind.from_single_file(
+            dict(state), config=str(settings), local_files_only=True, dtype=dtype, **changes
+        )
+    except KeyError as error:  # the conversion takes the weights it knows out one by one
+        reason = f"Its {part} lacks the weight {error.args[0] if error.args else ''}."
+        raise ModelUnreadable(model=model, reason=reason) from error
+    except ValueError as error:
+        if "shape" not in str(error):
+            raise
+        reason = f"A weight of its {part} has another size than its kind has: {str(error)[:300]}"
+        raise ModelUnreadable(model=model, reason=reason) from error
+    missing = [key for key, tensor in network.state_dict().items() if tensor.is_meta]
+    check_complete(model, part, missing)
+    return network

@@ -1,0 +1,156 @@
+"""Tiny FLUX.1, Stable Diffusion 3 and Qwen-Image as users have them in files: a denoiser alone, encoders and
+VAE beside it, or all in one; with our configurations in small numbers to open them by.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pipelines.models import parts, single_file
+from pipelines.models.loading import CONFIGS
+from pipelines.models.signatures import registry
+from pipelines.models.signatures.base import Key
+from tests.helpers.model_files import original_clip, original_vae
+from tests.helpers.original_transformers import as_wide_as, original_flux, original_sd3
+
+WIDTH = 32
+"""Of every tiny network."""
+_VAE = {
+    "block_out_channels": [8, 16], "down_block_types": ["DownEncoderBlock2D"] * 2, "layers_per_block": 1,
+    "norm_num_groups": 4, "up_block_types": ["UpDecoderBlock2D"] * 2, "sample_size": 16,
+}  # fmt: skip
+_CLIP = {
+    "hidden_size": WIDTH, "intermediate_size": 48, "num_attention_heads": 4, "num_hidden_layers": 2,
+    "projection_dim": WIDTH,
+}  # fmt: skip
+_T5 = {"d_model": WIDTH, "d_ff": 48, "d_kv": 8, "num_heads": 4, "num_layers": 1, "num_decoder_layers": 1}
+_BOTH = {"num_layers": 1, "attention_head_dim": 16, "num_attention_heads": 2, "joint_attention_dim": WIDTH}
+TINY: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "flux": {
+        "transformer": {
+            **_BOTH, "axes_dims_rope": [4, 4, 8], "num_single_layers": 1, "pooled_projection_dim": WIDTH,
+        },
+        "vae": _VAE, "text_encoder": _CLIP, "text_encoder_2": _T5,
+    },
+    "sd3": {
+        "transformer": {
+            **_BOTH, "caption_projection_dim": WIDTH, "pooled_projection_dim": 3 * WIDTH,
+            "pos_embed_max_size": 16, "sample_size": 16,
+        },
+        "vae": _VAE, "text_encoder": _CLIP, "text_encoder_3": _T5,
+        "text_encoder_2": {**_CLIP, "hidden_size": 2 * WIDTH, "projection_dim": 2 * WIDTH},
+    },
+    "qwen-image": {
+        "transformer": {**_BOTH, "axes_dims_rope": [4, 6, 6]},
+        "vae": {"base_dim": 8, "dim_mult": [1, 1], "temperal_downsample": [True], "num_res_blocks": 1},
+        "text_encoder": {
+            "text_config": {
+                "vocab_size": 200, "hidden_size": WIDTH, "intermediate_size": 48, "num_hidden_layers": 1,
+                "num_attention_heads": 2, "num_key_value_heads": 1,
+                "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]},
+            },
+            "vision_config": {
+                "depth": 1, "hidden_size": WIDTH, "out_hidden_size": WIDTH, "intermediate_size": 48,
+                "num_heads": 4, "fullatt_block_indexes": [0],
+            },
+            "image_token_id": 190, "video_token_id": 191, "vision_start_token_id": 192,
+            "vision_end_token_id": 193,
+        },
+    },
+}  # fmt: skip
+
+
+def tiny_configs(folder: Path) -> Path:
+    """Our configurations, those of :data:`TINY` with small numbers."""
+    shutil.copytree(CONFIGS, folder)
+    for name, changes in TINY.items():
+        for part, settings in changes.items():
+            file = folder / name / part / "config.json"
+            file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
+    return folder
+
+
+def tiny_signatures(patch: pytest.MonkeyPatch) -> None:
+    """Have files of this size recognised, and converted, as those of the true size are."""
+    from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES as CLASSES
+
+    def of_any_size(signature: Any) -> Any:
+        if signature.name not in ("FLUX.1", "Stable Diffusion 3", "Qwen-Image"):
+            return signature
+        return replace(signature, keys=tuple(Key(key.name) for key in signature.keys))
+
+    patch.setattr(registry, "SIGNATURES", tuple(map(of_any_size, registry.SIGNATURES)))
+    clip = ("clip-l", "clip-g", "clip")  # as which one of this width is recognised
+    encoders = {cls: clip if cls.startswith("CLIP") else known for cls, known in parts._ENCODERS.items()}
+    patch.setattr(parts, "_ENCODERS", encoders)
+    widths = {"clip-l": WIDTH, "clip": WIDTH, "clip-g": 2 * WIDTH, "t5": WIDTH, "qwen2.5-vl": WIDTH}
+    patch.setattr(parts, "_WIDTHS", widths)
+    patch.setattr(single_file, "_HEADS", dict.fromkeys(TINY, ("num_attention_heads", 16)))
+    wide = CLASSES["FluxTransformer2DModel"]
+    patch.setitem(wide, "checkpoint_mapping_fn", as_wide_as(wide["checkpoint_mapping_fn"], WIDTH))
+
+
+def networks(config: Path) -> dict[str, Any]:
+    """Random networks of a configuration folder, by their names in a pipeline."""
+    import diffusers
+    import transformers
+
+    torch.manual_seed(0)
+    index = json.loads((config / "model_index.json").read_text())
+    found = {}
+    for name in sorted(index):
+        if not (config / name / "config.json").is_file():
+            continue
+        library, cls = index[name]
+        kind = getattr(diffusers if library == "diffusers" else transformers, cls)
+        if library == "diffusers":
+            found[name] = kind.from_config(kind.load_config(config / name)).eval()
+        else:
+            found[name] = kind(kind.config_class.from_pretrained(config / name)).eval()
+    return found
+
+
+def original_denoiser(name: str, transformer: Any) -> dict[str, torch.Tensor]:
+    """A denoiser's weights under the names of the original code."""
+    if name == "qwen-image":
+        return dict(transformer.state_dict())  # both layouts have the same names
+    return original_flux(transformer) if name == "flux" else original_sd3(transformer)
+
+
+def checkpoint(name: str, made: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """All of a model in one state, as ComfyUI's checkpoints hold it."""
+    state = {f"model.diffusion_model.{key}": tensor for key, tensor in
+             original_denoiser(name, made["transformer"]).items()}  # fmt: skip
+    if name == "qwen-image":
+        state |= {f"vae.{key}": tensor for key, tensor in made["vae"].state_dict().items()}
+    else:
+        state |= original_vae(made["vae"])
+    aliases = {"flux": ("clip_l", "t5xxl"), "sd3": ("clip_l", "clip_g", "t5xxl")}.get(name, ("qwen25_7b",))
+    encoders = [made[part] for part in sorted(made) if part.startswith("text_encoder")]
+    for alias, encoder in zip(aliases, encoders, strict=True):
+        start = f"text_encoders.{alias}.transformer."
+        if not alias.startswith("clip"):
+            state |= {start + key: tensor for key, tensor in encoder.state_dict().items()}
+        else:
+            found = original_clip(encoder, start)
+            projection = f"{start}text_model.text_projection.weight"
+            if projection in found:
+                found[f"{start}text_projection.weight"] = found.pop(projection)
+            state |= found
+    return state
+
+
+def save(path: Path, state: Mapping[str, torch.Tensor]) -> Path:
+    """A safetensors file of a state, tensors that share their memory each by itself."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({key: tensor.detach().contiguous().clone() for key, tensor in state.items()}, path)
+    return path
