@@ -25,6 +25,8 @@ from studio.outside.actions import OutsideActions
 from studio.panels.start_page import TEMPLATES
 from studio.parts import Parts
 from studio.picture_actions import PictureActions
+from studio.presets.actions import PresetActions
+from studio.presets.store import EXPORTED
 from studio.run_modes import RunModes
 from studio.shell import Shell
 from studio.tab_actions import TabActions
@@ -46,7 +48,8 @@ class Actions(QObject):
         self.files = DocumentFiles(parts, shell, self._remember, self.save_as, self._show_document)
         self.tabs = TabActions(parts, shell, self)
         self.outside = OutsideActions(parts, shell, self)
-        self.models = ModelActions(parts, shell, self.open_template, self)
+        self.models = ModelActions(parts, shell, self.open_template, self.generate, self)
+        self.presets = PresetActions(parts, shell, self)
 
     # --- when ------------------------------------------------------------------------------------------
 
@@ -99,8 +102,10 @@ class Actions(QObject):
             self.open_path(path)
 
     def open_path(self, path: str) -> None:
-        """Open a graph file, or the graph inside a picture. It never runs by itself."""
-        if is_graph(path):
+        """Open a graph file, or the graph inside a picture, or take in a preset. It never runs by itself."""
+        if path.endswith(EXPORTED):
+            self.presets.take_in(Path(path))
+        elif is_graph(path):
             self._open_graph(Path(path))
         else:
             self.open_picture(path)

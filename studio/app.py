@@ -28,6 +28,7 @@ from studio.keeping.profile_lock import profile_lock, use_profile
 from studio.keeping.session import SessionKeeper
 from studio.keeping.session_files import WORKSPACE, Saved, SavedSheet
 from studio.main_window import MainWindow
+from studio.models.getting import offline_reason
 from studio.panels.second_studio import SecondStudio
 from studio.parts import Parts, assemble
 from studio.settings import Settings, SettingsStore, default_path
@@ -42,7 +43,7 @@ TIDY_MS = 8_000
 WORKSPACES = ("create", "graph", "canvas")
 
 
-def engine_settings(settings: Settings) -> EngineSettings:
+def engine_settings(settings: Settings, *, keeps_downloads: bool = True) -> EngineSettings:
     """What the engine must know."""
     return EngineSettings(
         device=settings.device,
@@ -53,6 +54,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         nodes_dir=str(paths.nodes_dir()),
         agreements=str(paths.agreements_path()),
         reserve_bytes=round(settings.reserve_gb * 1e9),
+        offline=offline_reason(stays=settings.stay_offline),
+        keeps_downloads=keeps_downloads,
     )
 
 
@@ -163,7 +166,7 @@ def make_parts(settings: SettingsStore, *, read_only: bool = False) -> Parts:
 
     document = GraphDocument()
     queue = None if read_only else default_queue()
-    bridge = EngineBridge(engine_settings(settings.values), queue=queue)
+    bridge = EngineBridge(engine_settings(settings.values, keeps_downloads=not read_only), queue=queue)
     return assemble(document, bridge, settings, read_only=read_only)
 
 

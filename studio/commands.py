@@ -20,6 +20,7 @@ from studio.document_commands import DOCUMENT_COMMANDS
 from studio.keys import Entry, Keymap, Scope
 from studio.keys.other_layouts import OtherLayouts
 from studio.model_commands import MODEL_COMMANDS
+from studio.preset_commands import PRESET_COMMANDS
 from studio.run_commands import RUN_COMMANDS
 from studio.theme import current_theme
 from studio.translate import tr
@@ -55,6 +56,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             icon="text"),
     Command("edit.form", "Form of Create…", "Ctrl+Shift+F", "Edit", lambda s: s.arrange_form(),
             lambda s: s.can_arrange_form(), "create"),
+    *PRESET_COMMANDS,
     Command("picture.copy", "Copy the picture", "Ctrl+Shift+C", "Picture", lambda s: s.pictures.copy(),
             lambda s: s.has_result(), "copy"),
     Command("picture.save_as", "Save the picture as…", "Ctrl+E", "Picture", lambda s: s.pictures.save_as(),

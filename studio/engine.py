@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
@@ -24,6 +24,8 @@ from pipelines.engine.protocol import (
     ConvertModel,
     DescribeModel,
     Device,
+    Downloads,
+    DownloadTold,
     Duplicates,
     Failure,
     FindCached,
@@ -33,8 +35,11 @@ from pipelines.engine.protocol import (
     FreeMemory,
     HashModel,
     ImageRef,
+    JudgeModels,
+    ListDownloads,
     ListModels,
     LoadNodes,
+    LookAtSource,
     Lost,
     Message,
     ModelConverted,
@@ -43,6 +48,7 @@ from pipelines.engine.protocol import (
     ModelProgress,
     ModelRemoved,
     Models,
+    ModelsJudged,
     ModelTold,
     ModelWorkStopped,
     NodeFinished,
@@ -62,7 +68,11 @@ from pipelines.engine.protocol import (
     Saved,
     SaveImage,
     SetModelFolders,
+    SetOffline,
     Settings,
+    SourceSeen,
+    StartDownload,
+    SteerDownload,
     StopModelWork,
     Validate,
 )
@@ -101,6 +111,10 @@ class EngineBridge(QObject):
     models_listed = Signal(object)
     model_answered = Signal(object)
     """What was asked of one model, or of duplicates; and how far that is, or a search."""
+    downloads_listed = Signal(object)
+    download_told = Signal(object)
+    source_seen = Signal(object)
+    models_judged = Signal(object)
     problems_found = Signal(object)
     outside_listed = Signal(object)
     ports_told = Signal(object)
@@ -148,6 +162,10 @@ class EngineBridge(QObject):
             RunFinished: self.run_finished,
             Models: self.models_listed,
             **dict.fromkeys(ABOUT_MODELS, self.model_answered),
+            Downloads: self.downloads_listed,
+            DownloadTold: self.download_told,
+            SourceSeen: self.source_seen,
+            ModelsJudged: self.models_judged,
             Problems: self.problems_found,
             OutsideNodes: self.outside_listed,
             Ports: self.ports_told,
@@ -223,6 +241,41 @@ class EngineBridge(QObject):
     def stop_model_work(self, request: str) -> None:
         """End what one of these asked for."""
         self._client.send(StopModelWork(request=request))
+
+    def list_downloads(self) -> str:
+        """Ask for the downloads, and have those of the last time gone on with; the answer is
+        :attr:`downloads_listed`."""
+        return self._request(ListDownloads)
+
+    def look_at_source(self, source: str, variant: str = "") -> str:
+        """Ask what a repository or an address would bring; the answer is :attr:`source_seen`."""
+        return self._request(LookAtSource, source=source, variant=variant)
+
+    def start_download(
+        self, source: str, title: str, *, variant: str = "", model_kind: str = "", curated: str = ""
+    ) -> str:
+        """Download a model; what becomes of it is :attr:`download_told`. Returns the download's id."""
+        download = uuid.uuid4().hex[:12]
+        self._client.send(
+            StartDownload(
+                download=download, source=source, title=title, variant=variant, model_kind=model_kind,
+                curated=curated,
+            )
+        )  # fmt: skip
+        return download
+
+    def steer_download(self, download: str, how: Literal["pause", "resume", "cancel"]) -> None:
+        """Pause one, go on with it, or give it up."""
+        self._client.send(SteerDownload(download=download, how=how))
+
+    def set_offline(self, reason: str) -> None:
+        """Don't use the network from now on, for a reason; without one, use it again."""
+        self._client.settings = self._client.settings.model_copy(update={"offline": reason})
+        self._client.send(SetOffline(reason=reason))
+
+    def judge_models(self) -> str:
+        """Ask what to get for this machine; the answer is :attr:`models_judged`."""
+        return self._request(JudgeModels)
 
     def validate(self, graph: Graph) -> str:
         return self._request(Validate, graph=graph.dumps().decode())

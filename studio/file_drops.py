@@ -1,8 +1,8 @@
 """Files dropped on a window, wherever that is: they never become text in a field, or get lost on the way.
 
 Qt gives a drop to whichever widget says it takes one, and text fields say so of files. So the window is asked
-before its widgets are: graphs are opened, pictures go to the nearest widget round the place that knows what
-to do with them, else they are opened too.
+before its widgets are: graphs are opened, pickled models offered to be converted, pictures go to the nearest
+widget round the place that knows what to do with them, else they are opened too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QWidget
 
 GRAPH_SUFFIXES: Final = (".json", ".diptych")
+PICKLED_SUFFIXES: Final = (".ckpt", ".pth", ".pt", ".bin")
 _DRAGS: Final = (QEvent.Type.DragEnter, QEvent.Type.DragMove, QEvent.Type.Drop)
 
 
@@ -38,12 +39,20 @@ def is_graph(file: str) -> bool:
     return Path(file).suffix.lower() in GRAPH_SUFFIXES
 
 
-class FileDrops(QObject):
-    """Watches a window, once it is shown. ``open_file`` opens a graph, or the graph inside a picture."""
+def is_pickled(file: str) -> bool:
+    """Whether a file is a pickled model, by its name."""
+    return Path(file).suffix.lower() in PICKLED_SUFFIXES
 
-    def __init__(self, window: QWidget, open_file: Callable[[str], object]) -> None:
+
+class FileDrops(QObject):
+    """Watches a window, once it is shown. ``open_file`` opens a graph, or the graph inside a picture;
+    ``convert_file`` a pickled model, of which a safe copy can be made."""
+
+    def __init__(
+        self, window: QWidget, open_file: Callable[[str], object], convert_file: Callable[[str], object]
+    ) -> None:
         super().__init__(window)
-        self._window, self._open = window, open_file
+        self._window, self._open, self._convert = window, open_file, convert_file
         self._watched: QObject | None = None
 
     def watch(self) -> None:
@@ -75,7 +84,9 @@ class FileDrops(QObject):
         for file in files:
             if is_graph(file):
                 self._open(file)
-        pictures = [file for file in files if not is_graph(file)]
+            elif is_pickled(file):
+                self._convert(file)
+        pictures = [file for file in files if not is_graph(file) and not is_pickled(file)]
         taker = self._taker(place)
         if taker is not None and pictures:
             taker.take_pictures(pictures, self._window.mapToGlobal(place), own=own)

@@ -14,6 +14,9 @@ _ICONS: Final = {"fits": ("good", "good"), "offload": ("info", "warn"), "too_lar
 _WEIGHTS: Final = {
     "fp8": "Use 8-bit weights", "int8": "Use 8-bit weights (INT8)", "nf4": "Use 4-bit weights",
 }  # fmt: skip
+_TEXT_WEIGHTS: Final = {
+    "fp8": "Use 8-bit weights to read the prompt", "nf4": "Use 4-bit weights to read the prompt",
+}  # fmt: skip
 FAMILIAR: Final = 1.15
 """A range whose ends are closer than this is said as one number."""
 
@@ -75,6 +78,8 @@ def _of_model(model: ForecastModel) -> Iterable[str]:
         yield tr(model.reason)
     if model.seconds is not None:
         yield tr("time as in earlier runs") if model.seen else tr("time computed, not seen yet")
+    if model.plain_seconds is not None:
+        yield tr("without the settings for speed: {time}", time=range_text(*model.plain_seconds))
 
 
 def _work(model: ForecastModel) -> str:
@@ -82,6 +87,11 @@ def _work(model: ForecastModel) -> str:
     if not model.error:
         return size
     return tr("{size} (within {percent} %)", size=size, percent=round(model.error * 100))
+
+
+def openvino_text(times: float) -> str:
+    """``Use OpenVINO: about 2.1 times as fast here``."""
+    return tr("Use OpenVINO: about {times} times as fast here", times=f"{times:.1f}")
 
 
 def change_text(change: ForecastChange) -> str:
@@ -98,7 +108,7 @@ def _steps(params: Mapping[str, Any]) -> Iterable[str]:
         name = str(params["quantization"])
         yield tr(_WEIGHTS.get(name, "Use other weights"))
     if "text_quantization" in params:
-        yield tr("Use 8-bit weights to read the prompt")
+        yield tr(_TEXT_WEIGHTS.get(str(params["text_quantization"]), "Use other weights to read the prompt"))
     if "dtype" in params:
         yield tr("Use numbers of 16 bits")
     if {"width", "height"} <= set(params):

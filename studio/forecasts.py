@@ -10,7 +10,10 @@ from PySide6.QtWidgets import QMenu
 from pipelines.engine.protocol import Device, ForecastChange, Forecasted
 from pipelines.graph.document import Graph
 from studio import forecast_words as words
+from studio.graph.model_changes import SPEED
 from studio.messages import Messages
+from studio.panels.change_edits import ChangeEdits
+from studio.panels.model_values import ModelValues
 from studio.parts import Parts
 from studio.status_bar import StatusBar
 from studio.translate import tr
@@ -87,6 +90,9 @@ class Forecasts(QObject):
         if made.change is not None and self._can_apply(made.change):
             self.menu.addSeparator()
             self.menu.addAction(words.change_text(made.change)).triggered.connect(self.apply_change)
+        if made.openvino and self._can_speed_up():
+            self.menu.addSeparator()
+            self.menu.addAction(words.openvino_text(made.openvino)).triggered.connect(self.use_openvino)
         if made.seconds is None and made.verdict != "too_large":
             self.menu.addSeparator()
             self.menu.addAction(tr("Measure how fast this computer is")).triggered.connect(self.measure)
@@ -107,6 +113,22 @@ class Forecasts(QObject):
                 for name, value in params.items()
             }
             self._parts.document.set_params(values, tr("Make it fit the device"))
+
+    def _speed(self) -> ChangeEdits:
+        binding, models = self._parts.binding, self._parts.models
+        return ChangeEdits(binding, models, ModelValues(binding, models))
+
+    def _can_speed_up(self) -> bool:
+        """Whether the form's model can be told how to compute."""
+        edits = self._speed()
+        editable = self._parts.document.read_only is None and edits.has(SPEED)
+        return editable and edits.changes(SPEED) is not None
+
+    @Slot()
+    def use_openvino(self) -> None:
+        """Let OpenVINO compute the model of the form: one undo step."""
+        if self._can_speed_up():
+            self._speed().set_speed("runtime", "openvino")
 
     @Slot()
     def measure(self) -> None:

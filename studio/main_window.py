@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
         self.models_page: Any = None
         self._painted = False
         self.setAcceptDrops(True)
-        self.drops = FileDrops(self, self._open_dropped)
+        self.drops = FileDrops(self, self._open_dropped, self._convert_dropped)
         self.setWindowIcon(current_theme().icon("diptych"))
         self.start_page = StartPage()
         self.create_page = CreateWorkspace(parts.binding, parts.models, parts.tracker, parts.settings)
@@ -145,6 +145,12 @@ class MainWindow(QMainWindow):
         self.repairs.field_requested.connect(self._go_to_field)
         self.repairs.failed.connect(self.show_error)
         self.repairs.outside_requested.connect(actions.outside.show)
+        self.repairs.convert_requested.connect(actions.models.convert_file)
+        self.create_page.convert_requested.connect(actions.models.convert_file)
+        self.create_page.models_wanted.connect(actions.models.get)
+        self.start_page.models_wanted.connect(actions.models.get)
+        self.start_page.follow_models(parts.models)
+        self.create_page.follow_waiting(actions.models.getting.waiting)
         self.status.queue_requested.connect(lambda: self.show_panel("queue"))
         self.panel.queue.show_requested.connect(self._show_row)
         self.maker.graph_made.connect(self._put_graph)
@@ -428,6 +434,9 @@ class MainWindow(QMainWindow):
 
     def _open_dropped(self, file: str) -> None:
         self.actions_.open_path(file)
+
+    def _convert_dropped(self, file: str) -> None:
+        self.actions_.models.convert_file(file)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")

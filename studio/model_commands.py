@@ -9,6 +9,8 @@ from studio.command import Command
 MENU: Final = "Models"
 
 MODEL_COMMANDS: Final[tuple[Command, ...]] = (
+    Command("models.get", "Get models…", "Ctrl+Alt+Shift+G", MENU, lambda s: s.models.get(),
+            icon="download"),
     Command("models.use", "Use this model", "Alt+Return", MENU, lambda s: s.models.use(),
             lambda s: s.models.can_use(), "play"),
     Command("models.favourite", "Favourite", "Ctrl+Alt+Shift+F", MENU, lambda s: s.models.toggle_favourite(),

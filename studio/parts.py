@@ -61,6 +61,8 @@ def assemble(
 ) -> Parts:
     """The parts that follow from a document, a bridge and settings."""
     results = ResultList(document)
+    models = ModelChoices(document, bridge.list_models)
+    bridge.device_changed.connect(models.set_device)
     return Parts(
         document,
         OpenDocuments(document, document),
@@ -68,7 +70,7 @@ def assemble(
         settings,
         results,
         RunTracker(document, bridge, results, document),
-        ModelChoices(document, bridge.list_models),
+        models,
         Binding(document, document),
         Consent(document, settings),
         make_graph or _graph_workspace,

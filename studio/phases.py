@@ -79,6 +79,8 @@ def _phase(progress: NodeProgress) -> str:
             return tr("reading model")
         case "encoding":
             return tr("encoding the prompt")
+        case "compiling":
+            return tr("compiling; the first step waits for it")
         case "decoding":
             return tr("decoding")
         case "writing":
@@ -93,6 +95,12 @@ def _phase(progress: NodeProgress) -> str:
             return tr("enlarging")
         case "drawing detail":
             return tr("drawing detail, step {step} of {total}", step=step, total=total)
+        case "refining":
+            return tr("refining, step {step} of {total}", step=step, total=total)
+        case "finding the depth":
+            return tr("finding the depth")
+        case "reading the reference":
+            return tr("reading the reference")
         case composing if composing.startswith("composing "):
             size = composing.partition(" ")[2]
             return tr("composing at {size}, step {step} of {total}", size=size, step=step, total=total)

@@ -36,6 +36,8 @@ class Settings(BaseModel):
     device: str = Field("auto", max_length=40)
     reserve_gb: float = Field(0.0, ge=0, le=1024)
     """Of the device's memory (1 GB: 10^9 bytes), kept free for other programs."""
+    stay_offline: bool = False
+    """Whether nothing may be downloaded."""
     painting_program: str = Field("", max_length=4096)
     """What *Edit in…* opens pictures with; empty: whatever the system opens them with."""
     open_sections: tuple[str, ...] = ()

@@ -18,7 +18,13 @@ from studio.parts import Parts
 from studio.shell import Shell
 from studio.translate import tr
 
-METHODS: Final = {"lineart": "line art", "canny": "edges", "scribble": "scribble"}
+METHODS: Final = {
+    "lineart": "line art",
+    "canny": "edges",
+    "scribble": "scribble",
+    "depth": "depth",
+    "normal": "normals",
+}
 """How the node *Control picture* makes each kind of layer; depth and poses are drawn or imported."""
 
 
@@ -102,7 +108,9 @@ class CanvasActions(QObject):
     def derive(self, layer: str) -> None:
         """Make a control layer of the picture, with the preprocessor of its kind."""
         found = self.page.paint.stack.get(layer)
-        if found is not None and found.control in METHODS:
+        if found is not None and found.control not in METHODS:
+            self.page.canvas.show_hint(tr("A pose can't be found in a picture yet; draw or import one."))
+        elif found is not None:
             self._shell.status.note(tr("Reading the picture's lines…"))
             before = self.page.paint.stack
             self.page.drawing.process(

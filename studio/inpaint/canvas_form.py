@@ -19,6 +19,8 @@ from studio.panels.form_groups import add_count_and_seed, add_model, add_texts
 from studio.panels.form_loras import add_loras
 from studio.panels.form_more import add_more, param_row
 from studio.panels.form_page import FormPage
+from studio.panels.form_parts import add_parts
+from studio.panels.form_speed import add_speed
 from studio.panels.model_choices import ModelChoices
 from studio.panels.model_values import ModelValues
 from studio.settings import SettingsStore
@@ -172,9 +174,11 @@ class CanvasForm(QWidget):
             _add_strength(page)
             add_model(page, self._models, card, self.choose_own_model)
             add_loras(page, self._models)
+            add_parts(page, self._models)
             add_count_and_seed(page, lambda: self._drawn)
             self._add_mask(page)
             add_more(page, without=SIDES)
+            add_speed(page, self._models)
         elif (row := param_row(page, "method")) is not None:
             page.put(row)
             self._add_mask(page)

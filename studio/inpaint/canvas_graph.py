@@ -20,6 +20,7 @@ from studio.inpaint.tasks import task
 CANVAS, MASK = "image.canvas", "mask.paint"
 DRAW, REMOVE, MODEL, SAVE = "diffusion.inpaint", "image.remove", "model.diffusion", "image.save"
 CONTROL: Final = "model.control"
+ADAPTER: Final = "model.adapter"
 SIDES: Final = ("left", "top", "right", "bottom")
 _BELOW: Final = 80.0
 
@@ -192,3 +193,21 @@ def with_control(graph: Graph, parts: CanvasParts, *, wanted: bool) -> Graph:
     graph = graph.with_position(node, x - 360.0, y + 360.0)
     graph = graph.with_link(parts.draw, "control", (node, "model"))
     return graph.with_link(parts.draw, "controls", (parts.canvas, "controls"))
+
+
+def with_references(graph: Graph, parts: CanvasParts, *, wanted: bool, adapter: str = "") -> Graph:
+    """The graph with the canvas's references at the node that draws, if there are any, and with ``adapter``
+    (an id of the catalogue) to read them if the model doesn't itself.
+    """
+    record: NodeRecord | None = graph.nodes.get(parts.draw)
+    if not wanted or record is None:
+        return graph
+    if "references" not in record.inputs:
+        graph = graph.with_link(parts.draw, "references", (parts.canvas, "references"))
+    if not adapter or "adapter" in record.inputs:
+        return graph
+    node = graph.free_id(ADAPTER)
+    x, y = graph.position(parts.draw) or (0.0, 0.0)
+    graph = graph.with_node(node, NodeRecord.new(ADAPTER, params={"model": adapter}))
+    graph = graph.with_position(node, x - 360.0, y + 480.0)
+    return graph.with_link(parts.draw, "adapter", (node, "model"))

@@ -12,10 +12,19 @@ from PySide6.QtGui import QImage
 
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.inpaint.geometry import MaskSettings
+from pipelines.models.controls import reads_references
 from studio.background import in_background
 from studio.inpaint.canvas_binding import CanvasBinding
 from studio.inpaint.canvas_form import CanvasForm
-from studio.inpaint.canvas_graph import CANVAS, SIDES, CanvasParts, targets, with_control, with_params
+from studio.inpaint.canvas_graph import (
+    CANVAS,
+    SIDES,
+    CanvasParts,
+    targets,
+    with_control,
+    with_params,
+    with_references,
+)
 from studio.inpaint.canvas_runs import LIVE_STEPS, CanvasRuns
 from studio.inpaint.crop_watcher import Planned, Sides, Wish, plan_for
 from studio.inpaint.layer_keeper import LayerKeeper
@@ -184,8 +193,13 @@ class Drawing(QObject):
             layer.kind is LayerKind.CONTROL and layer.counts for layer in self._canvas.document.stack.layers
         )
         graph = with_control(graph, parts, wanted=controls)
-        if parts.draw and LayerKind.REGION not in usable:
-            graph = graph.without_link(parts.draw, "regions")
+        references = LayerKind.REFERENCE in usable and any(
+            layer.kind is LayerKind.REFERENCE and layer.counts for layer in self._canvas.document.stack.layers
+        )
+        graph = with_references(graph, parts, wanted=references, adapter=self._adapter())
+        for kind, port in ((LayerKind.REGION, "regions"), (LayerKind.REFERENCE, "references")):
+            if parts.draw and kind not in usable:
+                graph = graph.without_link(parts.draw, port)
         if purpose != "live" or not parts.draw:
             return graph, targets(graph, parts)
         record = graph.nodes[parts.draw]
@@ -201,6 +215,19 @@ class Drawing(QObject):
         model = self._parts.models.find(str(self._binding.value("model") or ""))
         reasons = model.unavailable if model is not None else {}
         return frozenset(kind for kind in LayerKind if f"layer:{kind.value}" not in reasons)
+
+    def _adapter(self) -> str:
+        """The first adapter that lets the chosen model follow references; empty if it needs or finds none."""
+        model = self._parts.models.find(str(self._binding.value("model") or ""))
+        if model is None or reads_references(model.family, model.variant):
+            return ""
+        family = model.family.removesuffix("-inpaint")
+        fitting = (
+            info.id
+            for info in self._parts.models.of_kind("adapter")
+            if info.base == family and not info.problem
+        )
+        return next(fitting, "")
 
     # --- live ------------------------------------------------------------------------------------------
 

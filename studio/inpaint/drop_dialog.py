@@ -45,15 +45,16 @@ class Use:
 USES: Final = (
     Use("canvas", "Canvas", "Replaces the picture that is there", "image"),
     Use("layer", "New layer", "Lies on top of the picture", "layers"),
-    Use("control", "Reference", "Guides the drawing, as a control layer", "control"),
+    Use("control", "Control", "Guides the shapes of the drawing, as a control layer", "control"),
     Use("mask", "Mask", "Selects what is bright or opaque in it", "mask"),
+    Use("reference", "Reference", "Leads the look of the drawing, as a reference layer", "reference"),
 )
 
 
 class DropDialog(QFrame):
     """Floats over the canvas. ``chosen(name of a use)`` or ``dismissed``; both hide it.
 
-    Keys: 1 to 4, arrows and Tab, Enter, Esc. A click elsewhere dismisses it.
+    Keys: 1 to 5, arrows and Tab, Enter, Esc. A click elsewhere dismisses it.
     """
 
     chosen = Signal(str)

@@ -20,11 +20,12 @@ from studio.mask.layers import MASKS, OVERLAYS, Layer, LayerKind, Stack
 from studio.mask.surface import Surface, image_array, tiles_from_array
 
 FIELDS: Final = (
-    "name", "opacity", "visible", "counts", "colour", "x", "y", "prompt", "control", "weight", "start", "end",
+    "name", "opacity", "visible", "counts", "colour", "x", "y", "prompt", "control", "leads",
+    "weight", "start", "end",
 )  # fmt: skip
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "opacity": 1.0, "visible": True, "counts": True, "colour": "ember", "x": 0, "y": 0, "prompt": "",
-    "control": "lineart", "weight": 1.0, "start": 0.0, "end": 1.0,
+    "control": "lineart", "leads": "all", "weight": 1.0, "start": 0.0, "end": 1.0,
 }  # fmt: skip
 KNOWN: Final = frozenset({"id", "kind", "asset", *FIELDS})
 """What a record has by this version."""

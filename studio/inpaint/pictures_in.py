@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QObject, QPoint, Slot
+from PySide6.QtCore import QObject, QPoint, QRect, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QFileDialog
 
@@ -22,7 +22,7 @@ from studio.inpaint.layered import stack_of
 from studio.inpaint.reading import picture_from, qimage_of
 from studio.inpaint.workspace import CanvasWorkspace
 from studio.mask.layers import LayerKind
-from studio.mask.resample import resampled_image
+from studio.mask.resample import laid_at, resampled_image
 from studio.mask.surface import image_array
 from studio.parts import Parts
 from studio.shell import Shell
@@ -35,6 +35,15 @@ NAME: Final = 40
 """Characters of a prompt that name the layer of its picture."""
 RASTER: Final = ".ora"
 Opened = QImage | OraPicture
+
+
+def _inside(size: QSize, canvas: QSize) -> QRect:
+    """Where a picture of ``size`` lies in the middle of a canvas, as large as it can be undistorted."""
+    found = QRect(
+        QPoint(0, 0), size.scaled(canvas, Qt.AspectRatioMode.KeepAspectRatio).expandedTo(QSize(1, 1))
+    )
+    found.moveCenter(QRect(QPoint(0, 0), canvas).center())
+    return found
 
 
 def read_any(path: Path) -> Opened:
@@ -198,7 +207,7 @@ class PicturesIn(QObject):
         dialog.open_at(window.mapFromGlobal(at))
 
     def use(self, image: QImage, name: str, use: str) -> None:
-        """A picture as ``canvas``, ``layer``, ``control`` or ``mask``."""
+        """A picture as ``canvas``, ``layer``, ``control``, ``reference`` or ``mask``."""
         paint = self.page.paint
         if use == "canvas":
             self._open(image, name)
@@ -208,6 +217,15 @@ class PicturesIn(QObject):
             stack = self._parts.document.undo_stack
             stack.beginMacro(tr("Add a control layer"))
             paint.set_surface_image(paint.add_layer(LayerKind.CONTROL, name), image)
+            stack.endMacro()
+        elif use == "reference":
+            stack = self._parts.document.undo_stack
+            stack.beginMacro(tr("Add a reference layer"))
+            fitted_in = laid_at(image, _inside(image.size(), paint.stack.size), paint.stack.size)
+            layer = paint.add_layer(LayerKind.REFERENCE, name)
+            paint.set_surface_image(layer, fitted_in)
+            # It has no place in the picture, which it would cover.
+            paint.change_layer(layer, tr("Hide a layer"), visible=False)
             stack.endMacro()
         else:
             values = image_array(resampled_image(image, paint.stack.size))

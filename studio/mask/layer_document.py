@@ -180,6 +180,7 @@ class LayerDocument(Busy):
         titles = {
             LayerKind.IMAGE: tr("Picture"), LayerKind.PAINT: tr("Paint"), LayerKind.MASK: tr("Mask"),
             LayerKind.CONTROL: tr("Control"), LayerKind.REGION: tr("Region"),
+            LayerKind.REFERENCE: tr("Reference"),
         }  # fmt: skip
         name = name or (f"{titles[kind]} {alike + 1}" if alike else titles[kind])
         layer = Layer(self._new_id(), kind, name)
@@ -190,7 +191,7 @@ class LayerDocument(Busy):
             overlays = sum(other.is_mask for other in stack.layers)
             colour = OVERLAYS[overlays % len(OVERLAYS)]
             return layer.with_(opacity=OVERLAY_OPACITY, colour=colour, surface=surface)
-        opacity = CONTROL_OPACITY if kind is LayerKind.CONTROL else 1.0
+        opacity = CONTROL_OPACITY if kind in (LayerKind.CONTROL, LayerKind.REFERENCE) else 1.0
         return layer.with_(opacity=opacity, surface=surface)
 
     def duplicate(self, id: str) -> str:

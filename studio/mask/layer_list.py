@@ -40,6 +40,7 @@ MARK = 28
 _ICONS = {
     LayerKind.IMAGE: "image", LayerKind.PAINT: "brush", LayerKind.MASK: "mask",
     LayerKind.CONTROL: "control", LayerKind.REGION: "region",
+    LayerKind.REFERENCE: "reference",
 }  # fmt: skip
 _CHECK = 4
 _Index = QModelIndex | QPersistentModelIndex

@@ -21,7 +21,7 @@ from studio.theme import current_theme
 from studio.translate import tr
 
 __all__ = ["LayerPanel", "counts_rect", "eye_rect"]
-_NEW = (LayerKind.PAINT, LayerKind.MASK, LayerKind.CONTROL, LayerKind.REGION)
+_NEW = (LayerKind.PAINT, LayerKind.MASK, LayerKind.CONTROL, LayerKind.REGION, LayerKind.REFERENCE)
 
 
 class LayerPanel(QFrame):

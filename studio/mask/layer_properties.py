@@ -9,7 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from studio.mask.layer_words import control_titles
+from studio.mask.layer_words import control_titles, leads_titles
 from studio.mask.layers import LayerKind
 from studio.mask.paint_document import PaintDocument
 from studio.mask.slider_field import SliderField
@@ -20,8 +20,9 @@ from studio.widgets.prompt_editor import PromptEditor
 
 
 class LayerProperties(QWidget):
-    """Opacity, use and colour of every layer; prompt and weight of a region; what a control is and when it
-    counts. ``derive_requested`` carries the id of a control layer to be made from the picture."""
+    """Opacity, use and colour of every layer; prompt and weight of a region; what a control or a
+    reference is and when it counts. ``derive_requested`` carries the id of a control layer to be made from
+    the picture."""
 
     derive_requested = Signal(str)
 
@@ -38,6 +39,8 @@ class LayerProperties(QWidget):
         self.prompt.setAccessibleName(tr("Prompt of the region"))
         self.kind = ChoiceField(list(control_titles().items()))
         self.kind.setAccessibleName(tr("What the layer holds"))
+        self.leads = ChoiceField(list(leads_titles().items()))
+        self.leads.setAccessibleName(tr("What is taken over from the reference"))
         self.derive = QPushButton(tr("From the picture…"))
         self.derive.setToolTip(tr("Find the lines, depths or pose in the picture and put them here"))
         self.weight = SliderField(tr("Weight"), 0, 200, "%", tr("How strongly it is followed"))
@@ -70,7 +73,7 @@ class LayerProperties(QWidget):
         region.addWidget(label)
         region.addWidget(self.prompt)
         control = QVBoxLayout(self.control)
-        rows: tuple[QWidget, ...] = (self.start, self.end, self.kind, self.derive)
+        rows: tuple[QWidget, ...] = (self.start, self.end, self.kind, self.leads, self.derive)
         for row in rows:
             control.addWidget(row)
         column = QVBoxLayout(self)
@@ -87,6 +90,7 @@ class LayerProperties(QWidget):
         self.counts.clicked.connect(self._set_counts)
         self.prompt.value_changed.connect(self._set_prompt)
         self.kind.value_changed.connect(self._set_kind)
+        self.leads.value_changed.connect(self._set_leads)
         self.derive.clicked.connect(self._derive)
         self.weight.value_changed.connect(self._set_weight)
         self.start.value_changed.connect(self._set_start)
@@ -105,8 +109,11 @@ class LayerProperties(QWidget):
         kind = None if layer is None else layer.kind
         self.colour.setVisible(layer is not None and layer.is_mask)
         self.region.setVisible(kind is LayerKind.REGION)
-        self.control.setVisible(kind is LayerKind.CONTROL)
-        self.weight.setVisible(kind in (LayerKind.REGION, LayerKind.CONTROL))
+        self.control.setVisible(kind in (LayerKind.CONTROL, LayerKind.REFERENCE))
+        for widget in (self.kind, self.derive):
+            widget.setVisible(kind is LayerKind.CONTROL)
+        self.leads.setVisible(kind is LayerKind.REFERENCE)
+        self.weight.setVisible(kind in (LayerKind.REGION, LayerKind.CONTROL, LayerKind.REFERENCE))
         reason = "" if kind is None else self._reasons.get(kind, "")
         self.reason.setText(reason)
         self.reason.setVisible(bool(reason))
@@ -119,6 +126,8 @@ class LayerProperties(QWidget):
         self.prompt.set_value(layer.prompt)
         if kind is LayerKind.CONTROL:
             self.kind.set_value(layer.control)
+        elif kind is LayerKind.REFERENCE:
+            self.leads.set_value(layer.leads)
         for field, value in ((self.weight, layer.weight), (self.start, layer.start), (self.end, layer.end)):
             field.set_value(round(value * 100))
 
@@ -147,6 +156,10 @@ class LayerProperties(QWidget):
     def _set_kind(self, value: str) -> None:
         self._change(tr("What a control holds"), control=value)
 
+    @Slot(object)
+    def _set_leads(self, value: str) -> None:
+        self._change(tr("What a reference leads"), leads=value)
+
     @Slot(int)
     def _set_weight(self, value: int) -> None:
         self._change(tr("Weight of a layer"), "weight", weight=value / 100)
@@ -156,14 +169,14 @@ class LayerProperties(QWidget):
         layer = self._document.active
         if layer is not None:
             end = max(layer.end, value / 100)
-            self._change(tr("When a control counts"), "steps", start=value / 100, end=end)
+            self._change(tr("When a layer counts"), "steps", start=value / 100, end=end)
 
     @Slot(int)
     def _set_end(self, value: int) -> None:
         layer = self._document.active
         if layer is not None:
             start = min(layer.start, value / 100)
-            self._change(tr("When a control counts"), "steps", start=start, end=value / 100)
+            self._change(tr("When a layer counts"), "steps", start=start, end=value / 100)
 
     @Slot()
     def _derive(self) -> None:

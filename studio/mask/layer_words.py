@@ -14,6 +14,7 @@ def kind_title(kind: LayerKind) -> str:
         LayerKind.MASK: tr("Mask"),
         LayerKind.CONTROL: tr("Control"),
         LayerKind.REGION: tr("Region"),
+        LayerKind.REFERENCE: tr("Reference"),
     }[kind]
 
 
@@ -24,8 +25,14 @@ def control_titles() -> dict[str, str]:
         "scribble": tr("Scribble"),
         "canny": tr("Edges (Canny)"),
         "depth": tr("Depth"),
+        "normal": tr("Normals"),
         "pose": tr("Pose"),
     }
+
+
+def leads_titles() -> dict[str, str]:
+    """What a drawing takes over from a reference, by value."""
+    return {"all": tr("Everything"), "style": tr("Style"), "composition": tr("Composition")}
 
 
 def summary(layer: Layer) -> str:
@@ -33,6 +40,8 @@ def summary(layer: Layer) -> str:
     words = [kind_title(layer.kind)]
     if layer.kind is LayerKind.CONTROL:
         words.append(control_titles().get(layer.control, layer.control))
+    elif layer.kind is LayerKind.REFERENCE:
+        words.append(leads_titles().get(layer.leads, layer.leads))
     elif layer.kind is LayerKind.REGION:
         words.append(" ".join(layer.prompt.split()) or tr("no prompt yet"))
     if not layer.counts:

@@ -16,22 +16,25 @@ OVERLAYS: Final = ("ember", "iris", "good", "warn", "bad")
 """Tokens that new masks are shown in, in turn."""
 OVERLAY_OPACITY: Final = 0.55
 CONTROL_OPACITY: Final = 0.7
-CONTROLS: Final = ("lineart", "scribble", "canny", "depth", "pose")
+CONTROLS: Final = ("lineart", "scribble", "canny", "depth", "normal", "pose")
 """What a control layer can hold."""
 LINE_CONTROLS: Final = frozenset({"lineart", "scribble", "canny"})
 """Those that are white lines on black."""
+LEADS: Final = ("all", "style", "composition")
+"""What a drawing can take over from a reference."""
 
 
 class LayerKind(Enum):
     """``IMAGE``: a picture that stays as it is. ``PAINT``: colours of a brush. ``MASK``: soft values, shown
     as a coloured overlay. ``CONTROL``: what guides the drawing (lines, depth, a pose), in colours on black.
-    ``REGION``: a mask with a prompt of its own."""
+    ``REGION``: a mask with a prompt of its own. ``REFERENCE``: a picture whose look is to be followed."""
 
     IMAGE = "image"
     PAINT = "paint"
     MASK = "mask"
     CONTROL = "control"
     REGION = "region"
+    REFERENCE = "reference"
 
 
 PICTURE: Final = frozenset({LayerKind.IMAGE, LayerKind.PAINT})
@@ -57,8 +60,9 @@ class Layer:
 
     ``colour`` is a token or ``#rrggbb`` (masks, regions). An image layer has ``image``, of any size, with its
     corner at ``x``, ``y`` of the canvas; the others have ``surface``, of the canvas's size (only drafts that
-    a tool shows have it elsewhere). ``prompt`` is a region's, ``control`` one of :data:`CONTROLS`; ``weight``
-    (0..2) belongs to both, ``start`` and ``end`` (0..1, parts of the steps) to controls.
+    a tool shows have it elsewhere). ``prompt`` is a region's, ``control`` one of :data:`CONTROLS`, ``leads``
+    one of :data:`LEADS`; ``weight`` (0..2) belongs to all of these, ``start`` and ``end`` (0..1, parts of the
+    steps) to controls and references.
     """
 
     id: str
@@ -73,6 +77,7 @@ class Layer:
     weight: float = 1.0
     start: float = 0.0
     end: float = 1.0
+    leads: str = "all"
     x: int = 0
     y: int = 0
     image: QImage | None = field(default=None, compare=False)

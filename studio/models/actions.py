@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,13 @@ from pipelines import paths
 from pipelines.engine.protocol import Duplicates, ModelConverted, ModelInfo, ModelRemoved, ModelTold
 from pipelines.errors import ErrorInfo
 from studio import picture_files
+from studio.models.getting import Getting
 from studio.models.work import ModelWork, Task
 from studio.panels.dialog import ask
 from studio.panels.model_choices import DOES
 from studio.parts import Parts
-from studio.shell import Shell
+from studio.sheet import Sheet
+from studio.shell import Button, Shell
 from studio.translate import tr
 
 TEMPLATES: Final = {"diffusion": "prompt_to_image", "language": "text_model_writes"}
@@ -29,17 +32,24 @@ OWN: Final = "starter/"
 
 
 class ModelActions(QObject):
-    """The :class:`studio.command.ModelCommands` of a window. ``open_template`` starts a document."""
+    """The :class:`studio.command.ModelCommands` of a window. ``open_template`` starts a document,
+    ``generate`` draws the one that is shown."""
 
     def __init__(
-        self, parts: Parts, shell: Shell, open_template: Callable[[str], None], parent: QObject
-    ) -> None:
+        self, parts: Parts, shell: Shell, open_template: Callable[[str], None],
+        generate: Callable[[], object], parent: QObject,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._parts, self._shell, self._open_template = parts, shell, open_template
         self.work = ModelWork(parts.bridge, parts.models, self)
+        self.getting = Getting(parts, shell, self, generate, self)
+        self._places: dict[str, tuple[Sheet, str, str]] = {}
+        """Document, node and param that named a file which is being converted."""
         self._folders = parts.settings.values.model_folders
         self._follow = ""
         self.work.changed.connect(self._show_work)
+        self.getting.downloads.changed.connect(self._show_work)
+        self.getting.downloads.progressed.connect(self._show_work)
         self.work.told.connect(self._told)
         self.work.converted.connect(self._converted)
         self.work.removed.connect(self._removed)
@@ -92,11 +102,16 @@ class ModelActions(QObject):
         if reason:
             self._shell.status.note(reason)
             return
+        self.open_for(info)
+        self.place(info)
+
+    def open_for(self, info: ModelInfo) -> None:
+        """Open a template where no document is."""
         if not self._parts.document.graph.nodes and info.kind in TEMPLATES:
             self._open_template(TEMPLATES[info.kind])
-        self._place(info)
 
-    def _place(self, info: ModelInfo) -> None:
+    def place(self, info: ModelInfo) -> None:
+        """Let the document work with a model, and show where."""
         schema = self._parts.binding.schema("model")
         if info.kind == "diffusion" and schema is not None and schema.dynamic_choices == "models:diffusion":
             self._shell.create_page.form.choose_model(info.id)
@@ -175,6 +190,20 @@ class ModelActions(QObject):
         if info is not None and self.can_convert() and not self.work.of(info.path):
             self.work.convert(info.path)
 
+    def convert_file(self, path: str, node: str = "", port: str = "") -> None:
+        """Ask whether a pickle is to be converted, wherever it lies. ``node`` and ``port``: the param that
+        named it takes the result."""
+        from studio.models.convert_dialog import ConvertDialog
+
+        if node and port:
+            self._places[path] = (self._parts.document.sheet, node, port)
+        ConvertDialog(self.work, path, self._shell.window()).open()
+
+    def get(self) -> None:
+        """Show which models there are to get."""
+        self._shell.show_workspace("models")
+        self._shell.models_page.show_part("get")
+
     def remove(self) -> None:
         """To the bin, after asking."""
         info = self.current
@@ -227,7 +256,8 @@ class ModelActions(QObject):
 
     @Slot()
     def _show_work(self) -> None:
-        self._shell.status.set_task(*self.work.line())
+        text, fraction = self.work.line()
+        self._shell.status.set_task(*((text, fraction) if text else self.getting.downloads.line()))
 
     def list_shown(self) -> None:
         """The workspace shows another list: a file that was just written is chosen as soon as it is in it."""
@@ -257,7 +287,30 @@ class ModelActions(QObject):
             words = tr("{count} checksums in the original don't fit its numbers: it may be damaged.",
                        count=event.doubtful)  # fmt: skip
             parts.append(words)
-        self._shell.show_message(tr("Converted {name}", name=Path(event.path).name), " ".join(parts))
+        heading = tr("Converted {name}", name=Path(event.path).name)
+        self._shell.show_message(heading, " ".join(parts), self._after_converting(event))
+
+    def _after_converting(self, event: ModelConverted) -> tuple[Button, ...]:
+        """What can be done with the new file: taken where the old one was named, or shown in the list."""
+        place = self._places.pop(event.path, None)
+        if all(info.path != event.path for info in self._parts.models.models):
+            self._parts.bridge.list_models((event.target,))  # it lies in none of the folders
+        buttons: list[Button] = [(tr("Show it among the models"), partial(self._show, event.target))]
+        if place is not None:
+            buttons.insert(0, (tr("Use it"), partial(self._use_converted, *place, event.target)))
+        return tuple(buttons)
+
+    def _use_converted(self, sheet: Sheet, node: str, port: str, target: str) -> None:
+        """In the document that named the old file, if that is still on show and has the node."""
+        document = self._parts.document
+        if document.sheet is sheet and node in document.graph.nodes:
+            document.set_params({(node, port): target}, tr("Use the converted model"))
+
+    def _show(self, path: str) -> None:
+        self._shell.show_workspace("models")
+        self._shell.models_page.show_part("own")
+        if not self._shell.models_page.choose(path):
+            self._follow = path
 
     @Slot(object)
     def _removed(self, event: ModelRemoved) -> None:

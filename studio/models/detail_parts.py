@@ -12,6 +12,7 @@ from pipelines.engine.protocol import ModelInfo
 from studio.models.detail_rows import hash_rows
 from studio.models.facts import Facts, clear
 from studio.models.work import ModelWork
+from studio.phases import memory_text
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.flow import FlowLayout
@@ -148,6 +149,10 @@ class ProblemCard(QFrame):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.convert = QPushButton(tr("Convert to safetensors"))
         self.convert.setToolTip(tr("Writes a safe copy beside it; nothing in it is run."))
+        self.how = QLabel()
+        self.how.setProperty("role", "hint")
+        self.how.setWordWrap(True)
+        self.how.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.copy = QPushButton(tr("Copy the command"))
         self.copy.setProperty("role", "link")
         self._buttons = QWidget()
@@ -157,6 +162,7 @@ class ProblemCard(QFrame):
         words = QVBoxLayout()
         words.setSpacing(8)
         words.addWidget(self.text)
+        words.addWidget(self.how)
         words.addWidget(self._buttons)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 10, 12, 10)
@@ -178,6 +184,19 @@ class ProblemCard(QFrame):
         self._command = f'diptych models convert "{info.path}"'
         self.text.setText(tr(info.problem))
         self._buttons.setVisible(can_convert)
+        self.how.setVisible(can_convert)
+        if can_convert:
+            self.how.setText(conversion_text(info.path, info.bytes))
+
+
+def conversion_text(path: str, size: int) -> str:
+    """What is read for a conversion, how, and where the result goes."""
+    from pipelines.models.convert.conversion import target_of
+
+    return tr(
+        "Reads {size} in a process without network, running nothing of it; writes {target} beside it.",
+        size=memory_text(size) if size else Path(path).name, target=target_of(Path(path)).name,
+    )  # fmt: skip
 
 
 def name_of(path: str) -> str:

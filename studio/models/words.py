@@ -22,6 +22,7 @@ KINDS: Final = {
     "embedding": ("Embedding", "Embeddings", "text"),
     "adapter": ("Image adapter", "Image adapters", "link"),
     "vision": ("Image encoder", "Image encoders", "eye"),
+    "depth": ("Depth model", "Depth models", "layers"),
 }
 """Kind -> one, several (source texts), icon."""
 WHOLE: Final = ("diffusion", "language", "upscale", "inpaint", "control", "text_encoder")

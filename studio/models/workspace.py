@@ -14,7 +14,17 @@ from typing import Final
 
 from PySide6.QtCore import QMimeData, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from pipelines.engine.protocol import Device, ModelInfo
 from studio.background import in_background
@@ -25,6 +35,7 @@ from studio.models.detail_rows import SETTINGS
 from studio.models.details import DetailPane, Link
 from studio.models.empty import FoldersCard
 from studio.models.filters import Filters
+from studio.models.get_page import GetPage
 from studio.models.list_view import ModelList
 from studio.models.placing import files_naming, uses
 from studio.models.shelf import Query
@@ -34,6 +45,7 @@ from studio.parts import Parts
 from studio.sheet import Sheet
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.segmented import Segmented
 
 MENU: Final = (
     ("models.use", "models.favourite", "models.notes"),
@@ -67,6 +79,7 @@ class ModelsWorkspace(QWidget):
         self.list = ModelList(self.table, Thumbnails(self))
         self.details = DetailPane(actions)
         self.folders = FoldersCard()
+        self.get_page: GetPage | None = None
         self.count, self.clear = QLabel(), QPushButton(tr("Show all models"))
         self._lay_out()
         self._connect()
@@ -115,9 +128,29 @@ class ModelsWorkspace(QWidget):
         self.details.setMinimumWidth(300)
         width = current_theme().px(372)
         self.split.setSizes([10_000, width])
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.split)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addWidget(self.split)
+        rows.setSpacing(0)
+        rows.addWidget(self._parts_bar())
+        rows.addWidget(self.stack, 1)
+
+    def _parts_bar(self) -> QWidget:
+        """Yours, or what there is to get."""
+        self.parts_choice = Segmented()
+        self.parts_choice.add("own", tr("Your models"))
+        self.parts_choice.add("get", tr("Get models"))
+        self.parts_choice.set_value("own")
+        self.parts_choice.setMinimumWidth(current_theme().px(260))
+        self.parts_choice.value_changed.connect(self.show_part)
+        bar = QFrame()
+        bar.setProperty("role", "topbar")
+        line = QHBoxLayout(bar)
+        line.setContentsMargins(12, 8, 12, 8)
+        line.addWidget(self.parts_choice)
+        line.addStretch(1)
+        return bar
 
     def _connect(self) -> None:
         actions = self._actions
@@ -164,6 +197,17 @@ class ModelsWorkspace(QWidget):
     def current(self) -> ModelInfo | None:
         """The model that is chosen."""
         return self.list.current
+
+    @Slot(object)
+    def show_part(self, part: str) -> None:
+        """``own``: the models that are here; ``get``: those that there are to get, made when first shown."""
+        if part == "get" and self.get_page is None:
+            self.get_page = GetPage(self._actions.getting)
+            self.stack.addWidget(self.get_page)
+        self.parts_choice.set_value(part)
+        page = self.get_page if part == "get" else None
+        self.stack.setCurrentWidget(page or self.split)
+        self.setFocusProxy(page or self.list)
 
     def choose(self, path: str) -> bool:
         """Choose a model, showing all where the filters hide it; False if it isn't listed."""

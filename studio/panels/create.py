@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QFrame, QMenu, QSplitter, QVBoxLayout, QWidget
 
 from pipelines.errors import ErrorInfo
 from studio.commands import CommandTable
+from studio.models.waiting import WaitingDraw
+from studio.models.waiting_line import WaitingLine
 from studio.panels.binding import Binding
 from studio.panels.create_form import CreateForm
 from studio.panels.model_choices import ModelChoices
@@ -36,7 +38,9 @@ _FIELD_OF = {"PromptTooLong": "prompt"}
 
 
 class CreateWorkspace(QWidget):
-    """``run_requested`` comes from the form; ``new_seed_requested`` and ``save_elsewhere`` from a message."""
+    """``run_requested`` comes from the form; ``new_seed_requested`` and ``save_elsewhere`` from a message;
+    ``convert_requested(file, node, param)`` asks to convert a pickle that a run named, ``models_wanted``
+    which models there are to get."""
 
     run_requested = Signal()
     cancel_requested = Signal()
@@ -44,6 +48,8 @@ class CreateWorkspace(QWidget):
     example_requested = Signal()
     save_elsewhere = Signal(object)
     diagnostics_requested = Signal(str)
+    convert_requested = Signal(str, str, str)
+    models_wanted = Signal()
 
     def __init__(
         self,
@@ -62,6 +68,7 @@ class CreateWorkspace(QWidget):
         self._lay_out()
         self.form.run_requested.connect(self.run_requested)
         self.form.cancel_requested.connect(self.cancel_requested)
+        self.form.models_wanted.connect(self.models_wanted)
         self.result.example_requested.connect(self.example_requested)
         self.result.view.drag_requested.connect(self._drag)
         self.result.banner.diagnostics_requested.connect(self.diagnostics_requested)
@@ -129,6 +136,10 @@ class CreateWorkspace(QWidget):
         self._menu.aboutToShow.connect(commands.refresh)
         self.strip.menu_requested.connect(self._open_menu)
         self.result.view.menu_requested.connect(self._open_menu)
+
+    def follow_waiting(self, waiting: WaitingDraw) -> None:
+        """Say above Generate what is drawn when a model is here."""
+        self.form.foot.insertWidget(0, WaitingLine(waiting))
 
     @Slot(object)
     def _open_menu(self, at: QPoint) -> None:
@@ -225,6 +236,9 @@ class CreateWorkspace(QWidget):
         ]
         if unsaved:
             actions = ((tr("Save elsewhere…"), lambda: self.save_elsewhere.emit(unsaved)),)
+        if (file := str(error.arguments.get("file") or "")) and error.code == "ModelPickled":
+            place = (error.node or "", error.port or "model") if name is not None else ("", "")
+            actions = ((tr("Convert it…"), lambda: self.convert_requested.emit(file, *place)),)
         self.result.banner.show_error(error, actions)
 
     @Slot(object, object)

@@ -7,22 +7,27 @@ What the graph doesn't have is hidden, and a sentence says so.
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from studio.panels.binding import Binding
 from studio.panels.create_fields import MAIN
 from studio.panels.form_arranged import add_arranged
 from studio.panels.form_edits import FormEdits
 from studio.panels.form_groups import add_count_and_seed, add_model, add_quality, add_shape, add_texts
+from studio.panels.form_layers import add_layers
 from studio.panels.form_loras import add_loras
 from studio.panels.form_more import add_chosen, add_more
 from studio.panels.form_page import FormPage
+from studio.panels.form_parts import add_parts
+from studio.panels.form_refiner import add_refiner
+from studio.panels.form_speed import add_speed
 from studio.panels.model_card import ModelCard
 from studio.panels.model_choices import ModelChoices
 from studio.panels.model_values import ModelValues
 from studio.settings import SettingsStore
 from studio.translate import tr
 from studio.widgets.field_row import FieldRow
+from studio.widgets.param_editor import tool_button
 from studio.widgets.param_editors import ask_for_model
 from studio.widgets.prompt_editor import PromptEditor
 from studio.widgets.run_button import RunButton
@@ -34,10 +39,14 @@ _STANDS_FOR = {"width": "shape", "height": "shape", "steps": "quality"}
 
 
 class CreateForm(QWidget):
-    """``run_requested`` and ``cancel_requested`` come from the one button at the bottom."""
+    """``run_requested`` and ``cancel_requested`` come from the one button at the bottom;
+    ``presets_requested`` from the one beside the model, which it carries; ``models_wanted`` asks which models
+    there are to get."""
 
     run_requested = Signal()
     cancel_requested = Signal()
+    models_wanted = Signal()
+    presets_requested = Signal(object)
 
     def __init__(
         self, binding: Binding, models: ModelChoices, settings: SettingsStore, parent: QWidget | None = None
@@ -48,6 +57,7 @@ class CreateForm(QWidget):
         self.edits = FormEdits(binding, models, self._values, settings, self)
         self._made_of: tuple[object, ...] = ()
         self._page: FormPage | None = None
+        self._presets: QToolButton | None = None
         self._drawn: int | None = None
         self.card: ModelCard | None = None
         self.note = QLabel()
@@ -58,14 +68,15 @@ class CreateForm(QWidget):
         self.button = RunButton()
         self.button.run_requested.connect(self.run_requested)
         self.button.cancel_requested.connect(self.cancel_requested)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(16, 10, 16, 14)
-        foot.addWidget(self.button)
+        self.foot = QVBoxLayout()
+        self.foot.setContentsMargins(16, 10, 16, 14)
+        self.foot.setSpacing(10)
+        self.foot.addWidget(self.button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._scroll, 1)
-        layout.addLayout(foot)
+        layout.addLayout(self.foot)
         binding.changed.connect(self.refresh)
         models.changed.connect(self.refresh)
         settings.changed.connect(self.refresh)
@@ -101,10 +112,15 @@ class CreateForm(QWidget):
 
     def _build(self) -> FormPage:
         page = FormPage(self._binding, self._values, self.edits, self._settings)
+        self._presets = self._presets_button() if self._binding.has("model") else None
         if self._binding.is_arranged:
-            self.card = add_arranged(page, self._models, self.choose_own_model, lambda: self._drawn)
+            self.card = add_arranged(
+                page, self._models, self.choose_own_model, lambda: self._drawn, self._presets
+            )
         else:
             self._add_usual(page)
+        if self.card is not None:
+            self.card.more_requested.connect(self.models_wanted)
         self.note = QLabel(self._missing())
         self.note.setProperty("role", "hint")
         self.note.setWordWrap(True)
@@ -113,16 +129,29 @@ class CreateForm(QWidget):
         page.end()
         return page
 
+    def _presets_button(self) -> QToolButton:
+        button = tool_button("preset", tr("Presets: this model with all that goes with it"))
+        button.clicked.connect(lambda: self.presets_requested.emit(button))
+        return button
+
+    def presets_button(self) -> QToolButton | None:
+        """Where a menu of presets opens; None where there is no model to set."""
+        return self._presets
+
     def _add_usual(self, page: FormPage) -> None:
         """The form as it is while nobody arranged it."""
         self.card = add_texts(page, self._models)
-        add_model(page, self._models, self.card, self.choose_own_model)
+        add_model(page, self._models, self.card, self.choose_own_model, self._presets)
         add_loras(page, self._models)
+        add_layers(page, self._models)
+        add_parts(page, self._models)
+        add_refiner(page, self._models)
         add_shape(page)
         add_quality(page)
         add_count_and_seed(page, lambda: self._drawn)
         add_chosen(page)
         add_more(page)
+        add_speed(page, self._models)
 
     def _missing(self) -> str:
         texts = bool(self._binding.texts())

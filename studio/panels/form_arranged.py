@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtWidgets import QWidget
+
 from studio.panels.binding import Binding
 from studio.panels.create_fields import MORE
 from studio.panels.form_groups import add_count_and_seed, add_examples, add_model, add_quality, add_shape
+from studio.panels.form_layers import add_layers
 from studio.panels.form_loras import add_loras
 from studio.panels.form_more import param_row
 from studio.panels.form_page import FormPage
+from studio.panels.form_parts import add_parts
+from studio.panels.form_refiner import add_refiner
+from studio.panels.form_speed import add_speed
 from studio.panels.model_card import ModelCard
 from studio.panels.model_choices import ModelChoices
 from studio.translate import tr
@@ -40,15 +46,20 @@ def add_arranged(
     models: ModelChoices,
     choose_own: Callable[[], object],
     drawn: Callable[[], int | None],
+    beside: QWidget | None = None,
 ) -> ModelCard | None:
-    """All fields; gives the card of the model's examples, if there is a prompt."""
+    """All fields; gives the card of the model's examples, if there is a prompt. ``beside`` stands beside the
+    model."""
     binding = page.binding
     front = [name for name in binding.names if not binding.is_more(name) and binding.has(name)]
     card: ModelCard | None = None
     for name in front:
         if name == "model":
-            add_model(page, models, card, choose_own)
+            add_model(page, models, card, choose_own, beside)
             add_loras(page, models)
+            add_layers(page, models)
+            add_parts(page, models)
+            add_refiner(page, models)
         elif name in ("width", "height") and {"width", "height"} <= set(front):
             if "shape" not in page.rows:
                 add_shape(page)
@@ -63,6 +74,7 @@ def add_arranged(
         elif (row := param_row(page, name)) is not None:
             page.put(row)
     _add_more(page)
+    add_speed(page, models)
     return card
 
 

@@ -40,7 +40,18 @@ def add_texts(page: FormPage, models: ModelChoices) -> ModelCard | None:
     if binding.has("negative"):
         row = page.row("negative", page.text("negative", 2), labelled=False)
         page.put_section("negative", tr("Negative prompt"), [row])
+        page.on_update(lambda: _show_reason(row))
     return card
+
+
+def _show_reason(row: FieldRow) -> None:
+    """Why a field can't be used, below it; messages of runs are left alone."""
+    shown = str(row.property("reason") or "")
+    if row.disabled_reason:
+        row.show_message(row.disabled_reason, "info")
+    elif shown and row.message.text() == shown:
+        row.clear_message()
+    row.setProperty("reason", row.disabled_reason)
 
 
 def add_examples(page: FormPage, models: ModelChoices) -> ModelCard:
@@ -52,9 +63,14 @@ def add_examples(page: FormPage, models: ModelChoices) -> ModelCard:
 
 
 def add_model(
-    page: FormPage, models: ModelChoices, card: ModelCard | None, choose_own: Callable[[], object]
+    page: FormPage,
+    models: ModelChoices,
+    card: ModelCard | None,
+    choose_own: Callable[[], object],
+    beside: QWidget | None = None,
 ) -> None:
-    """Which model draws, what is wrong with it, and the way to one of one's own."""
+    """Which model draws, what is wrong with it, and the way to one of one's own; ``beside`` stands at the end
+    of its line."""
     binding = page.binding
     if not binding.has("model"):
         return
@@ -66,6 +82,8 @@ def add_model(
     line.setSpacing(4)
     line.addWidget(field, 1)
     line.addWidget(_own_button(choose_own))
+    if beside is not None:
+        line.addWidget(beside)
     both.setFocusProxy(field)
     row = page.row("model", both)
     field.setAccessibleName(tr(TEXTS["model"].label))

@@ -12,6 +12,7 @@ from studio.graph.loras import LORA, LoraNode
 from studio.panels.form_page import FormPage
 from studio.panels.lora_edits import LoraEdits
 from studio.panels.lora_row import LoraRow
+from studio.panels.lora_tags import LoraTags
 from studio.panels.model_choices import ModelChoices
 from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField
@@ -31,7 +32,7 @@ def add_loras(page: FormPage, models: ModelChoices) -> None:
 
     def show() -> None:
         listed.refresh()
-        number = len(listed.rows)
+        number = len(listed.rows) + len(listed.edits.tags)
         section.header.setText(tr("LoRA ({number})", number=number) if number else tr("LoRA"))
 
     page.on_update(show)
@@ -58,6 +59,7 @@ class LoraList(QWidget):
         self.setFocusProxy(self.add)
         self._list = QVBoxLayout()
         self._list.setSpacing(10)
+        self.tags = LoraTags(self.edits)
         line = QHBoxLayout()
         line.setSpacing(4)
         line.addWidget(self.add, 1)
@@ -66,6 +68,7 @@ class LoraList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addLayout(self._list)
+        layout.addWidget(self.tags)
         layout.addLayout(line)
         layout.addWidget(self.note)
 
@@ -82,6 +85,7 @@ class LoraList(QWidget):
         self._offer(fitting)
         self.add.setEnabled(bool(fitting) and items is not None)
         self.own.setEnabled(items is not None)
+        self.tags.refresh(items is not None)
         self.note.setText(self._words(bool(fitting), items is None))
         self.note.setVisible(bool(self.note.text()))
 
@@ -108,7 +112,7 @@ class LoraList(QWidget):
         self.add.set_value("")
 
     def _fits(self, info: ModelInfo) -> bool:
-        from pipelines.models.lora_families import fits
+        from pipelines.models.lora.families import fits
 
         model = self._page.values.model
         return model is None or fits(info.base or info.family, model.family)

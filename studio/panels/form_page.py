@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
 
@@ -19,6 +20,7 @@ from studio.widgets.section import Section
 LOCKS = {"shape": ("width", "height"), "quality": ("steps",)}
 """Rows that stand for several arguments; every other row locks the argument of its own name."""
 _SPACING = 12
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 class FormPage(QWidget):
@@ -109,7 +111,12 @@ class FormPage(QWidget):
 
     def put_section(self, key: str, title: str, rows: Sequence[QWidget]) -> Section:
         """Rows that fold; whether they are shown is remembered."""
-        section = Section(title, key, expanded=key in self.settings.values.open_sections)
+        return self.fold(Section(title, key), rows)
+
+    def fold(self, section: SectionT, rows: Sequence[QWidget]) -> SectionT:
+        """The same for a section that was made elsewhere."""
+        key = section.key
+        section.set_expanded(key in self.settings.values.open_sections)
         section.content.setSpacing(_SPACING)
         for row in rows:
             section.content.addWidget(row)

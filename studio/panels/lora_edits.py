@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.diffusion.prompt_tags import Tag, named, read_tags, without_tag
+from pipelines.engine.protocol import ModelInfo
 from studio.graph.loras import LoraNode, loras, with_lora, without_lora
 from studio.panels.binding import Binding
 from studio.panels.model_choices import ModelChoices
@@ -60,6 +62,37 @@ class LoraEdits:
         """How strong it is; what is dragged in one go is one step."""
         if node in self._binding.graph.nodes:
             self._binding.set_at(node, "strength", value)
+
+    def set_blocks(self, node: str, value: Any) -> None:
+        """How strong it is in single blocks; what is typed in one go is one step."""
+        if node in self._binding.graph.nodes:
+            self._binding.set_at(node, "blocks", value)
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """The LoRAs that the prompt names."""
+        return tuple(tag for tag in read_tags(str(self._binding.value("prompt") or "")) if tag.kind == "lora")
+
+    def named(self, tag: Tag) -> ModelInfo | None:
+        """What a tag of the prompt names; None if there is none, or more than one."""
+        found = list(named(self._models.of_kind("lora"), tag.name))
+        return found[0] if len(found) == 1 else None
+
+    def to_row(self, tag: Tag) -> None:
+        """A tag of the prompt as one of the list: out of the text, and the same LoRA as a node."""
+        info, place = self.named(tag), self._binding.names.get("prompt")
+        if info is None or place is None or self._binding.is_linked("prompt"):
+            return
+        binding = self._binding
+        params: dict[str, Any] = {"lora": info.id, "strength": tag.strength}
+        if tag.text_strength != tag.strength:
+            params["text_strength"] = tag.text_strength
+        if tag.blocks:
+            params["blocks"] = tag.blocks
+        graph, _ = with_lora(binding.graph, binding.registry, binding.node_of("model"), params)
+        text = without_tag(str(binding.value("prompt") or ""), tag)
+        graph = graph.with_node(place.node, graph.nodes[place.node].with_param(place.param, text))
+        binding.replace(graph, tr("Add the LoRA {title}", title=info.title))
 
     def add_word(self, word: str) -> None:
         """A trigger word at the end of the prompt, unless it is there."""

@@ -8,7 +8,9 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from pipelines.engine.protocol import ModelInfo
+from pipelines.errors import LoraBlocksUnreadable
 from pipelines.graph.registry import Registry
+from pipelines.models.lora.blocks import read_blocks
 from studio.graph.loras import LORA, LoraNode
 from studio.panels.lora_edits import LoraEdits
 from studio.theme import current_theme
@@ -44,18 +46,27 @@ class LoraRow(QWidget):
         self.message = QLabel()
         self.message.setProperty("role", "hint")
         self.message.setWordWrap(True)
+        self.more = tool_button("settings", "")
+        self.more.setCheckable(True)
+        self.more.toggled.connect(self._show_blocks)
+        self.blocks = editor_for(registry[LORA].params_by_name["blocks"])
+        self.blocks.setToolTip(tr(registry[LORA].params_by_name["blocks"].description))
+        self.blocks.value_changed.connect(self._blocks_changed)
+        self.blocks.hide()
         self.strength.noticed.connect(self.message.setText)
         self.strength.noticed.connect(self.message.show)
         head = QHBoxLayout()
         head.setSpacing(6)
         head.addWidget(self.switch)
         head.addWidget(self.title, 1)
+        head.addWidget(self.more)
         head.addWidget(self.remove)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(head)
         layout.addWidget(self.strength)
+        layout.addWidget(self.blocks)
         layout.addWidget(self.words)
         foot = QHBoxLayout()
         foot.setSpacing(5)
@@ -71,6 +82,7 @@ class LoraRow(QWidget):
         for widget, words in (
             (self.switch, tr("Use {title}", title=title)),
             (self.remove, tr("Remove {title}", title=title)),
+            (self.more, tr("Strengths of single blocks of {title}", title=title)),
         ):
             widget.setToolTip(words)
             widget.setAccessibleName(words)
@@ -78,8 +90,14 @@ class LoraRow(QWidget):
         self.strength.setAccessibleName(tr("Strength of {title}", title=title))
         if item.strength is not None:
             self.strength.set_value(item.strength)
+        self.blocks.setEnabled(item.on and item.blocks is not None)
+        self.blocks.setAccessibleName(tr("Block weights of {title}", title=title))
+        self.blocks.set_value(item.blocks or "")
+        if item.blocks and self.blocks.isHidden():
+            self.more.setChecked(True)
         self._show_words(info.trigger_words if info is not None and self._words_wanted else ())
         note = "" if item.strength is not None else tr("Another node of the graph says how strong it is.")
+        fault = fault or unreadable(item.blocks or "")
         self.message.setText(fault or note)
         self.message.setVisible(bool(self.message.text()))
         self.icon.setVisible(bool(fault))
@@ -113,3 +131,22 @@ class LoraRow(QWidget):
     @Slot(object)
     def _strength_changed(self, value: Any) -> None:
         self._edits.set_strength(self.node, value)
+
+    @Slot(bool)
+    def _show_blocks(self, shown: bool) -> None:
+        self.blocks.setVisible(shown)
+        if shown and self.more.hasFocus():
+            self.blocks.setFocus()
+
+    @Slot(object)
+    def _blocks_changed(self, value: Any) -> None:
+        self._edits.set_blocks(self.node, value)
+
+
+def unreadable(text: str) -> str:
+    """What can't be read of a text of block weights; empty if all can."""
+    try:
+        read_blocks(text)
+    except LoraBlocksUnreadable as error:
+        return error.info().sentences(tr)[1]
+    return ""

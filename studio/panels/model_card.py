@@ -22,6 +22,7 @@ class ModelCard(QFrame):
 
     example_chosen = Signal(str)
     own_requested = Signal()
+    more_requested = Signal()
 
     def __init__(self, models: ModelChoices, binding: Binding, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,12 +43,18 @@ class ModelCard(QFrame):
         self.own = QPushButton(tr("Use a model of my own…"))
         self.own.setProperty("role", "link")
         self.own.clicked.connect(self.own_requested)
+        self.more = QPushButton(tr("Get a larger model…"))
+        self.more.setProperty("role", "link")
+        self.more.setProperty("flush", True)
+        self.more.setToolTip(tr("The starter is small. There are larger ones that this computer can run."))
+        self.more.clicked.connect(self.more_requested)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.about, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.text)
         layout.addWidget(self.own, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
         self.chips = QWidget()
         self._flow = FlowLayout(self.chips)
         self.about.toggled.connect(self._toggle)
@@ -63,7 +70,8 @@ class ModelCard(QFrame):
 
     @Slot()
     def refresh(self) -> None:
-        """Show the chosen model."""
+        """Show the chosen model; while there is no other that draws, the way to larger ones."""
+        self.more.setVisible(self._models.only_starter())
         model = self._models.find(str(self._binding.value("model") or ""))
         if model is self._shown and model is not None:
             return

@@ -8,13 +8,15 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from pipelines.engine.protocol import ModelInfo, Models
+from pipelines.engine.protocol import Device, ModelInfo, Models
 from studio.translate import tr
 
 FAMILY_VALUES: Final = (
     "width", "height", "steps", "guidance_scale", "guidance_rescale", "sampler", "schedule", "clip_skip",
 )  # fmt: skip
 """Arguments that a model's family decides, unless they are locked."""
+STARTER: Final = "starter/"
+"""Ids of models that ship with the program begin with this."""
 OPTIONAL: Final = frozenset({"lora"})
 """Kinds of which nothing is used unless one is named."""
 DOES: Final = {
@@ -29,6 +31,7 @@ DOES: Final = {
     "text_encoder": "This is a part of a model; it can't draw by itself.",
     "adapter": "This is an addition to another model; it can't draw by itself.",
     "vision": "This model reads pictures; it can't draw.",
+    "depth": "This model tells how far things in a picture are; it can't draw.",
 }
 """Why a model of another kind can't be used, by its own kind."""
 
@@ -48,6 +51,8 @@ class ModelChoices(QObject):
     ) -> None:
         super().__init__(parent)
         self.models: tuple[ModelInfo, ...] = ()
+        self.device = ""
+        """What computes: ``cpu``, ``cuda:0``…; empty until the engine says."""
         self._kinds: dict[str, list[ModelInfo]] = {}
         self._names: dict[tuple[str, str], ModelInfo] = {}
         self._examine = examine
@@ -57,6 +62,13 @@ class ModelChoices(QObject):
     def set_models(self, event: Models) -> None:
         """Take over a list from the engine."""
         self._take(event.models)
+
+    @Slot(object)
+    def set_device(self, event: Device) -> None:
+        """Take over which device draws."""
+        if event.device != self.device:
+            self.device = event.device
+            self.changed.emit()
 
     def _take(self, models: tuple[ModelInfo, ...]) -> None:
         """Other models. Forms ask for kinds and names all the time, of lists of thousands."""
@@ -112,6 +124,11 @@ class ModelChoices(QObject):
         if not value:
             return next((model for model in self.of_kind(kind) if not model.problem), None)
         return self._named(kind, value)
+
+    def only_starter(self) -> bool:
+        """Whether no other model draws than the one that ships with the program."""
+        usable = [model for model in self.of_kind("diffusion") if not model.problem]
+        return bool(usable) and all(model.id.startswith(STARTER) for model in usable)
 
     def problem_of(self, value: str, kind: str = "diffusion", task: str = "") -> str:
         """Why the model an argument names can't be used; empty if it can, or if nothing is known of it."""

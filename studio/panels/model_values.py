@@ -73,6 +73,10 @@ class ModelValues:
             plan = self.size_plan()
             if plan is not None and not (self.draws_any_size() and plan.mode == "two_pass"):
                 return tr("This size is drawn in one pass; there is no second.")
+        if name == "negative" and not (model is not None and name in model.unavailable):
+            guidance = self._binding.value("guidance_scale")
+            if isinstance(guidance, int | float) and self._binding.has("guidance_scale") and guidance <= 1:
+                return tr("It counts from a guidance scale above 1.")
         return tr(model.unavailable[name]) if model is not None and name in model.unavailable else ""
 
     def _sampler(self) -> SamplerSpec | None:

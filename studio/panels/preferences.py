@@ -1,5 +1,5 @@
-"""Settings: look, where pictures go and what paints in them, where models are, which device draws. Each takes
-effect at once or says when."""
+"""Settings: look, where pictures go and what paints in them, where models are and come from, which device
+draws. Each takes effect at once or says when."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.panels.dialog import Dialog
+from studio.panels.network_settings import NetworkSettings
 from studio.settings import SettingsStore
 from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField
@@ -51,6 +52,8 @@ class Preferences(Dialog):
         self.setMinimumWidth(520)
         self._add_look()
         self._add_folders()
+        self.network = NetworkSettings(settings)
+        self.content.addWidget(self.network)
         self._add_program()
         self._add_device()
         hint = QLabel(tr("Folder for pictures, device and what is kept free take effect at the next start."))

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from pipelines.paths import RESOURCES
 from studio.background import in_background
+from studio.panels.model_choices import ModelChoices
 from studio.theme import current_theme, icons
 from studio.translate import tr
 
@@ -169,11 +170,12 @@ class TemplateCard(QFrame):
 
 class StartPage(QScrollArea):
     """``template_chosen`` carries a template's name, ``file_chosen`` a path, ``open_requested`` asks for
-    one."""
+    one, ``models_wanted`` which models there are to get."""
 
     template_chosen = Signal(str)
     file_chosen = Signal(str)
     open_requested = Signal()
+    models_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -184,6 +186,7 @@ class StartPage(QScrollArea):
         self.cards = [TemplateCard(template) for template in TEMPLATES]
         self.recent: dict[str, QPushButton] = {}
         """The buttons of files opened lately, by their paths."""
+        self._models: ModelChoices | None = None
         column = QVBoxLayout()
         column.setSpacing(16)
         column.addStretch(2)
@@ -230,12 +233,27 @@ class StartPage(QScrollArea):
         hint.setProperty("role", "body2")
         line.addWidget(hint)
         line.addStretch(1)
+        self.more = QPushButton(tr("The starter model is small: get a larger one…"))
+        self.more.setProperty("role", "link")
+        self.more.setProperty("flush", True)
+        self.more.clicked.connect(self.models_wanted)
+        self.more.hide()
         foot.addSpacing(8)
         foot.addLayout(line)
+        foot.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
         self._recent = QVBoxLayout()
         self._recent.setSpacing(0)
         foot.addLayout(self._recent)
         return foot
+
+    def follow_models(self, models: ModelChoices) -> None:
+        """Offer larger models while there is only the starter."""
+        self._models = models
+        models.changed.connect(self._show_more)
+
+    @Slot()
+    def _show_more(self) -> None:
+        self.more.setVisible(self._models is not None and self._models.only_starter())
 
     def set_recent(self, paths: tuple[str, ...]) -> None:
         """Files opened lately, newest first; those that are gone say so, as soon as that is known."""

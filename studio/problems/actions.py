@@ -20,10 +20,12 @@ from studio.translate import tr
 
 class ProblemActions(QObject):
     """``field_requested(node, param)`` asks for a field of the inspector, ``outside_requested`` for the nodes
-    from outside, ``failed`` carries an error."""
+    from outside, ``convert_requested(file, node, param)`` to convert what a param names; ``failed`` carries
+    an error."""
 
     field_requested = Signal(str, str)
     outside_requested = Signal()
+    convert_requested = Signal(str, str, str)
     failed = Signal(object)
 
     def __init__(self, document: GraphDocument, parent: QObject) -> None:
@@ -37,6 +39,7 @@ class ProblemActions(QObject):
         acts: dict[str, Callable[[], object]] = {
             "open_models": lambda: self._open(paths.models_dir()),
             "outside_nodes": self.outside_requested.emit,
+            "convert": lambda: self._convert(offer, place),
         }
         if place is not None:
             acts["choose_model"] = lambda: self.field_requested.emit(offer.node, offer.port)
@@ -52,6 +55,11 @@ class ProblemActions(QObject):
         act = acts.get(offer.what)
         if act is not None:
             act()
+
+    def _convert(self, offer: Offer, place: Place | None) -> None:
+        """The param takes the result only on the level that is the document itself."""
+        outer = place is not None and not place.path
+        self.convert_requested.emit(offer.file, offer.node if outer else "", offer.port if outer else "")
 
     def _edit(self, place: Place, edit: Callable[[GraphDocument], object]) -> None:
         """Edit a node on the level it is on."""

@@ -8,22 +8,24 @@ from typing import Final, Literal
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry
-from studio.graph.places import place_of, value_place
+from studio.graph.places import Place, place_of, value_place
 from studio.problems.book import model_kind
 
-What = Literal["choose_model", "open_models", "outside_nodes", "disconnect", "reset", "remove"]
+What = Literal["convert", "choose_model", "open_models", "outside_nodes", "disconnect", "reset", "remove"]
 
 _MODELS: Final = frozenset(
     {"ModelMissing", "ModelUnreadable", "ModelUnsafe", "ModelUnsuitable", "UnknownModelFamily",
      "ModelPickled",
      "ModelFormatUnsupported", "StarterTextModelMissing", "ControlModelMissing", "InpaintModelMissing"}
 )  # fmt: skip
+_PICKLED: Final = "ModelPickled"
 _LINKS: Final = frozenset(
     {"DanglingLink", "UnknownOutput", "UnknownInput", "IncompatibleLink", "CycleFound", "BothLiteralAndLink"}
 )
 _TYPES: Final = frozenset({"UnknownNodeType", "NodePackageNotHere", "NodeFileNotHere"})
 _VALUES: Final = frozenset({"InvalidParameter", "UnknownParameter"})
 TITLES: Final[dict[What, str]] = {
+    "convert": "Convert it…",
     "choose_model": "Choose another model…",
     "open_models": "Open the folder of models",
     "outside_nodes": "Nodes from outside…",
@@ -37,11 +39,12 @@ TITLES: Final[dict[What, str]] = {
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One thing to do. ``node`` is a flattened id; ``port`` the input or param that it is about, where it is
-    about one: of a value that a group hands down, node and port are the group's."""
+    about one: of a value that a group hands down, node and port are the group's. ``file``: one to convert."""
 
     what: What
     node: str = ""
     port: str = ""
+    file: str = ""
 
     @property
     def title(self) -> str:
@@ -56,7 +59,8 @@ def offers(problem: ErrorInfo, graph: Graph, registry: Registry) -> list[Offer]:
         port = _model_param(problem, graph, registry)
         found = value_place(graph, node, port) if port else None
         choose = [Offer("choose_model", found[0].id, found[1])] if found is not None else []
-        return [*choose, Offer("open_models", node)]
+        file = str(problem.arguments.get("file") or "") if problem.code == _PICKLED else ""
+        return [*_conversion(file, found), *choose, Offer("open_models", node)]
     if place_of(graph, node) is None:
         return []
     if problem.code in _TYPES:
@@ -72,6 +76,14 @@ def offers(problem: ErrorInfo, graph: Graph, registry: Registry) -> list[Offer]:
     if problem.code in _VALUES and port in place.record.params:
         return [Offer("reset", place.id, port)]
     return []
+
+
+def _conversion(file: str, found: tuple[Place, str] | None) -> list[Offer]:
+    """A pickle can be converted; where a param named it, that takes the result."""
+    if not file:
+        return []
+    node, port = (found[0].id, found[1]) if found is not None else ("", "")
+    return [Offer("convert", node, port, file)]
 
 
 def _model_param(problem: ErrorInfo, graph: Graph, registry: Registry) -> str:

@@ -25,6 +25,8 @@ QToolTip { background: $bg3; color: $text; border: 1px solid $line; padding: 5px
 QLabel { background: transparent; }
 QLabel[role="label"], QLabel[role="hint"] { color: $text2; font-size: ${label}px; }
 QLabel[role="body2"] { color: $text2; }
+QLabel[role="strong"] { font-weight: 600; }
+QLabel[role="brass"] { color: $link; font-size: ${label}px; font-weight: 600; }
 QLabel[role="heading"] { font-size: ${heading}px; font-weight: 600; }
 QLabel[role="title"] { font-size: ${title}px; font-weight: 600; }
 QLabel[role="brand"] { font-size: ${heading}px; font-weight: 600; }
@@ -68,6 +70,7 @@ QPushButton[role="stop"]:focus { border: 2px solid $brass; padding: 0 11px; min-
 QPushButton[role="link"] { background: transparent; border: 1px solid transparent; color: $link; padding: 0
 4px;
   min-height: 20px; text-align: left; }
+QPushButton[role="link"][flush="true"] { margin-left: -5px; }
 QPushButton[role="link"]:hover { text-decoration: underline; }
 QPushButton[role="link"]:focus { border: 2px solid $brass; padding: 0 3px; min-height: 18px; }
 QPushButton[role="link"]:disabled { color: $text3; }
@@ -183,6 +186,9 @@ QListView[role="history"]::item { padding: 0 6px; }
 QListView[role="history"]::item:selected { background: $bg3; color: $text; }
 QListView[role="boxed"] { background: $bg2; border: 1px solid $line; border-radius: ${radius_field}px; }
 QTreeView::item { min-height: ${chip}px; }
+QTreeView[role="boxed"] { background: $bg2; border: 1px solid $line; border-radius: ${radius_field}px; }
+QTreeView[role="boxed"]::item { border-radius: 0; }
+QTreeView[role="boxed"] QHeaderView::section { background: $bg2; }
 QTreeView::item:selected { background: $bg3; color: $text; }
 QTableView::item { padding: 0 4px; }
 QHeaderView::section { background: $bg1; color: $text2; border: none; border-bottom: 1px solid $line;

@@ -54,6 +54,22 @@ def test_it_is_asked_once_the_device_is_known_and_after_changes(open_studio: Ope
     assert bridge.forecast_requests[-1].nodes["draw"].params["steps"] == 12
 
 
+def test_what_computes_faster_is_offered_and_chosen_in_one_step(open_studio: Open, qtbot: QtBot) -> None:
+    studio, bridge = open_studio(template())
+    asked(studio, bridge, qtbot)
+    bridge.forecasted.emit(made(bridge, seconds=(1.0, 2.0), openvino=2.14))
+    (offer,) = offers(studio)
+    assert offer.text() == "Use OpenVINO: about 2.1 times as fast here"
+    before = studio.parts.document.graph
+    offer.trigger()
+    chosen = [node for node in studio.parts.document.graph.nodes.values() if node.type == "model.speed"]
+    assert [node.params["runtime"] for node in chosen] == ["openvino"]
+    studio.window.actions_.undo()
+    assert studio.parts.document.graph == before
+    bridge.forecasted.emit(made(bridge, seconds=(1.0, 2.0)))
+    assert offers(studio) == []
+
+
 def test_the_answer_stands_beside_the_device_in_words(open_studio: Open, qtbot: QtBot) -> None:
     studio, bridge = open_studio(template())
     button = studio.window.status.forecast

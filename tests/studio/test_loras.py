@@ -170,3 +170,39 @@ def test_the_strength_on_the_prompt_may_be_left_out(qtbot: QtBot) -> None:
         editor.field.editingFinished.emit()
     assert told == [0.5, 4.0, None]
     assert editor.value() is None
+
+
+def test_blocks_are_one_click_away_and_checked_as_they_are_typed(studio: StudioApp) -> None:
+    panel, document = listed(studio), studio.parts.document
+    panel.edits.add(INK.id)
+    row = next(iter(panel.rows.values()))
+    assert row.blocks.isHidden()
+    row.more.click()
+    assert not row.blocks.isHidden()
+    for text in ("IN04", "IN04=0.5"):
+        row.blocks.value_changed.emit(text)
+    assert document.graph.nodes[row.node].params["blocks"] == "IN04=0.5"
+    assert row.message.isHidden()
+    row.blocks.value_changed.emit("IN04=0.5, MIDDLE=1")
+    assert "MIDDLE=1" in row.message.text()
+    document.undo_stack.undo()
+    assert "blocks" not in document.graph.nodes[row.node].params
+
+
+def test_a_tag_of_the_prompt_becomes_a_row_in_one_step(studio: StudioApp, qtbot: QtBot) -> None:
+    panel, document, binding = listed(studio), studio.parts.document, studio.parts.binding
+    binding.set("prompt", "a hill, <lora:INK:0.8:0.5:MID=0>, <lora:nobody>, mist")
+    assert [line.title for line in panel.tags.lines] == ["Ink", ""]
+    assert studio.window.create_page.form.sections["loras"].header.text() == "LoRA (2)"
+    known, unknown = panel.tags.lines
+    assert unknown.button.isHidden()
+    assert "None of your LoRAs" in unknown.message.text()
+    before = document.graph
+    qtbot.mouseClick(known.button, Qt.MouseButton.LeftButton)
+    (node,) = nodes(studio)
+    params = dict(document.graph.nodes[node].params)
+    assert params == {"lora": INK.id, "strength": 0.8, "text_strength": 0.5, "blocks": "MID=0"}
+    assert binding.value("prompt") == "a hill, <lora:nobody>, mist"
+    assert not next(iter(panel.rows.values())).blocks.isHidden()
+    document.undo_stack.undo()
+    assert document.graph == before

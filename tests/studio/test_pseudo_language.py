@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWid
 
 from pipelines.errors import PromptTooLong
 from studio.app import StudioApp
+from studio.panels.form_layers import PictureList
 from studio.translate import CONTEXT
 from tests.helpers.studio_fakes import FakeBridge, picture, template
 
@@ -59,7 +60,8 @@ def untranslated(window: QWidget) -> list[str]:
 def test_the_window_is_translated_and_drawn(
     pseudo: None, open_studio: Callable[..., tuple[StudioApp, FakeBridge]]
 ) -> None:
-    studio, bridge = open_studio(template(), open_sections=("more", "negative"))
+    unfolded = ("more", "negative", "loras", "references", "controls", "parts", "speed")
+    studio, bridge = open_studio(template(), open_sections=unfolded)
     window = studio.window
     window.show_workspace("start")
     window.grab()
@@ -72,6 +74,8 @@ def test_the_window_is_translated_and_drawn(
     bridge.tell_step(job, 3, 16)
     window.show_panel("queue")
     window.status.refresh()
+    for pictures in window.create_page.form.findChildren(PictureList):
+        pictures.edits.add([f"/{MARK}name⟧"])
     image = window.grab().toImage()
     assert not image.isNull()
     left = [text for text in untranslated(window) if text not in (" px", "a red apple", *bridge_texts())]

@@ -56,7 +56,7 @@ def test_a_picture_dropped_on_an_empty_canvas_is_put_on_it(stage: Stage, tmp_pat
     assert stage.page.paint.stack.layers[0].name == "sky"
 
 
-@pytest.mark.parametrize("use", ["canvas", "layer", "control", "mask"])
+@pytest.mark.parametrize("use", ["canvas", "layer", "control", "mask", "reference"])
 def test_dropped_on_a_picture_it_asks_what_it_becomes(stage: Stage, use: str) -> None:
     stage.open()
     steps = stage.document.undo_stack.count()
@@ -80,6 +80,7 @@ def test_dropped_on_a_picture_it_asks_what_it_becomes(stage: Stage, use: str) ->
         assert (made.place.x(), made.place.y(), made.place.width()) == (16, 16, 32)
     elif use == "mask":
         assert (stage.hand.values == 1).all()
+    assert made.visible == (use != "reference")  # that would only cover the picture
     stage.document.undo_stack.undo()
     assert len(stage.page.paint.stack.layers) == 2
 

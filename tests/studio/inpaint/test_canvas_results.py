@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PySide6.QtCore import QMargins, QRect, Qt
 from PySide6.QtGui import QImage
 
+from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import EngineDied, ModelMissing
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import builtin
@@ -141,6 +143,22 @@ def test_a_control_layer_brings_its_model_for_the_run(stage: Stage) -> None:
     control = graph.nodes["draw"].inputs["control"].node
     assert graph.nodes[control].type == "model.control"
     assert control not in stage.document.graph.nodes
+
+
+def test_a_reference_layer_brings_an_adapter_of_the_models_family_for_the_run(stage: Stage) -> None:
+    info = partial(ModelInfo, title="", path="")
+    xl, look = (info(kind="adapter", id=name, base=base) for name, base in (("xl", "sdxl"), ("look", "sd1")))
+    draws = info(kind="diffusion", id="starter/text-to-image", family="sd1")
+    stage.window.parts.models.models = ()
+    stage.window.parts.models._take((draws, xl, look))
+    stage.open()
+    stage.stroke()
+    stage.page.paint.add_layer(LayerKind.REFERENCE)
+    graph = asked(stage)
+    assert graph.nodes["draw"].inputs["references"] == ("canvas", "references")
+    adapter = graph.nodes[graph.nodes["draw"].inputs["adapter"].node]
+    assert (adapter.type, adapter.params["model"]) == ("model.adapter", "look")
+    assert "model.adapter" not in {node.type for node in stage.document.graph.nodes.values()}
 
 
 def test_taking_away_needs_no_model(stage: Stage) -> None:

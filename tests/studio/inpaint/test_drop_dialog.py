@@ -54,7 +54,8 @@ K = Qt.Key
         ((K.Key_1,), "canvas"), ((K.Key_2,), "layer"), ((K.Key_3,), "control"), ((K.Key_4,), "mask"),
         ((K.Key_Return,), "layer"), ((K.Key_Down, K.Key_Enter), "control"),
         ((K.Key_Up, K.Key_Space), "canvas"),
-        ((K.Key_Up, K.Key_Up, K.Key_Return), "mask"), ((K.Key_Tab, K.Key_Tab, K.Key_Return), "mask"),
+        ((K.Key_Up, K.Key_Up, K.Key_Return), "reference"), ((K.Key_5,), "reference"),
+        ((K.Key_Tab, K.Key_Tab, K.Key_Return), "mask"),
         ((K.Key_7, K.Key_A, K.Key_Left, K.Key_Return), "canvas"),
     ],
 )  # fmt: skip

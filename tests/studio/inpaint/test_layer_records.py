@@ -22,7 +22,7 @@ from pipelines.graph.document import Graph, NodeRecord
 from studio.document import GraphDocument
 from studio.inpaint.layer_keeper import LayerKeeper
 from studio.inpaint.layer_records import load_layers, pixel_key, pixels_of, record_of
-from studio.mask.layers import CONTROLS, MASKS, OVERLAYS, Layer, LayerKind, Stack
+from studio.mask.layers import CONTROLS, LEADS, MASKS, OVERLAYS, Layer, LayerKind, Stack
 from studio.mask.paint_document import PaintDocument
 from studio.mask.surface import Surface, image_array
 from tests.helpers.mask_hand import blocks
@@ -50,6 +50,7 @@ def layers(draw: Any) -> list[Layer]:
             draw(st.booleans()), draw(st.booleans()),
             draw(st.sampled_from([*OVERLAYS, "#12abEF"])), draw(st.text(max_size=5)),
             draw(st.sampled_from(CONTROLS)), 2 * draw(PART), draw(PART), draw(PART),
+            draw(st.sampled_from(LEADS)),
         )  # fmt: skip
         random = np.random.default_rng(draw(st.integers(0, 99)))
         empty = draw(st.booleans()) and kind is not LayerKind.IMAGE

@@ -88,6 +88,7 @@ def test_each_kind_shows_the_settings_it_has(canvas: MaskCanvas) -> None:
         LayerKind.MASK: (True, False, False, False),
         LayerKind.REGION: (True, True, False, True),
         LayerKind.CONTROL: (False, False, True, True),
+        LayerKind.REFERENCE: (False, False, True, True),
     }
     for kind, parts in expected.items():
         document.add_layer(kind)
@@ -213,7 +214,7 @@ def test_layers_of_every_kind_are_added_from_the_menu(qtbot: QtBot, canvas: Mask
     for action in others:
         action.trigger()
     kinds = [layer.kind for layer in canvas.document.stack.layers[2:]]
-    assert kinds == [LayerKind.PAINT, LayerKind.MASK, LayerKind.CONTROL, LayerKind.REGION]
+    assert kinds == [kind for kind in LayerKind if kind is not LayerKind.IMAGE]
 
 
 def test_the_menu_is_for_the_row_below_the_pointer(canvas: MaskCanvas) -> None:

@@ -141,7 +141,7 @@ def test_keys_go_from_the_search_to_the_list_and_use_a_model(opened: Opened, qtb
 def test_a_model_that_nothing_takes_says_so(opened: Opened) -> None:
     studio, bridge, page = opened
     before = studio.parts.document.graph
-    part = LORA.model_copy(update={"kind": "vae", "path": "/m/vae", "id": "vae", "title": "Part"})
+    part = LORA.model_copy(update={"kind": "vision", "path": "/m/eye", "id": "eye", "title": "Part"})
     bridge.tell_ready(*ALL, part)
     for info in (PICKLED, part):
         page.choose(info.path)
@@ -149,7 +149,7 @@ def test_a_model_that_nothing_takes_says_so(opened: Opened) -> None:
         assert page.details.use.toolTip()
         studio.window.actions_.models.use()
         assert studio.parts.document.graph is before
-    assert "part of a model" in page.details.reason.text()
+    assert "reads pictures" in page.details.reason.text()
 
 
 def test_loras_go_one_behind_the_other_into_the_wire_of_the_model(opened: Opened) -> None:

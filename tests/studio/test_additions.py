@@ -1,0 +1,417 @@
+"""What Create adds to a model: pictures that steer, a VAE, embeddings, speed. Nodes of the graph, one undo
+step each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from pipelines.engine.protocol import ModelInfo
+from pipelines.graph import types
+from pipelines.graph.document import Graph, NodeRecord
+from pipelines.graph.node import Input, Node, NodeParams, Output, Param
+from pipelines.graph.registry import Registry, builtin
+from pipelines.models.abilities import lacking, limits_of, needs_reference, vae_fits
+from studio.app import StudioApp
+from studio.document import GraphDocument
+from studio.graph.loras import with_lora
+from studio.graph.model_changes import (
+    SPEED,
+    VAE,
+    base_of,
+    chain,
+    chooser,
+    users_of,
+    with_change,
+    without_change,
+)
+from studio.graph.picture_layers import (
+    CONTROLS,
+    REFERENCES,
+    LayerSort,
+    NewLayer,
+    drawing_nodes,
+    layers,
+    with_layer,
+    with_layer_model,
+    with_method,
+    with_picture,
+    without_layer,
+)
+from studio.graph.refiner import refined_nodes, refining
+from studio.panels.binding import Binding
+from studio.panels.create_form import CreateForm
+from studio.panels.fitting import ready_for
+from studio.panels.form_layers import PictureList
+from studio.panels.form_parts import EmbeddingList
+from studio.panels.form_speed import SpeedRow
+from studio.panels.model_choices import ModelChoices
+from studio.settings import SettingsStore
+from studio.widgets.choice_field import ChoiceField
+from studio.widgets.field_row import FieldRow
+from tests.helpers.studio_fakes import DEVICE, STARTER, FakeBridge, picture, template
+
+
+def known(kind: str, name: str, base: str = "sd1", **more: object) -> ModelInfo:
+    return ModelInfo(
+        kind=kind, id=f"{name}.safetensors", title=name.title(), path=f"/models/{name}.safetensors",
+        family=str(more.pop("family", base)), base=base, **more,
+    )  # fmt: skip
+
+
+CANNY, DEPTH = known("control", "canny"), known("control", "depth-xl", "sdxl")
+LOOK = known("adapter", "look", family="ip-adapter")
+MSE, WIDE = known("vae", "mse", "sd", family="kl-4"), known("vae", "wide", "flux", family="kl-16")
+BAD = known("embedding", "badhands", trigger_words=("bad_hands",))
+
+
+def model_of(graph: Graph) -> str:
+    return next(node for node, record in graph.nodes.items() if record.type == "model.diffusion")
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return builtin()
+
+
+# --- what changes a model ---------------------------------------------------------------------------------
+
+
+def test_changes_of_a_model_stand_in_one_chain(registry: Registry) -> None:
+    start = template()
+    model = model_of(start)
+    one, lora = with_lora(start, registry, model, {"lora": "a"})
+    two, vae = with_change(one, registry, model, VAE, {chooser(registry, VAE): "b"})
+    assert chain(two, model) == (lora, vae)
+    assert base_of(two, vae) == model
+    assert users_of(two, model) == users_of(start, model)
+    assert all(two.nodes[node].inputs[port].node == vae for node, port in users_of(two, model))
+    assert drawing_nodes(two, registry, model, CONTROLS) == drawing_nodes(start, registry, model, CONTROLS)
+    back = without_change(without_change(two, registry, lora), registry, vae)
+    assert set(back.links()) == set(start.links())
+    assert set(back.nodes) == set(start.nodes)
+
+
+# --- pictures that steer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sort", [REFERENCES, CONTROLS], ids=["references", "controls"])
+def test_layers_pass_each_other_on_and_leave_nothing_behind(registry: Registry, sort: LayerSort) -> None:
+    start = template()
+    draws = drawing_nodes(start, registry, model_of(start), sort)
+    method = {"method": "edges"} if sort is CONTROLS else None
+    graph, first = with_layer(start, registry, draws, sort, NewLayer("a.png", {"weight": 0.5}, method))
+    other = NewLayer("b.png", model={"model": "m"}, on=False)
+    graph, second = with_layer(graph, registry, draws, sort, other)
+    found = layers(graph, draws, sort)
+    assert found is not None
+    assert [(item.node, item.path, item.on, bool(item.method), item.model_id) for item in found.items] == [
+        (first, "a.png", True, sort is CONTROLS, ""),
+        (second, "b.png", False, False, "m"),
+    ]
+    assert graph.nodes[draws[0]].inputs[sort.port].node == second
+    assert len({graph.position(node) for node in graph.nodes}) == len(graph.nodes)
+    graph = without_layer(graph, registry, sort, first)
+    assert [item.path for item in layers(graph, draws, sort).items] == ["b.png"]
+    graph = without_layer(graph, registry, sort, second)
+    assert set(graph.links()) == set(start.links())
+    assert set(graph.nodes) == set(start.nodes)
+
+
+def test_a_layer_is_changed_where_it_stands(registry: Registry) -> None:
+    start = template()
+    draws = drawing_nodes(start, registry, model_of(start), CONTROLS)
+    graph, node = with_layer(start, registry, draws, CONTROLS, NewLayer("a.png"))
+    graph = with_method(graph, registry, node, {"method": "scribble"})
+    graph = with_layer_model(graph, registry, node, CONTROLS, {"model": "one"})
+    graph = with_layer_model(graph, registry, node, CONTROLS, {"model": "two"})
+    item = layers(graph, draws, CONTROLS).items[0]
+    assert (item.method_params["method"], item.model_id, item.path) == ("scribble", "two", "a.png")
+    graph = with_picture(graph, registry, item, "b.png")
+    graph = with_method(graph, registry, node, None)
+    graph = with_layer_model(graph, registry, node, CONTROLS, None)
+    item = layers(graph, draws, CONTROLS).items[0]
+    assert (item.method, item.model, item.path) == ("", "", "b.png")
+    assert len(graph.nodes) == len(start.nodes) + 2  # nothing idle is left
+
+
+def test_what_is_arranged_otherwise_is_no_list(registry: Registry) -> None:
+    start = template()
+    draws = drawing_nodes(start, registry, model_of(start), CONTROLS)
+    graph, node = with_layer(start, registry, draws, CONTROLS, NewLayer("a.png"))
+    # the layer also serves another node: removing it here would change what that draws
+    other = graph.free_id("diffusion.text_to_image")
+    record = graph.nodes[draws[0]].without_input("controls").without_input("model")
+    graph = graph.with_node(other, record).with_link(other, "controls", (node, "layers"))
+    assert layers(graph, draws, CONTROLS) is None
+    with pytest.raises(KeyError):
+        with_layer(graph, registry, draws, CONTROLS, NewLayer("b.png"))
+    # layers of another node come first and stay
+    canvas = start.with_node("canvas", NodeRecord.new("image.canvas", 1))
+    canvas = canvas.with_link(draws[0], "controls", ("canvas", "controls"))
+    longer, added = with_layer(canvas, registry, draws, CONTROLS, NewLayer("a.png"))
+    assert layers(longer, draws, CONTROLS).before == "canvas"
+    back = without_layer(longer, registry, CONTROLS, added)
+    assert back.nodes[draws[0]].inputs["controls"].node == "canvas"
+
+
+# --- what families can take -------------------------------------------------------------------------------
+
+
+def test_the_table_says_what_a_family_lacks() -> None:
+    assert set(lacking("sdxl")) == {"cache"}
+    assert set(lacking("sdxl-inpaint")) == {"text_to_image", "cache"}
+    assert {"embeddings", "refiner"} <= set(lacking("sd3"))
+    assert not {"regions", "clip_skip"} & set(lacking("sd3"))
+    assert "regions" in lacking("chroma")
+    assert "regions" in lacking("flux-kontext")
+    assert "regions" not in lacking("flux", "dev")
+    assert "negative" in lacking("flux", "dev")
+    assert "references" in lacking("flux", "dev")
+    assert "references" not in lacking("flux", "kontext")
+    assert needs_reference("sd1-edit")
+    assert not needs_reference("flux2", "dev")
+    assert lacking("") == {}
+    assert vae_fits("sd", "sdxl-inpaint")
+    assert not vae_fits("flux", "sd1")
+    assert vae_fits("wan, qwen-image", "qwen-image-edit")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("control_v11p_sd15_canny", ("edges", "canny")),
+        ("control_v11f1p_sd15_depth", ("", "depth")),  # nothing here finds depth
+        ("control-openpose-xl", ("", "pose")),
+        ("mine", ("line art", "lineart")),
+    ],
+)
+def test_a_picture_is_made_ready_as_the_name_of_its_model_suggests(
+    name: str, expected: tuple[str, str]
+) -> None:
+    assert ready_for(known("control", name), ("line art", "edges", "scribble")) == expected
+    assert ready_for(None, ()) == ("", "other")
+
+
+# --- the form ---------------------------------------------------------------------------------------------
+
+
+MODELS = (STARTER.model_copy(update={"unavailable": {}}), CANNY, DEPTH, LOOK, MSE, WIDE, BAD)
+
+
+class Form:
+    """Create's form alone, with a document and what is known of models."""
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.document = GraphDocument(template(), registry)
+        self.binding, self.models = Binding(self.document), ModelChoices()
+        settings = SettingsStore(None)
+        settings.change(open_sections=("references", "controls", "parts", "speed"))
+        self.widget = CreateForm(self.binding, self.models, settings)
+        self.models._take(MODELS)
+
+    def pictures(self, sort: LayerSort) -> PictureList:
+        found = self.widget.findChildren(PictureList)
+        return next(item for item in found if item.sort is sort)
+
+
+@pytest.fixture
+def form(qtbot: QtBot) -> Form:
+    made = Form()
+    qtbot.addWidget(made.widget)
+    return made
+
+
+def reason_of(field: ChoiceField, value: str) -> str:
+    item = field.model().index(field.findData(value, Qt.ItemDataRole.UserRole), 0)
+    return str(item.data(Qt.ItemDataRole.ToolTipRole) or "")
+
+
+def test_a_dropped_picture_becomes_a_layer_in_one_step(
+    open_studio: Callable[..., tuple[StudioApp, FakeBridge]], tmp_path: Path, qtbot: QtBot
+) -> None:
+    studio, bridge = open_studio(template())
+    studio.window.show_workspace("create")
+    bridge.tell_ready(*MODELS)
+    create = studio.window.create_page.form
+    document, panel = studio.parts.document, create.findChildren(PictureList)[1]
+    before = document.graph
+    file = tmp_path / "hill.png"
+    picture().save(str(file))
+    section = create.sections["controls"]
+    middle = section.header.mapTo(studio.window, section.header.rect().center())
+    studio.window.drops.drop([str(file)], middle)
+    assert section.expanded
+    assert section.header.text() == "Control pictures (1)"
+    (item,) = panel.edits.layers.items
+    assert (item.path, item.method_params, item.params, item.model_id) == (
+        str(file), {"method": "edges"}, {"control": "canny"}, CANNY.id,
+    )  # fmt: skip
+    row = panel.rows[item.node]
+    assert row.title.text() == "hill.png"
+    assert "another family" in reason_of(row.model, DEPTH.id)
+    qtbot.waitUntil(lambda: row.picture.iconSize().width() > 20)  # its thumbnail has come
+    for value in (0.6, 0.7):
+        row.weight.value_changed.emit(value)
+    row.mode.value_changed.emit("")
+    assert row.kind.isVisible()
+    row.kind.value_changed.emit("depth")
+    row.switch.click()
+    (item,) = panel.edits.layers.items
+    assert (item.method, item.params["control"], item.params["weight"], item.on) == ("", "depth", 0.7, False)
+    for _ in range(4):
+        document.undo_stack.undo()
+    assert panel.edits.layers.items[0].params == {"control": "canny"}
+    panel.rows[item.node].remove.click()
+    assert panel.rows == {}
+    assert set(document.graph.links()) == set(before.links())
+    document.undo_stack.undo()
+    document.undo_stack.undo()
+    assert document.graph == before
+
+
+def test_a_reference_takes_an_adapter_unless_the_model_looks_itself(form: Form) -> None:
+    panel = form.pictures(REFERENCES)
+    panel.take(["/pictures/a.png"])
+    assert panel.edits.layers.items[0].model_id == LOOK.id
+    edit = STARTER.model_copy(update={"family": "flux", "variant": "kontext", "unavailable": {}})
+    form.models._take((edit, LOOK))
+    panel.edits.remove(panel.edits.layers.items[0])
+    assert "give it one" in panel.note.text()
+    panel.take(["/pictures/a.png"])
+    assert panel.edits.layers.items[0].model == ""
+    assert panel.guidance.isHidden()
+    form.models._take((STARTER.model_copy(update={"family": "sd1-edit", "unavailable": {}}),))
+    assert not panel.guidance.isHidden()
+    panel.guidance.field.value_changed.emit(2.0)
+    (draw,) = panel.edits.draws
+    assert form.document.graph.nodes[draw].params["image_guidance_scale"] == 2.0
+    assert panel.rows[panel.edits.layers.items[0].node].model.isHidden()
+
+
+def test_what_the_model_cannot_take_is_disabled_with_the_reason(form: Form) -> None:
+    panel, why = form.pictures(CONTROLS), "Control models can't steer models of its family."
+    form.models._take((STARTER.model_copy(update={"unavailable": {"layer:control": why}}),))
+    assert not panel.add.isEnabled()
+    assert panel.add.toolTip() == panel.note.text() == why
+    before = form.document.graph
+    panel.take(["/pictures/a.png"])
+    assert form.document.graph is before
+    form.binding.set("guidance_scale", 1.0)
+    row = form.widget.rows["negative"]
+    assert not row.field.isEnabled()
+    assert "above 1" in row.message.text()
+    form.binding.set("guidance_scale", 5.0)
+    assert row.field.isEnabled()
+    assert row.message.text() == ""
+
+
+def test_what_the_graph_sets_is_left_to_it(form: Form) -> None:
+    document, panel = form.document, form.pictures(REFERENCES)
+    panel.take(["/pictures/a.png"])
+    node = panel.edits.layers.items[0].node
+    graph = document.graph.with_node("other", document.graph.nodes[node])
+    document.replace(graph.with_link("other", "layers", (node, "layers")), "Branch")
+    assert panel.rows == {}
+    assert not panel.add.isEnabled()
+    assert "set in the graph" in panel.note.text()
+
+
+def test_a_vae_is_chosen_and_given_back(form: Form) -> None:
+    document, before = form.document, form.document.graph
+    field = form.widget.findChild(ChoiceField, "create.vae")
+    assert field.values() == ["", MSE.id, WIDE.id]
+    assert "another family" in reason_of(field, WIDE.id)
+    field.value_changed.emit(MSE.id)
+    field.value_changed.emit(WIDE.id)
+    (node,) = [node for node, record in document.graph.nodes.items() if record.type == VAE]
+    assert document.graph.nodes[node].params == {"vae": WIDE.id}
+    assert "another family" in form.widget.sections["parts"].findChild(FieldRow).message.text()
+    assert form.widget.sections["parts"].header.text() == "VAE and embeddings (1)"
+    field.value_changed.emit("")
+    assert set(document.graph.links()) == set(before.links())
+    for _ in range(3):
+        document.undo_stack.undo()
+    assert document.graph == before
+
+
+def test_a_refiner_takes_over_where_the_model_can_hand_over(form: Form) -> None:
+    document = form.document
+    large = known("diffusion", "large", "sdxl", unavailable=limits_of("sdxl"))
+    ends = known("diffusion", "ends", "sdxl", family="sdxl-refiner")
+    small = known("diffusion", "small", "sd1", unavailable=limits_of("sd1"))
+    form.models._take((large, ends, small))
+    field = form.widget.findChild(ChoiceField, "create.refiner")
+    assert field.values() == ["", ends.id, large.id]
+    before = document.graph
+    field.value_changed.emit(ends.id)
+    draws = refined_nodes(document.graph, document.registry, model_of(document.graph))
+    found = refining(document.graph, draws)
+    assert found.model == ends.id
+    assert len({document.graph.position(node) for node in document.graph.nodes}) == len(document.graph.nodes)
+    form.binding.set("model", small.id)
+    assert "Stable Diffusion XL only" in form.widget.sections["refiner"].findChild(FieldRow).message.text()
+    form.binding.set("model", large.id)
+    field.value_changed.emit("")
+    assert set(document.graph.links()) == set(before.links())
+    assert set(document.graph.nodes) == set(before.nodes)
+    assert refining(document.graph.with_link(draws[0], "refiner", (found.node, "model")), draws) is None
+
+
+def test_the_word_of_an_embedding_goes_where_it_is_wanted(form: Form) -> None:
+    panel = form.widget.findChild(EmbeddingList)
+    panel.add.value_changed.emit(BAD.id)
+    (row,) = panel.rows.values()
+    assert form.document.graph.nodes[row.item.node].params == {"embedding": BAD.id, "word": "bad_hands"}
+    into, out = row.words.findChildren(QPushButton)
+    assert (into.text(), out.text()) == ("bad_hands", "bad_hands → negative")
+    for chip in (into, out, out):
+        chip.click()
+    assert form.binding.value("prompt").endswith(", bad_hands")
+    assert form.binding.value("negative") == "bad_hands"
+    form.models._take((STARTER.model_copy(update={"unavailable": {"embeddings": "No words."}}), BAD))
+    assert row.message.text() == panel.note.text() == "No words."
+    assert not panel.add.isEnabled()
+    row.remove.click()
+    assert panel.rows == {}
+
+
+def test_options_of_speed_are_a_node_while_one_differs(qtbot: QtBot) -> None:
+    class Speed(Node):
+        id, title, category = SPEED, "Speed", "Model"
+        inputs = (Input("model", types.DiffusionModel),)
+        outputs = (Output("model", types.DiffusionModel),)
+
+        class Params(NodeParams):
+            attention: Literal["auto", "native", "sage"] = Param("auto", "Attention")
+            channels_last: bool = Param(False, "Channels last")
+
+    others = [schema.node for schema in builtin() if schema.id != SPEED]
+    form = Form(Registry(*others, Speed))
+    qtbot.addWidget(form.widget)
+    before = form.document.graph
+    rows = {row.param.name: row for row in form.widget.findChildren(SpeedRow)}
+    rows["attention"].editor.value_changed.emit("native")
+    rows["channels_last"].editor.value_changed.emit(True)
+    (record,) = [record for record in form.document.graph.nodes.values() if record.type == SPEED]
+    assert record.params == {"attention": "native", "channels_last": True}
+    assert form.widget.sections["speed"].header.text() == "Speed (2)"
+    form.models._take((STARTER, known("diffusion", "dit", "sd3", unavailable=limits_of("sd3"))))
+    form.models.set_device(DEVICE)
+    assert "NVIDIA" in reason_of(rows["attention"].editor.field, "sage")
+    assert rows["channels_last"].field.isEnabled()
+    form.binding.set("model", "dit.safetensors")
+    assert "transformer" in rows["channels_last"].disabled_reason
+    rows["attention"].reset.click()
+    rows["channels_last"].reset.click()
+    assert set(form.document.graph.links()) == set(before.links())
+    for _ in range(form.document.undo_stack.count()):
+        form.document.undo_stack.undo()
+    assert form.document.graph == before
