@@ -47,9 +47,9 @@ from pipelines.models.folders import is_model_folder
 from pipelines.models.index import NAME, ModelIndex
 from pipelines.models.known import Known, Memory, fingerprint
 from pipelines.models.layouts import folders_of, usual_places
-from pipelines.models.part_choice import chosen_part, folder_needs
-from pipelines.models.part_search import Found, find_parts
-from pipelines.models.parts import needs_of, with_missing
+from pipelines.models.parts.choice import chosen_part, folder_needs
+from pipelines.models.parts.needed import needs_of, with_missing
+from pipelines.models.parts.search import Found, find_parts
 from pipelines.models.probe import Kind
 from pipelines.models.scanning import Report, Scan
 from pipelines.models.single_file import blueprint

@@ -1,7 +1,7 @@
 """The settings of a control network that is a single file, from the shapes of its tensors.
 
-Plain ControlNets have those of their family's U-Net (see :mod:`.load_control`); these have settings of their
-own, and all that matter can be told from the tensors.
+Plain ControlNets have those of their family's U-Net (see :mod:`.loading.control`); these have settings of
+their own, and all that matter can be told from the tensors.
 """
 
 from __future__ import annotations

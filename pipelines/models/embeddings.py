@@ -18,7 +18,7 @@ from pipelines.errors import EmbeddingUnsuitable, ModelUnreadable
 from pipelines.graph.node import Context
 from pipelines.models.embedding_families import MARK, MOST_VECTORS
 from pipelines.models.loaded import EmbeddingFile
-from pipelines.models.reading import Reader
+from pipelines.models.loading.reading import Reader
 from pipelines.models.safety import check_file
 
 if TYPE_CHECKING:

@@ -57,8 +57,8 @@ def test_a_model_is_found_by_its_bytes_then_its_id_then_its_file(tmp_path: Path)
     assert found_again(name, [other.model_copy(update={"family": "sdxl"})]) is None
     # one outside the known folders is named by its file alone: no folder of the user's is kept
     for value in (
-        "/home/somebody/secret/x.safetensors",
-        "C:\\Users\\somebody\\x.safetensors",
+        "/srv/somebody/secret/x.safetensors",
+        "D:\\People\\somebody\\x.safetensors",
         "~/x.safetensors",
     ):
         outside = INK.model_copy(update={"id": value, "path": value})

@@ -15,9 +15,9 @@ from pipelines.models.forecast.layers import Untouched, untouched
 from pipelines.models.gguf_header import as_header
 from pipelines.models.gguf_header import read_header as read_gguf
 from pipelines.models.header import Header, TensorFacts, read_header
-from pipelines.models.load_folder import variant_files
 from pipelines.models.loaded import Stage
-from pipelines.models.part_files import is_packed
+from pipelines.models.loading.folder import variant_files
+from pipelines.models.parts.files import is_packed
 from pipelines.models.residency.pieces import LARGEST_SHARE, MOST
 from pipelines.models.safety import read_json
 

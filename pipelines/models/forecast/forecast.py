@@ -35,7 +35,7 @@ from pipelines.models.forecast.verdict import (
     least_of,
 )
 from pipelines.models.gguf_language import method_for, room_of
-from pipelines.models.part_files import is_packed
+from pipelines.models.parts.files import is_packed
 from pipelines.models.probe import Kind
 
 _CHANGES: Final = frozenset(

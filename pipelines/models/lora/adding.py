@@ -17,8 +17,8 @@ from pipelines.graph.node import Context
 from pipelines.models.embeddings import Words
 from pipelines.models.hashes import digests_of
 from pipelines.models.loaded import EmbeddingFile, LoraFile
+from pipelines.models.loading.reading import Reader
 from pipelines.models.lora.planning import Module, Plan, Target, plan_of
-from pipelines.models.reading import Reader
 
 if TYPE_CHECKING:
     import torch

@@ -23,8 +23,8 @@ from pipelines.errors import (
 )
 from pipelines.graph.values import Image, Layer, ListValue, Mask, ModelHandle
 from pipelines.inpaint.box import Box
-from pipelines.models.load_adapter import build_adapter
 from pipelines.models.loaded import LoadedAdapter, LoadedVision
+from pipelines.models.loading.adapter import build_adapter
 from pipelines.nodes.control import ReferenceLayer
 from pipelines.nodes.diffusion import EncodePrompt, SampleLatent, TextToImage
 from pipelines.nodes.inpaint import ImageToImage, Inpaint

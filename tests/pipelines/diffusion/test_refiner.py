@@ -19,10 +19,10 @@ from pipelines.diffusion.refine import Handover
 from pipelines.errors import Cancelled, ModelUnsuitable
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
-from pipelines.models.load_checkpoint import load_checkpoint
 from pipelines.models.loaded import LoadedDiffusion
 from pipelines.models.loading import CONFIGS, ModelLoader
-from pipelines.models.reading import Reader
+from pipelines.models.loading.checkpoint import load_checkpoint
+from pipelines.models.loading.reading import Reader
 from pipelines.models.residency import Residency
 from pipelines.nodes.diffusion import TextToImage
 from pipelines.nodes.inpaint import ImageToImage

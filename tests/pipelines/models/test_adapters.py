@@ -12,9 +12,9 @@ from pipelines.errors import AdapterMissing, ModelPickled, ModelUnreadable, Mode
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.controls import layer_limits
-from pipelines.models.load_adapter import build_adapter
 from pipelines.models.loaded import LoadedAdapter
 from pipelines.models.loading import ModelLoader
+from pipelines.models.loading.adapter import build_adapter
 from pipelines.models.residency import Residency
 from tests.helpers import adapter_files as made
 from tests.helpers.fake_card import FakeCard

@@ -29,10 +29,10 @@ from pipelines.errors import (
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.header import read_header
-from pipelines.models.load_control import _from_single_file
 from pipelines.models.loading import CONFIGS, ModelLoader
+from pipelines.models.loading.control import _from_single_file
+from pipelines.models.loading.reading import Reader
 from pipelines.models.probe import probe_file
-from pipelines.models.reading import Reader
 from pipelines.models.residency import Residency
 from pipelines.nodes.model import ControlModelNode
 from tests.helpers import tiny_controls as nets

@@ -16,8 +16,8 @@ from pipelines.errors import EmbeddingUnsuitable, ErrorInfo, ModelUnreadable
 from pipelines.graph.values import Embedding, ModelHandle
 from pipelines.models.embeddings import Words
 from pipelines.models.loaded import EmbeddingFile
+from pipelines.models.loading.reading import Reader
 from pipelines.models.lora.adding import Additions
-from pipelines.models.reading import Reader
 from pipelines.nodes.model import EmbeddingNode
 from tests.helpers import tiny_pipelines
 from tests.helpers.diffusion_context import DiffusionContext, wrap

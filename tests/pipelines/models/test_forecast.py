@@ -21,7 +21,6 @@ from pipelines.errors import WrongUse
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import builtin
 from pipelines.graph.values import ModelHandle
-from pipelines.models import loading
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.forecast import Calibration, Forecaster, History, Machine, read_calibration
 from pipelines.models.forecast.activations import TRANSFORMERS, UNETS, denoiser_bytes
@@ -29,6 +28,7 @@ from pipelines.models.forecast.calibration import calibrate
 from pipelines.models.forecast.components import component_of
 from pipelines.models.forecast.fit import flux, peak
 from pipelines.models.loading import ModelLoader
+from pipelines.models.loading import loader as loading
 from pipelines.models.memory import Memory
 from pipelines.models.quantization import BYTES_PER_NUMBER
 from pipelines.models.residency.meter import Ledger, Meter

@@ -26,10 +26,10 @@ from pipelines.errors import (
 from pipelines.graph.values import ModelHandle
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
-from pipelines.models.load_checkpoint import load_checkpoint
 from pipelines.models.loading import CONFIGS, ModelLoader
+from pipelines.models.loading.checkpoint import load_checkpoint
+from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.quantization import check
-from pipelines.models.reading import Reader, explained
 from pipelines.models.residency import Residency
 from pipelines.paths import RESOURCES
 from tests.helpers.model_files import (

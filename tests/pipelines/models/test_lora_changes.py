@@ -12,9 +12,9 @@ import torch
 
 from pipelines.errors import Cancelled, LoraUnsuitable
 from pipelines.graph.values import Lora, ModelHandle
-from pipelines.models import load_diffusion
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.loading import CONFIGS, ModelLoader
+from pipelines.models.loading import diffusion as load_diffusion
 from pipelines.models.residency import Residency
 from pipelines.models.residency.fake import FakeDevice
 from tests.helpers import lora_files, tiny_pipelines

@@ -21,20 +21,20 @@ from pipelines.errors import (
     QuantizationUnavailable,
 )
 from pipelines.graph.values import Image, Lora, ModelHandle
-from pipelines.models import load_part
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.forecast.components import components_of
 from pipelines.models.forecast.verdict import bytes_of
 from pipelines.models.gguf_header import read_header as read_gguf
 from pipelines.models.header import read_header
-from pipelines.models.load_part import Parts
-from pipelines.models.load_single import SingleFile, load_single
-from pipelines.models.load_states import unscaled
 from pipelines.models.loading import ModelLoader
-from pipelines.models.parts import fits, needs_of
+from pipelines.models.loading import part as load_part
+from pipelines.models.loading.part import Parts
+from pipelines.models.loading.reading import Reader
+from pipelines.models.loading.single import SingleFile, load_single
+from pipelines.models.loading.states import unscaled
+from pipelines.models.parts.needed import fits, needs_of
 from pipelines.models.probe import Probe, probe_file, probe_gguf
-from pipelines.models.reading import Reader
 from pipelines.models.residency import Residency
 from pipelines.models.residency.fake import FakeDevice
 from pipelines.models.single_file import Blueprint, blueprint

@@ -19,11 +19,11 @@ from pipelines.models.control_shapes import SETTINGS, t2i_renamed, t2i_settings,
 from pipelines.models.device import resolve_dtype
 from pipelines.models.families import family
 from pipelines.models.libraries import import_diffusers
-from pipelines.models.load_folder import check_complete, variant_files
 from pipelines.models.loaded import LoadedControl, Target
+from pipelines.models.loading.folder import check_complete, variant_files
+from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.packed import without_weights
 from pipelines.models.probe import Probe
-from pipelines.models.reading import Reader, explained
 from pipelines.models.safety import read_json
 
 if TYPE_CHECKING:

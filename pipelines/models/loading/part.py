@@ -10,12 +10,12 @@ from pipelines.errors import ModelUnreadable, ModelUnsuitable, OutOfMemory
 from pipelines.files import bytes_text
 from pipelines.models.gguf_header import read_header as read_gguf
 from pipelines.models.libraries import import_diffusers, import_transformers
-from pipelines.models.load_folder import check_complete, skeleton, variant_files
-from pipelines.models.load_states import VAE, below, joined_tiny, read_state
+from pipelines.models.loading.folder import check_complete, skeleton, variant_files
+from pipelines.models.loading.reading import Reader
+from pipelines.models.loading.states import VAE, below, joined_tiny, read_state
 from pipelines.models.memory import host_memory
-from pipelines.models.part_files import encoder_beside
-from pipelines.models.parts import OWN_TOKENIZERS
-from pipelines.models.reading import Reader
+from pipelines.models.parts.files import encoder_beside
+from pipelines.models.parts.needed import OWN_TOKENIZERS
 from pipelines.models.safety import check_folder, read_json
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
-"""Opening a model: handle in, weights on their device out. What opens each kind is in ``load_diffusion``,
-``load_language``, ``load_upscale`` and ``load_control``; here is what they have in common.
+"""Opening a model: handle in, weights on their device out. What opens each kind is in :mod:`.diffusion`,
+:mod:`.language`, :mod:`.upscale` and so on; here is what they have in common.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from pipelines.models.loaded import (
     Network,
     Target,
 )
-from pipelines.models.part_files import is_packed, numbers_of, packed_choice, sources_of
+from pipelines.models.parts.files import is_packed, numbers_of, packed_choice, sources_of
 from pipelines.models.quantization import BYTES_PER_NUMBER, check, choices, method_of
 from pipelines.paths import RESOURCES
 
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.models.load_additions import Files
+    from pipelines.models.loading.additions import Files
     from pipelines.models.lora.adding import Room
     from pipelines.models.residency.accelerator import Accelerator
 
@@ -136,35 +136,35 @@ class ModelLoader:
         target = Target(device, compute, torch.device("cpu") if accelerator is not None else compute)
         match handle.kind:
             case "language":
-                from pipelines.models.load_language import load_language
+                from pipelines.models.loading.language import load_language
 
                 return load_language(entry, handle, target, context)
             case "control":
-                from pipelines.models.load_control import load_control
+                from pipelines.models.loading.control import load_control
 
                 return load_control(entry, handle, target, context, self._configs)
             case "adapter":
-                from pipelines.models.load_adapter import load_adapter
+                from pipelines.models.loading.adapter import load_adapter
 
                 return load_adapter(entry, handle, target, context)
             case "depth":
-                from pipelines.models.load_depth import load_depth
+                from pipelines.models.loading.depth import load_depth
 
                 return load_depth(entry, handle, target, context)
             case "vision":
-                from pipelines.models.load_adapter import load_vision
+                from pipelines.models.loading.adapter import load_vision
 
                 return load_vision(entry, handle, target, context)
             case "upscale" if entry.weights.is_file():
-                from pipelines.models.load_upscale import load_upscale
+                from pipelines.models.loading.upscale import load_upscale
 
                 return load_upscale(entry, handle, target, context)
             case "inpaint":
-                from pipelines.models.load_inpaint import load_inpaint
+                from pipelines.models.loading.inpaint import load_inpaint
 
                 return load_inpaint(entry, handle, target, context)
             case "diffusion" | "upscale":  # upscalers of diffusers are whole folders
-                from pipelines.models.load_diffusion import load_diffusion
+                from pipelines.models.loading.diffusion import load_diffusion
 
                 additions = self._additions(handle)
                 loaded = load_diffusion(entry, handle, target, context, self._configs, *additions)
@@ -183,7 +183,7 @@ class ModelLoader:
     def _additions(self, handle: ModelHandle) -> Files:
         if not handle.loras and not handle.embeddings:
             return [], []
-        from pipelines.models.load_additions import additions_of
+        from pipelines.models.loading.additions import additions_of
 
         return additions_of(handle, self._catalogue)
 
@@ -199,13 +199,13 @@ class ModelLoader:
         return additions is not None and not additions.fixed
 
     def change(self, loaded: Loaded, handle: ModelHandle, context: Context, room: Room) -> None:
-        """See :func:`pipelines.models.load_additions.change`; after a fault, it has none."""
-        from pipelines.models.load_additions import change, strip
+        """See :func:`pipelines.models.loading.additions.change`; after a fault, it has none."""
+        from pipelines.models.loading.additions import change, strip
 
         assert isinstance(loaded, LoadedDiffusion)
         try:
             if loaded.handle.parts != handle.parts:
-                from pipelines.models.load_vae import exchange_vae
+                from pipelines.models.loading.vae import exchange_vae
 
                 exchange_vae(loaded, handle, self._entry(handle), self._configs, context)
             if (loaded.handle.loras, loaded.handle.embeddings) != (handle.loras, handle.embeddings):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.models.libraries import import_diffusers, import_transformers
 from pipelines.models.limits import zero_snr_changes
-from pipelines.models.load_folder import check_complete, skeleton
+from pipelines.models.loading.folder import check_complete, skeleton
+from pipelines.models.loading.reading import Reader
 from pipelines.models.packed import PackedFiles
-from pipelines.models.reading import Reader
 from pipelines.models.safety import read_json
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 from pipelines.errors import PartUnsuitable
 from pipelines.graph.values import Part
 from pipelines.models.entries import Entry
-from pipelines.models.part_files import encoder_beside
-from pipelines.models.part_search import of_one_scale
-from pipelines.models.parts import Need, fits, read_needs
+from pipelines.models.parts.files import encoder_beside
+from pipelines.models.parts.needed import Need, fits, read_needs
+from pipelines.models.parts.search import of_one_scale
 from pipelines.models.safety import read_json
 
 

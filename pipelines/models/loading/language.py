@@ -10,13 +10,13 @@ from pipelines.models.catalogue import Entry
 from pipelines.models.device import resolve_dtype
 from pipelines.models.gguf_header import read_header as read_gguf
 from pipelines.models.libraries import import_transformers, without_notices
-from pipelines.models.load_diffusion import kept_packed
-from pipelines.models.load_folder import check_complete
 from pipelines.models.loaded import LoadedLanguage, Target
+from pipelines.models.loading.diffusion import kept_packed
+from pipelines.models.loading.folder import check_complete
+from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.packed import without_weights
-from pipelines.models.part_files import is_packed
+from pipelines.models.parts.files import is_packed
 from pipelines.models.quantization import quantize
-from pipelines.models.reading import Reader, explained
 
 if TYPE_CHECKING:
     import torch

@@ -6,9 +6,9 @@ from pipelines.errors import ModelUnsuitable
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import TASKS, Entry
-from pipelines.models.load_upscale import read_descriptor
 from pipelines.models.loaded import LoadedInpaint, Target
-from pipelines.models.reading import explained
+from pipelines.models.loading.reading import explained
+from pipelines.models.loading.upscale import read_descriptor
 
 
 def load_inpaint(entry: Entry, handle: ModelHandle, target: Target, context: Context) -> LoadedInpaint:

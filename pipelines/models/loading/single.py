@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ModelPartMissing
 from pipelines.models.libraries import import_diffusers
-from pipelines.models.load_folder import skeleton
-from pipelines.models.load_part import Parts, from_state
-from pipelines.models.load_states import ENCODERS, VAE, below, denoiser_of, read_state, unpacked
+from pipelines.models.loading.folder import skeleton
+from pipelines.models.loading.part import Parts, from_state
+from pipelines.models.loading.states import ENCODERS, VAE, below, denoiser_of, read_state, unpacked
 from pipelines.models.packed import PackedFiles
-from pipelines.models.parts import OWN_TOKENIZERS, Need, folders_text, held, missing_text, needs_of
+from pipelines.models.parts.needed import OWN_TOKENIZERS, Need, folders_text, held, missing_text, needs_of
 from pipelines.models.probe import Probe
 from pipelines.models.single_file import Blueprint, schedule_settings
 

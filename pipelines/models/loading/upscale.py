@@ -10,8 +10,8 @@ from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import TASKS, Entry
 from pipelines.models.device import resolve_dtype
 from pipelines.models.loaded import LoadedUpscale, Target
+from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.quantization import quantize
-from pipelines.models.reading import Reader, explained
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from pipelines.graph.values import Embedding, Lora, ModelHandle
 from pipelines.models import embedding_families
 from pipelines.models.catalogue import Catalogue
 from pipelines.models.loaded import EmbeddingFile, LoadedDiffusion, LoraFile
+from pipelines.models.loading.reading import explained
 from pipelines.models.lora.adding import Room, stories_of
 from pipelines.models.lora.families import check_fits
-from pipelines.models.reading import explained
 
 Files = tuple[list[LoraFile], list[EmbeddingFile]]
 

@@ -18,9 +18,9 @@ from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Entry
 from pipelines.models.device import resolve_dtype
 from pipelines.models.libraries import import_diffusers, import_transformers
-from pipelines.models.load_folder import check_complete, variant_files
 from pipelines.models.loaded import LoadedAdapter, LoadedVision, Target
-from pipelines.models.reading import Reader, explained
+from pipelines.models.loading.folder import check_complete, variant_files
+from pipelines.models.loading.reading import Reader, explained
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ from pipelines.files import is_there
 from pipelines.graph.values import Part
 from pipelines.models.entries import Entry
 from pipelines.models.known import fingerprint
-from pipelines.models.parts import Need, fits, held, needs_of
+from pipelines.models.parts.needed import Need, fits, held, needs_of
 from pipelines.models.safety import read_json
 from pipelines.models.single_file import Blueprint
 

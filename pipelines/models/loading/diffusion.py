@@ -1,4 +1,4 @@
-"""Opening a diffusion model: its files (``load_folder``, ``load_checkpoint``), then what changes its weights:
+"""Opening a diffusion model: its files (:mod:`.folder`, :mod:`.checkpoint`), then what changes its weights:
 LoRAs and quantization.
 """
 
@@ -14,16 +14,16 @@ from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Entry
 from pipelines.models.device import resolve_dtype
 from pipelines.models.libraries import without_notices
-from pipelines.models.load_checkpoint import load_checkpoint
-from pipelines.models.load_folder import load_folder
-from pipelines.models.load_part import Parts, read_classes
-from pipelines.models.load_single import SingleFile, load_single
 from pipelines.models.loaded import EmbeddingFile, LoadedDiffusion, LoraFile, Target
+from pipelines.models.loading.checkpoint import load_checkpoint
+from pipelines.models.loading.folder import load_folder
+from pipelines.models.loading.part import Parts, read_classes
+from pipelines.models.loading.reading import Reader, explained
+from pipelines.models.loading.single import SingleFile, load_single
 from pipelines.models.lora.adding import Additions, stories_of
 from pipelines.models.packed import PackedFiles
-from pipelines.models.part_files import bytes_beside, is_packed, sources_of
+from pipelines.models.parts.files import bytes_beside, is_packed, sources_of
 from pipelines.models.quantization import PACKED, choices, method_of, quantize
-from pipelines.models.reading import Reader, explained
 from pipelines.models.single_file import blueprint
 
 if TYPE_CHECKING:

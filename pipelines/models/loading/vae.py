@@ -10,11 +10,11 @@ from pipelines.graph.values import ModelHandle
 from pipelines.models.device import resolve_dtype
 from pipelines.models.entries import Entry
 from pipelines.models.libraries import without_notices
-from pipelines.models.load_part import Parts, read_classes
-from pipelines.models.load_states import VAE, below, read_state
 from pipelines.models.loaded import LoadedDiffusion
-from pipelines.models.part_files import sources_of
-from pipelines.models.reading import Reader, explained
+from pipelines.models.loading.part import Parts, read_classes
+from pipelines.models.loading.reading import Reader, explained
+from pipelines.models.loading.states import VAE, below, read_state
+from pipelines.models.parts.files import sources_of
 from pipelines.models.single_file import blueprint
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ModelUnreadable
 from pipelines.models.libraries import import_diffusers, import_transformers
+from pipelines.models.loading.reading import Reader
 from pipelines.models.packed import PackedFiles, without_weights
 from pipelines.models.pipeline_classes import PIPELINES, UNUSED
-from pipelines.models.reading import Reader
 from pipelines.models.safety import read_json
 
 if TYPE_CHECKING:
