@@ -67,6 +67,7 @@ class StudioApp(QObject):
         self.parts = parts
         self.window = MainWindow(parts)
         self.forecasts = Forecasts(parts, self.window.status, self.window.messages, self.window)
+        self.forecasts.answered.connect(self.window.create_page.form.show_forecast)
         self.keeper: SessionKeeper | None = None
         self._folder = session_folder
         self._restored: list[tuple[Sheet, SavedSheet]] = []

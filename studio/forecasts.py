@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QMenu
 
 from pipelines.engine.protocol import Device, ForecastChange, Forecasted
@@ -24,8 +24,11 @@ NOTE_MS = 12_000
 
 class Forecasts(QObject):
     """Asks the engine, and shows the answer beside the device; its menu has the details and the change that
-    makes a run fit. :attr:`latest` is the last answer, None while nothing is known of the document.
+    makes a run fit. :attr:`latest` is the last answer, None while nothing is known of the document;
+    ``answered`` carries it.
     """
+
+    answered = Signal(object)
 
     def __init__(self, parts: Parts, status: StatusBar, messages: Messages, parent: QObject) -> None:
         super().__init__(parent)
@@ -78,6 +81,7 @@ class Forecasts(QObject):
 
     def _show(self, made: Forecasted | None) -> None:
         self.latest = made
+        self.answered.emit(made)
         self.menu.clear()
         if made is None:
             self._status.set_forecast("")

@@ -99,6 +99,8 @@ def _phase(progress: NodeProgress) -> str:
             return tr("refining, step {step} of {total}", step=step, total=total)
         case "finding the depth":
             return tr("finding the depth")
+        case "finding the pose":
+            return tr("finding the pose")
         case "reading the reference":
             return tr("reading the reference")
         case composing if composing.startswith("composing "):

@@ -1,6 +1,6 @@
 """Control pictures from pictures: lines and edges, white on black, as control models (ControlNets) read them.
 
-Pure functions. Depth and normals come from a model (:mod:`.depth`); poses are drawn or imported.
+Pure functions. Depth, normals (:mod:`.depth`) and poses (:mod:`.pose`) come from models.
 """
 
 from pipelines.control.lines import edges, line_art, scribble

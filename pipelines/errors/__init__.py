@@ -8,6 +8,8 @@ from pipelines.errors.adapters import (
     AdapterNotChosen,
     AdapterUnsuitable,
     DepthModelMissing,
+    NobodyFound,
+    PoseModelMissing,
     VisionEncoderMissing,
 )
 from pipelines.errors.base import Cancelled, DiptychError, ErrorInfo, fill
@@ -266,6 +268,7 @@ __all__ = [
     "ModelUnsafe",
     "ModelUnsuitable",
     "NoNodesFound",
+    "NobodyFound",
     "NodeFileNotHere",
     "NodeFileThere",
     "NodeFromTheFuture",
@@ -293,6 +296,7 @@ __all__ = [
     "PathNotAllowed",
     "PathUnusable",
     "PictureNotShown",
+    "PoseModelMissing",
     "PresetFromTheFuture",
     "PresetMissing",
     "PresetUnreadable",

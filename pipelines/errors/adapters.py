@@ -33,3 +33,15 @@ class DepthModelMissing(DiptychError):
     what = "There is no depth model on this computer."
     why = "Depth and normals are found by Depth Anything or DPT, in the folder form of transformers."
     remedy = "Add the folder it is in, or choose a method that needs no model."
+
+
+class PoseModelMissing(DiptychError):
+    what = "There is no pose model on this computer."
+    why = "Poses are found by ViTPose, in the folder form of transformers."
+    remedy = "Add the folder it is in, or draw or open the pose yourself."
+
+
+class NobodyFound(DiptychError):
+    what = "Nobody was found in the picture."
+    why = "No person and no joint of one is as sure as the confidence asks for."
+    remedy = "Lower the confidence, or take a picture that shows people larger."

@@ -308,15 +308,16 @@ class ModelHandle:
 
     ``kind`` is diffusion, language, upscale, control, inpaint or, of a file that changes another model, lora,
     vae, text_encoder, embedding or adapter (``family`` of those is the one they were made for), or vision,
-    what adapters look through, or depth. ``dtype`` auto, fp32, bf16 or fp16; ``quantization`` none, auto,
-    fp8, int8 or nf4; ``fingerprint`` changes when the files do. ``loras`` change the model, in this order:
-    another handle is another model to everything that keeps results. ``parts`` are those that its own file
-    lacks, or that were chosen instead of its own; one of each name.
+    what adapters look through, depth, pose or detector. ``dtype`` auto, fp32, bf16 or fp16; ``quantization``
+    none, auto, fp8, int8 or nf4; ``fingerprint`` changes when the files do. ``loras`` change the model, in
+    this order: another handle is another model to everything that keeps results. ``parts`` are those that
+    its own file lacks, or that were chosen instead of its own; one of each name.
     """
 
     kind: Literal[
         "diffusion", "language", "upscale", "control", "inpaint",
         "lora", "vae", "text_encoder", "embedding", "adapter", "vision", "depth",
+        "pose", "detector",
     ]  # fmt: skip
     id: str
     path: str

@@ -26,6 +26,7 @@ from pipelines.errors import (
     ModelMissing,
     PartUnsuitable,
     PathNotAllowed,
+    PoseModelMissing,
     StarterTextModelMissing,
 )
 from pipelines.files import is_there, safe_join
@@ -68,6 +69,7 @@ DEFAULTS: Final = {"diffusion": "starter/text-to-image", "upscale": "starter/ups
 OWN: Final[tuple[Kind, ...]] = (
     "diffusion", "language", "upscale", "control", "inpaint",
     "lora", "embedding", "vae", "text_encoder", "adapter", "vision", "depth",
+    "pose", "detector",
 )  # fmt: skip
 """The folders below the user's own, one for each kind."""
 
@@ -250,7 +252,7 @@ class Catalogue:
         missing: dict[Kind, DiptychError] = {
             "language": StarterTextModelMissing(), "control": ControlModelMissing(),
             "inpaint": InpaintModelMissing(), "adapter": AdapterMissing(),
-            "depth": DepthModelMissing(),
+            "depth": DepthModelMissing(), "pose": PoseModelMissing(),
         }  # fmt: skip
         raise missing.get(kind, ModelMissing(model=kind))
 

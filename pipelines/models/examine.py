@@ -50,6 +50,8 @@ TASKS: Final[Mapping[Kind, str]] = {
     "adapter": "steering another model by a picture",
     "vision": "looking at pictures for another model",
     "depth": "telling how far things in a picture are",
+    "pose": "finding the joints of people",
+    "detector": "finding people in pictures",
 }
 MAX_STRUCTURES: Final = 4_096
 _QUANTIZED: Final = frozenset({"NF4", "FP4", "INT8"})

@@ -6,7 +6,7 @@ tensors of its denoiser.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,15 @@ from pipelines.models.controls import control_folder
 from pipelines.models.families import LATER, family
 from pipelines.models.header import Header, TensorFacts, read_header
 from pipelines.models.pipeline_classes import PIPELINES, UNUSED, PipelineClass
-from pipelines.models.pipeline_families import DEPTH, ENCODERS, Named, of_network, of_pipeline
+from pipelines.models.pipeline_families import (
+    DEPTH,
+    DETECTORS,
+    ENCODERS,
+    POSE,
+    Named,
+    of_network,
+    of_pipeline,
+)
 from pipelines.models.probe import Kind, Probe, main_dtype, probe_file
 from pipelines.models.safety import files_of, is_setting, read_json
 
@@ -309,8 +317,9 @@ def _language_folder(config: Any, folder: Path, headers: Mapping[Path, Header]) 
         found = probe_file(merged(headers.values()))
         if found.kind in ("text_encoder", "vision"):
             return replace(found, **totals, problem=found.problem if found.kind == "vision" else "")
-    if architecture in DEPTH:
-        return _depth_folder(config, architecture, _has_weights(folder, headers), totals)
+    for kind, known in _SEEING.items():
+        if architecture in known:
+            return _seeing_folder(kind, config, architecture, _has_weights(folder, headers), totals)
     if not architecture.endswith(("ForCausalLM", "LMHeadModel")):
         what = f"a {architecture}" if architecture else "unnamed"
         reason = f"Its config.json is {what}; a text model is a …ForCausalLM or …LMHeadModel."
@@ -328,16 +337,43 @@ def _language_folder(config: Any, folder: Path, headers: Mapping[Path, Header]) 
     return Probe("language", str(config.get("model_type", "language")), **totals, facts=facts)
 
 
-def _depth_folder(
-    config: Mapping[str, Any], architecture: str, has_weights: bool, totals: Mapping[str, Any]
+def _seeing_folder(
+    kind: Kind, config: Mapping[str, Any], architecture: str, has_weights: bool, totals: Mapping[str, Any]
 ) -> Probe:
-    """A depth estimator. Its backbone is described in full, or a library would look for it elsewhere."""
-    named = str(config.get("model_type", "depth"))
-    reason = "" if has_weights else "It has no safetensors weights."
-    if config.get("use_timm_backbone") or isinstance(config.get("backbone"), str):
+    """What looks at a picture. Its backbone is described in full, or a library would look elsewhere."""
+    named = str(config.get("model_type", kind))
+    facts: dict[str, Any] = {"architecture": architecture}
+    reason = ""
+    labels = config.get("id2label")
+    labels = labels if isinstance(labels, dict) else {}
+    if kind == "pose" and len(labels) != POINTS:
+        reason = f"It finds {len(labels)} points of a person; those of COCO are {POINTS}."
+    if kind == "detector":
+        facts["person"] = _number(labels, "person")
+        reason = "" if facts["person"] is not None else "No class of what it finds is called “person”."
+    backbone = config.get("backbone_config")
+    described = [config, backbone] if isinstance(backbone, dict) else [config]
+    if any(map(_fetches, described)):
         reason = "A part of it would have to be fetched from elsewhere."
-    facts = {"architecture": architecture}
-    return Probe("depth", "" if reason else named, **totals, facts=facts, reason=reason)
+    if not has_weights:
+        reason = "It has no safetensors weights."
+    return Probe(kind, "" if reason else named, **totals, facts=facts, reason=reason)
 
 
+def _number(labels: Mapping[str, Any], wanted: str) -> int | None:
+    """The number of a class, if it can be one."""
+    number = next((int(key) for key, name in labels.items() if name == wanted), -1)
+    return number if 0 <= number < len(labels) else None
+
+
+def _fetches(config: Mapping[str, Any]) -> bool:
+    """Whether a library would look for a backbone that is only named."""
+    named = isinstance(config.get("backbone"), str) or str(config.get("model_type")).startswith("timm_")
+    return named or bool(config.get("use_timm_backbone") or config.get("use_pretrained_backbone"))
+
+
+_SEEING: Final[Mapping[Kind, Collection[str]]] = {"depth": DEPTH, "pose": POSE, "detector": DETECTORS}
+"""Models of transformers that look at pictures, by their kind."""
+POINTS: Final = 17
+"""COCO's points of a person (Lin et al. 2014)."""
 _TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json")

@@ -189,6 +189,47 @@ class LoadedDepth:
 
 
 @dataclass(slots=True)
+class LoadedPose:
+    """What finds the points of a person, on its device: a ViTPose of transformers.
+
+    A person is shown to it in ``height`` × ``width`` px; ``mean`` and ``deviation`` are of the colours.
+    ``experts``: it was trained with several collections of pictures, and is told which one is meant.
+    """
+
+    handle: ModelHandle
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    experts: bool = False
+    residence: Residence | None = None
+
+
+@dataclass(slots=True)
+class LoadedDetector:
+    """An object detector of transformers on its device.
+
+    ``settings`` say how a picture is shown to it: ``height`` and ``width`` (px), or the ``shortest`` and
+    ``longest`` of its sides and what they are a ``multiple`` of. ``person``: the number of that class;
+    ``exclusive``: a box shows one class or nothing, else each class is judged by itself.
+    """
+
+    handle: ModelHandle
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+    settings: dict[str, int]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    person: int
+    exclusive: bool = False
+    residence: Residence | None = None
+
+
+@dataclass(slots=True)
 class LoadedUpscale:
     """A spandrel super-resolution model on its device; ``descriptor.scale`` is its factor."""
 

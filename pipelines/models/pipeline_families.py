@@ -98,6 +98,17 @@ ENCODERS: Final = frozenset(
 DEPTH: Final = frozenset({"DPTForDepthEstimation", "DepthAnythingForDepthEstimation"})
 """Classes of transformers that tell how far things in a picture are."""
 
+POSE: Final = frozenset({"VitPoseForPoseEstimation"})
+"""Classes of transformers that find the points of a person."""
+
+DETECTORS: Final = frozenset(
+    {
+        "RTDetrForObjectDetection", "RTDetrV2ForObjectDetection", "DFineForObjectDetection",
+        "DetrForObjectDetection", "YolosForObjectDetection",
+    }
+)  # fmt: skip
+"""Classes of transformers that tell where things in a picture are."""
+
 
 def of_pipeline(name: str) -> Named | None:
     """What a pipeline draws with; None for one that isn't known."""

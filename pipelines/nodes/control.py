@@ -42,17 +42,22 @@ class Method(StrEnum):
     SCRIBBLE = "scribble"
     DEPTH = "depth"
     NORMALS = "normals"
+    POSE = "pose"
 
 
-BY_MODEL: Final = frozenset({Method.DEPTH, Method.NORMALS})
-"""Methods that need a model."""
+BY_MODEL: Final = {
+    Method.DEPTH: {"depth": "model"},
+    Method.NORMALS: {"depth": "model"},
+    Method.POSE: {"pose": "pose_model", "detector": "detector"},
+}
+"""Methods that need models: their kinds, and the params that choose them."""
 
 
 class Preprocess(Node):
-    """Derive a control picture: white lines on black, or depth and normals by a model. Poses are drawn."""
+    """Derive a control picture: white lines on black; depth, normals or the poses of people by a model."""
 
     id, title, category = "control.preprocess", "Control picture", "Control"
-    inputs = (Input("image", types.Image, description="The picture whose lines are wanted."),)
+    inputs = (Input("image", types.Image, description="The picture whose lines, depth or poses are wanted."),)
     outputs = (Output("image", types.Image, description="The control picture."),)
     preview = "image"
 
@@ -60,12 +65,25 @@ class Preprocess(Node):
         method: Method = Param(
             Method.LINE_ART,
             "Method",
-            "Soft lines, thin hard edges (Canny), a few broad strokes; depth and normals need a model.",
+            "Soft lines, thin hard edges (Canny), a few broad strokes; the others need a model.",
             primary=True,
         )
         model: str = Param(
             "", "Depth model", "What finds depth and normals: an id from the list or a path of your own.",
             widget="model", choices="models:depth", max_length=4096, empty="First that is found",
+        )  # fmt: skip
+        pose_model: str = Param(
+            "", "Pose model", "What finds the joints of a person: an id from the list or a path of your own.",
+            widget="model", choices="models:pose", max_length=4096, empty="First that is found",
+        )  # fmt: skip
+        detector: str = Param(
+            "", "Detector",
+            "What finds people for the pose model; where there is none, the whole picture is taken as one.",
+            widget="model", choices="models:detector", max_length=4096, empty="First that is found",
+        )  # fmt: skip
+        confidence: float = Param(
+            0.3, "Confidence", "How sure the models must be of a person and of each joint.",
+            ge=0, le=1, step=0.05, widget="slider",
         )  # fmt: skip
         detail: float = Param(
             0.5, "Detail", "How fine the lines of line art and scribbles are.",
@@ -90,22 +108,19 @@ class Preprocess(Node):
 
     @classmethod
     def fingerprint(cls, params: Mapping[str, Any], resources: Resources) -> str:
-        """The fingerprint of the model's files, where there is one, so that a replaced one is never stale."""
-        model = params.get("model", "")
-        if params.get("method") not in BY_MODEL or not isinstance(model, str):
-            return ""
-        try:
-            return resources.find("depth", absolute(model, resources.path)).fingerprint
-        except DiptychError:
-            return ""
+        """Those of the models' files, where there are any, so that a replaced one is never stale."""
+        kinds = BY_MODEL.get(params.get("method", ""), {})
+        return " ".join(_fingerprint(kind, params.get(name, ""), resources) for kind, name in kinds.items())
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         from pipelines.control import edges, line_art, scribble
 
         image = inputs["image"]
-        if params.method in BY_MODEL:
-            return {"image": _by_model(image, params.method, absolute(params.model, context.path), context)}
         match params.method:
+            case Method.DEPTH | Method.NORMALS:
+                return {"image": _depth(image, params, context)}
+            case Method.POSE:
+                return {"image": _pose(image, params, context)}
             case Method.EDGES:
                 return {"image": edges(image, params.low, params.high)}
             case Method.SCRIBBLE:
@@ -114,13 +129,36 @@ class Preprocess(Node):
                 return {"image": line_art(image, params.detail)}
 
 
-def _by_model(image: Image, method: Method, model: str, context: Context) -> Image:
+def _fingerprint(kind: str, model: Any, resources: Resources) -> str:
+    try:
+        return resources.find(kind, absolute(str(model), resources.path)).fingerprint
+    except DiptychError:
+        return ""
+
+
+def _depth(image: Image, params: Preprocess.Params, context: Context) -> Image:
     from pipelines.control.depth import depth_of, normals_of
 
     context.progress(0, 1, phase="finding the depth")
-    with context.models.use(context.models.find("depth", model), context) as loaded:
+    model = context.models.find("depth", absolute(params.model, context.path))
+    with context.models.use(model, context) as loaded:
         depth = depth_of(loaded, image, context)
-    return normals_of(depth) if method is Method.NORMALS else depth
+    return normals_of(depth) if params.method is Method.NORMALS else depth
+
+
+def _pose(image: Image, params: Preprocess.Params, context: Context) -> Image:
+    """In full precision: rounded, the places of joints would be, too."""
+    from pipelines.control.pose import pose_picture
+
+    context.progress(0, 1, phase="finding the pose")
+    models = context.models
+    pose = models.find("pose", absolute(params.pose_model, context.path), "fp32")
+    detector = models.fitting("detector", {})
+    if params.detector:
+        detector = models.find("detector", absolute(params.detector, context.path))
+    if detector is not None:
+        detector = detector.replace(dtype="fp32")
+    return pose_picture(image, pose, detector, params.confidence, context)
 
 
 class ControlLayer(Node):

@@ -24,8 +24,9 @@ METHODS: Final = {
     "scribble": "scribble",
     "depth": "depth",
     "normal": "normals",
+    "pose": "pose",
 }
-"""How the node *Control picture* makes each kind of layer; depth and poses are drawn or imported."""
+"""How the node *Control picture* makes each kind of layer."""
 
 
 class CanvasActions(QObject):
@@ -108,10 +109,9 @@ class CanvasActions(QObject):
     def derive(self, layer: str) -> None:
         """Make a control layer of the picture, with the preprocessor of its kind."""
         found = self.page.paint.stack.get(layer)
-        if found is not None and found.control not in METHODS:
-            self.page.canvas.show_hint(tr("A pose can't be found in a picture yet; draw or import one."))
-        elif found is not None:
-            self._shell.status.note(tr("Reading the picture's lines…"))
+        if found is not None:
+            pose = found.control == "pose"
+            self._shell.status.note(tr("Looking for people…") if pose else tr("Reading the picture's lines…"))
             before = self.page.paint.stack
             self.page.drawing.process(
                 "control.preprocess",

@@ -23,6 +23,8 @@ KINDS: Final = {
     "adapter": ("Image adapter", "Image adapters", "link"),
     "vision": ("Image encoder", "Image encoders", "eye"),
     "depth": ("Depth model", "Depth models", "layers"),
+    "pose": ("Pose model", "Pose models", "layers"),
+    "detector": ("Detector", "Detectors", "eye"),
 }
 """Kind -> one, several (source texts), icon."""
 WHOLE: Final = ("diffusion", "language", "upscale", "inpaint", "control", "text_encoder")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from pipelines.engine.protocol import Forecasted
 from studio.panels.binding import Binding
 from studio.panels.create_fields import MAIN
 from studio.panels.form_arranged import add_arranged
@@ -59,6 +60,7 @@ class CreateForm(QWidget):
         self._page: FormPage | None = None
         self._presets: QToolButton | None = None
         self._drawn: int | None = None
+        self._forecast: Forecasted | None = None
         self.card: ModelCard | None = None
         self.note = QLabel()
         self._scroll = QScrollArea()
@@ -107,6 +109,7 @@ class CreateForm(QWidget):
         if made_of != self._made_of or self._page is None:
             self._made_of = made_of
             self._page = self._build()
+            self._page.forecast = self._forecast
             self._scroll.setWidget(self._page)
         self._page.show_values()
 
@@ -146,7 +149,7 @@ class CreateForm(QWidget):
         add_layers(page, self._models)
         add_parts(page, self._models)
         add_refiner(page, self._models)
-        add_shape(page)
+        add_shape(page, self._models)
         add_quality(page)
         add_count_and_seed(page, lambda: self._drawn)
         add_chosen(page)
@@ -183,6 +186,14 @@ class CreateForm(QWidget):
         row = self.rows.get("seed")
         if row is not None and isinstance(row.field, SeedField):
             row.field.show_drawn(seed)
+
+    @Slot(object)
+    def show_forecast(self, made: Forecasted | None) -> None:
+        """What is known beforehand of the next run, with the times of earlier ones; no edit."""
+        self._forecast = made
+        if self._page is not None:
+            self._page.forecast = made
+            self._page.show_values()
 
     def show_message(self, name: str, text: str, severity: str) -> bool:
         """A message at a field; False if there is no such field."""

@@ -12,7 +12,7 @@ from pipelines.models.abilities import base_family, vae_fits
 _NAMED: Final = (
     ("canny", "edges", "canny"), ("scribble", "scribble", "scribble"), ("sketch", "scribble", "scribble"),
     ("lineart", "line art", "lineart"), ("line_art", "line art", "lineart"), ("depth", "depth", "depth"),
-    ("normal", "normals", "normal"), ("pose", "", "pose"), ("tile", "", "tile"),
+    ("normal", "normals", "normal"), ("pose", "pose", "pose"), ("tile", "", "tile"),
 )  # fmt: skip
 """Words in the names of control models, the method that makes what they read, and what that shows. Without a
 method, such pictures are drawn or made elsewhere."""

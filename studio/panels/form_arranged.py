@@ -62,7 +62,7 @@ def add_arranged(
             add_refiner(page, models)
         elif name in ("width", "height") and {"width", "height"} <= set(front):
             if "shape" not in page.rows:
-                add_shape(page)
+                add_shape(page, models)
         elif name == "steps":
             add_quality(page)
         elif name in ("batch", "seed"):

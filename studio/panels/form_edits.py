@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Slot
 
+from pipelines.graph.document import Graph
+from studio.graph.reference_size import with_size_of_reference
 from studio.panels.binding import Binding
 from studio.panels.model_choices import ModelChoices, family_values
 from studio.panels.model_values import ModelValues
@@ -63,8 +65,35 @@ class FormEdits(QObject):
         self._binding.set_many({"prompt": text}, tr("Use an example"))
 
     def set_size(self, width: int, height: int) -> None:
-        """Set both sides."""
-        self._binding.set_many({"width": width, "height": height}, tr("Change the shape"))
+        """Set both sides, and no longer take them from a reference."""
+        if self._values.follows_reference():
+            self._leave_reference({"width": width, "height": height})
+        else:
+            self._binding.set_many({"width": width, "height": height}, tr("Change the shape"))
+
+    def set_side(self, name: str, value: int) -> None:
+        """The same for one of them, which may be typed digit by digit."""
+        if self._values.follows_reference():
+            self._leave_reference({name: value})
+        else:
+            self._binding.set(name, value)
+
+    def _leave_reference(self, sides: Mapping[str, int]) -> None:
+        graph = self._sized(False)
+        for name, value in sides.items():
+            if self._binding.has(name):
+                place = self._binding.names[name]
+                graph = graph.with_param(place.node, place.param, value)
+        self._binding.replace(graph, tr("Change the shape"))
+
+    @Slot(bool)
+    def follow_reference(self, follow: bool) -> None:
+        """Take the size from the first reference, or from the form again."""
+        self._binding.replace(self._sized(follow), tr("Change the shape"))
+
+    def _sized(self, follow: bool) -> Graph:
+        binding = self._binding
+        return with_size_of_reference(binding.graph, binding.registry, binding.node_of("width"), follow)
 
     def reset(self, *names: str) -> None:
         """Back to what the model or the schema says."""

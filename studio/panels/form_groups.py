@@ -8,8 +8,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from pipelines.diffusion.any_size import SizePlan
+from studio.graph.picture_layers import REFERENCES
 from studio.panels.create_fields import TEXTS
 from studio.panels.form_page import FormPage
+from studio.panels.layer_edits import LayerEdits
 from studio.panels.model_card import ModelCard
 from studio.panels.model_choices import ModelChoices
 from studio.panels.quality import FACTORS, quality_of, steps_for
@@ -128,21 +130,23 @@ def _show_problem(row: FieldRow, problem: str) -> None:
     row.setProperty("problem", problem)
 
 
-def add_shape(page: FormPage) -> None:
-    """Width and height as one choice of shape."""
+def add_shape(page: FormPage, models: ModelChoices) -> None:
+    """Width and height as one choice of shape, or as a reference has them."""
     if not (page.binding.has("width") and page.binding.has("height")):
         return
     picker = ShapePicker()
     picker.set_ratio(page.settings.values.ratio)
     picker.size_chosen.connect(lambda size: page.edits.set_size(*size))
     picker.ratio_changed.connect(lambda ratio: page.settings.change(ratio=ratio))
+    picker.follow_chosen.connect(page.edits.follow_reference)
+    references = LayerEdits(page.binding, models, page.values, REFERENCES)
     row = page.row("shape", picker, lockable=True)
     row.reset_requested.connect(lambda: page.edits.reset("width", "height"))
     page.put(row)
-    page.on_update(lambda: _show_shape(page, picker, row))
+    page.on_update(lambda: _show_shape(page, picker, row, references))
 
 
-def _show_shape(page: FormPage, picker: ShapePicker, row: FieldRow) -> None:
+def _show_shape(page: FormPage, picker: ShapePicker, row: FieldRow, references: LayerEdits) -> None:
     values, model = page.values, page.values.model
     width, height = values.number("width", 512), values.number("height", 512)
     if model is not None and model.native_size is not None:
@@ -151,10 +155,13 @@ def _show_shape(page: FormPage, picker: ShapePicker, row: FieldRow) -> None:
     picker.set_any_size(page.values.draws_any_size())
     picker.set_size(width, height, keep_area=plan is not None and plan.mode != "direct")
     picker.set_hint(_plan_text(plan, page.values.draws_any_size()))
-    row.set_origin(f"{width} × {height} px")
+    found, follows = references.layers, values.follows_reference()
+    given = found is not None and bool(found.items or found.before)
+    picker.set_follow(follows, given and values.can_follow_reference())
+    row.set_origin("" if follows else f"{width} × {height} px")
     native = values.default("width"), values.default("height")
     tip = tr("Back to {width} × {height}", width=native[0], height=native[1])
-    row.set_resettable((width, height) != native, tip)
+    row.set_resettable((width, height) != native and not follows, tip)
 
 
 def _plan_text(plan: SizePlan | None, planned: bool) -> str:

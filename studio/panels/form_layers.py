@@ -9,7 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from pipelines.engine.protocol import ModelInfo
-from pipelines.models.abilities import IMAGE_GUIDED, needs_reference
+from pipelines.models.abilities import IMAGE_GUIDED
 from studio.graph.picture_layers import CONTROLS, REFERENCES, LayerSort, PictureLayer
 from studio.panels.drop_section import DropSection
 from studio.panels.form_page import FormPage
@@ -47,9 +47,14 @@ def _add_section(page: FormPage, models: ModelChoices, sort: LayerSort) -> None:
         else tr("Pictures that lead the look: a style, a person, a thing.")
     )
     section.pictures_dropped.connect(listed.take)
+    lacked = False
 
     def show() -> None:
+        nonlocal lacked
         listed.refresh()
+        if (lacks := listed.edits.lacks_reference()) and not lacked:
+            section.set_expanded(True)  # once: whoever folds it again knows
+        lacked = lacks
         count = len(listed.rows)
         section.header.setText(f"{title} ({count})" if count else title)
 
@@ -149,10 +154,9 @@ class PictureList(QWidget):
     def _hint(self, items: tuple[PictureLayer, ...], before: str) -> str:
         if before:
             return tr("Those of {node} come first.", node=self.edits.node_title(before))
-        model = self._page.values.model
         if items:
             return ""
-        if self.sort is REFERENCES and model is not None and needs_reference(model.family, model.variant):
+        if self.edits.lacks_reference():
             return tr("This model changes a picture: give it one. Drop pictures here.")
         return tr("Drop pictures here, from the strip of results too.")
 

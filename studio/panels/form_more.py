@@ -87,5 +87,8 @@ def _edited(page: FormPage, row: FieldRow, name: str, value: Any) -> None:
         row.notice(text)
     else:
         row.clear_message()
-    page.binding.set(name, value)
+    if name in ("width", "height"):
+        page.edits.set_side(name, value)
+    else:
+        page.binding.set(name, value)
     page.show_values()

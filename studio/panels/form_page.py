@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
 
+from pipelines.engine.protocol import Forecasted
 from studio.panels.binding import Binding
 from studio.panels.create_fields import TEXTS
 from studio.panels.form_edits import FormEdits
@@ -33,6 +34,8 @@ class FormPage(QWidget):
         self.binding, self.values, self.edits, self.settings = binding, values, edits, settings
         self.rows: dict[str, FieldRow] = {}
         self.sections: dict[str, Section] = {}
+        self.forecast: Forecasted | None = None
+        """What is known beforehand of the next run."""
         self._updates: list[Callable[[], None]] = []
         self.setProperty("role", "scrolled")
         self._column = QVBoxLayout(self)

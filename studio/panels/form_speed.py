@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from PySide6.QtWidgets import QLabel
+
 from pipelines.graph.registry import ParamSchema
 from pipelines.models.abilities import U_NETS, base_family
-from pipelines.models.speed.choices import attention_reasons, compile_reason
-from studio.graph.model_changes import SPEED
+from pipelines.models.speed.choices import Reason, attention_reasons, compile_reason, runtime_reason
+from studio.forecast_words import speed_text
+from studio.graph.model_changes import SPEED, users_of
 from studio.panels.change_edits import ChangeEdits
 from studio.panels.form_page import FormPage
 from studio.panels.form_parts import branched
@@ -30,7 +33,11 @@ def add_speed(page: FormPage, models: ModelChoices) -> None:
     if not edits.has(SPEED):
         return
     rows = [SpeedRow(page, edits, models, param) for param in page.binding.registry[SPEED].params]
-    section = page.put_section(KEY, tr("Speed"), rows)
+    times = QLabel()
+    times.setObjectName("create.speed.times")
+    times.setProperty("role", "hint")
+    times.setWordWrap(True)
+    section = page.put_section(KEY, tr("Speed"), [*rows, times])
     section.header.setToolTip(tr("How the model computes; most of it costs memory or a little quality."))
 
     def show() -> None:
@@ -38,8 +45,25 @@ def add_speed(page: FormPage, models: ModelChoices) -> None:
             row.refresh()
         count = sum(row.is_changed for row in rows)
         section.header.setText(tr("Speed ({number})", number=count) if count else tr("Speed"))
+        times.setText(_times(page))
+        times.setVisible(bool(times.text()))
 
     page.on_update(show)
+
+
+def _times(page: FormPage) -> str:
+    """What a picture took in earlier runs, with the settings and without; empty where one isn't known."""
+    graph, made = page.binding.graph, page.forecast
+    if made is None:
+        return ""
+    ends = {node for node, port in users_of(graph, page.binding.node_of("model")) if port == "model"}
+    drawn = (model for model in made.models if model.node in ends and model.seen and model.plain_seconds)
+    found = next(drawn, None)
+    if found is None or found.seconds is None or found.plain_seconds is None:
+        return ""
+    batch = graph.nodes[found.node].params.get("batch", 1)
+    pictures = batch if isinstance(batch, int) and batch > 1 else 1
+    return speed_text(found.seconds, found.plain_seconds, pictures)
 
 
 class SpeedRow(FieldRow):
@@ -74,6 +98,8 @@ class SpeedRow(FieldRow):
         )
         if isinstance(self.editor, ChoiceEditor) and self.param.name == "attention":
             self.editor.field.set_unavailable(self._ways())
+        elif isinstance(self.editor, ChoiceEditor) and self.param.name == "runtime":
+            self.editor.field.set_unavailable(self._runtimes())
 
     def _limit(self) -> str:
         """Why an option has no effect with the model, on this computer, or as the others are."""
@@ -82,13 +108,13 @@ class SpeedRow(FieldRow):
         if name in _BELONG and cache not in _BELONG[name]:
             return tr("It belongs to step caches of another kind than the one chosen.")
         if name == "compile" and self._models.device and (why := compile_reason(self._models.device)):
-            return tr(why)
+            return _said(why)
         return values.reason(f"speed:{'cache' if name in _BELONG else name}")
 
     def _ways(self) -> dict[str, str]:
         """Ways to compute attention that can't be chosen, with the reason."""
         device = self._models.device
-        reasons = {name: tr(why) for name, why in attention_reasons(device).items()} if device else {}
+        reasons = {name: _said(why) for name, why in attention_reasons(device).items()} if device else {}
         model = self._page.values.model
         if model is not None and base_family(model.family) in U_NETS:
             only = tr("U-Nets compute attention by PyTorch or xFormers.")
@@ -96,8 +122,19 @@ class SpeedRow(FieldRow):
             reasons |= {name: reasons.get(name) or only for name in others}
         return {name: why for name, why in reasons.items() if why}
 
+    def _runtimes(self) -> dict[str, str]:
+        """The same for what computes."""
+        device = self._models.device
+        why = runtime_reason(device) if device else Reason()
+        return {name: _said(why) for name in self.param.choices if name != self.param.default and why}
+
     def _edited(self, value: Any) -> None:
         self._edits.set_speed(self.param.name, value)
 
     def _reset(self) -> None:
         self._edits.set_speed(self.param.name, self.param.default)
+
+
+def _said(why: Reason) -> str:
+    """A reason in the user's language."""
+    return tr(why.text, **why.arguments) if why else ""

@@ -8,20 +8,21 @@ from typing import Any, Final
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.graph.document import Graph
+from pipelines.models.abilities import needs_reference
 from pipelines.models.controls import reads_references
 from studio.graph import picture_layers as pictures
+from studio.graph.edits import input_port
 from studio.graph.model_changes import chain, is_source
 from studio.graph.picture_layers import CONTROLS, LayerList, LayerSort, NewLayer, PictureLayer
+from studio.graph.reference_size import with_size_of_reference
 from studio.panels.binding import Binding
 from studio.panels.fitting import fits, ready_for, shown_by
 from studio.panels.model_choices import ModelChoices
 from studio.panels.model_values import ModelValues
 from studio.translate import tr
 
-DEPTH: Final = "depth"
-"""The kind of models that find how far away things are."""
-BY_MODEL: Final = ("depth", "normals")
-"""Methods that need one."""
+BY_MODEL: Final = {"depth": "depth", "normals": "depth", "pose": "pose"}
+"""Methods that need a model, and its kind."""
 AS_IT_IS: Final = ""
 """The method of a picture that is given to the model without being changed."""
 
@@ -88,11 +89,23 @@ class LayerEdits:
             return True
         return model is None or not reads_references(model.family, model.variant)
 
+    def lacks_reference(self) -> bool:
+        """Whether the model draws nothing as it is: it changes a picture, and gets none."""
+        model, found = self._values.model, self.layers
+        if self.sort is CONTROLS or found is None or found.items or found.before:
+            return False
+        graph, registry = self._binding.graph, self._binding.registry
+        given = any(input_port(graph, registry, draw, "image") is not None for draw in self.draws)
+        return model is not None and not given and needs_reference(model.family, model.variant)
+
     # --- edits -----------------------------------------------------------------------------------------
 
     def add(self, files: Sequence[str]) -> None:
-        """More pictures at the end of the list, as one step."""
+        """More pictures at the end of the list, as one step; a model that changes a picture draws in the
+        shape of the first, unless another was chosen."""
         graph, draws = self._binding.graph, self.draws
+        if self.lacks_reference() and not self._values.has_own_size():
+            graph = self._sized(graph, True)
         for file in files:
             graph, _ = pictures.with_layer(graph, self._binding.registry, draws, self.sort, self._new(file))
         one = PurePath(files[0].replace("\\", "/")).name if files else ""
@@ -102,6 +115,13 @@ class LayerEdits:
         }
         if files:
             self._binding.replace(graph, words[self.sort is CONTROLS])
+
+    def _sized(self, graph: Graph, follow: bool) -> Graph:
+        """With a drawing that takes its size from the first reference, or from the form."""
+        node = self._binding.node_of("width")
+        if node not in self.draws:
+            return graph
+        return with_size_of_reference(graph, self._binding.registry, node, follow)
 
     def _new(self, file: str) -> NewLayer:
         fitting = self.fitting() if self.needs_model() else []
@@ -118,10 +138,14 @@ class LayerEdits:
 
     def missing_methods(self) -> dict[str, str]:
         """Methods that need a model which isn't there, with the reason."""
-        if any(not info.problem for info in self._models.of_kind(DEPTH)):
-            return {}
-        why = tr("No model that finds depth was found; put one into the folder for models.")
-        return {name: why for name in BY_MODEL if name in self.methods()}
+        why = {
+            "depth": tr("No model that finds depth was found; put one into the folder for models."),
+            "pose": tr("No model that finds poses was found; put one into the folder for models."),
+        }
+        for kind in tuple(why):
+            if any(not info.problem for info in self._models.of_kind(kind)):
+                del why[kind]
+        return {name: why[kind] for name, kind in BY_MODEL.items() if kind in why and name in self.methods()}
 
     def _model_params(self, value: str) -> dict[str, Any] | None:
         return {"model": value} if self._binding.registry.get(self.sort.model_type) is not None else None
@@ -137,10 +161,12 @@ class LayerEdits:
         return tuple(kind.params_by_name["control"].choices) if kind is not None else ()
 
     def remove(self, item: PictureLayer) -> None:
-        """Without this one."""
-        binding = self._binding
+        """Without this one; with the last reference, the size is the form's again."""
+        binding, found = self._binding, self.layers
         if item.node in binding.graph.nodes:
             graph = pictures.without_layer(binding.graph, binding.registry, self.sort, item.node)
+            if self.sort is not CONTROLS and found is not None and len(found.items) == 1 and not found.before:
+                graph = self._sized(graph, False)
             binding.replace(graph, tr("Remove the picture {name}", name=self.title(item)))
 
     def switch(self, item: PictureLayer, on: bool) -> None:

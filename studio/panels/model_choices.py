@@ -32,6 +32,8 @@ DOES: Final = {
     "adapter": "This is an addition to another model; it can't draw by itself.",
     "vision": "This model reads pictures; it can't draw.",
     "depth": "This model tells how far things in a picture are; it can't draw.",
+    "pose": "This model finds the joints of people in pictures; it can't draw.",
+    "detector": "This model finds people in pictures; it can't draw.",
 }
 """Why a model of another kind can't be used, by its own kind."""
 

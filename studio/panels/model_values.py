@@ -8,6 +8,7 @@ from pipelines.diffusion.any_size import SizePlan, plan_size
 from pipelines.diffusion.samplers import SAMPLERS, SamplerSpec, Schedule, schedule_note
 from pipelines.diffusion.size_limits import limits_for
 from pipelines.engine.protocol import ModelInfo
+from studio.graph.reference_size import FOLLOWS, PLANNED, SIZES, can_follow
 from studio.panels.binding import Binding
 from studio.panels.model_choices import ModelChoices, family_values
 from studio.translate import tr
@@ -53,18 +54,33 @@ class ModelValues:
         return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
     def size_plan(self) -> SizePlan | None:
-        """How the chosen model comes to the size that is set; ``None`` where nothing is known of it, or the
-        graph draws no size beyond the model."""
+        """How the chosen model comes to the size that is set, or to the one of a reference; ``None`` where
+        nothing is known of it, or the graph draws no size beyond the model."""
         model = self.model
-        if model is None or self._binding.beside("width", "sizes") is None:
+        if model is None or self._binding.beside("width", SIZES) is None:
             return None
         limits = limits_for(model.model_dump(include={"family", "native_size", "size_multiple"}))
         width, height = self.number("width", 512), self.number("height", 512)
+        if self.follows_reference():
+            width, height = limits.native
         return plan_size(max(width, 1), max(height, 1), limits)
 
     def draws_any_size(self) -> bool:
         """Whether sizes beyond the model are planned, so that none needs to be a multiple of anything."""
-        return self._binding.beside("width", "sizes") == "auto"
+        return self._binding.beside("width", SIZES) in (PLANNED, FOLLOWS)
+
+    def follows_reference(self) -> bool:
+        """Whether the size is that of the first reference."""
+        return bool(self._binding.beside("width", SIZES) == FOLLOWS)
+
+    def can_follow_reference(self) -> bool:
+        """Whether it could be."""
+        place = self._binding.names.get("width")
+        return place is not None and can_follow(self._binding.graph, self._binding.registry, place.node)
+
+    def has_own_size(self) -> bool:
+        """Whether somebody chose a size other than the model's own."""
+        return any(self._binding.value(name) != self.default(name) for name in ("width", "height"))
 
     def reason(self, name: str) -> str:
         """Why an argument has no effect with this model; empty if it has one."""

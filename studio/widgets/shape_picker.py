@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QActionGroup
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from studio.theme import current_theme
 from studio.translate import tr
@@ -13,9 +13,11 @@ from studio.widgets.shapes import RATIOS, shape_of, size_for
 
 
 class ShapePicker(QWidget):
-    """``size_chosen`` carries ``(width, height)``; ``ratio_changed`` the ratio to remember."""
+    """``size_chosen`` carries ``(width, height)``; ``ratio_changed`` the ratio to remember; ``follow_chosen``
+    whether a reference gives the size."""
 
     size_chosen = Signal(object)
+    follow_chosen = Signal(bool)
     ratio_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -36,6 +38,10 @@ class ShapePicker(QWidget):
         self.ratios.setAccessibleName(tr("Ratio"))
         self.ratios.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.ratios.setMenu(self._menu())
+        self.follow = QCheckBox(tr("As the reference"))
+        self.follow.setToolTip(tr("The shape of the first reference, at about the model’s own size"))
+        self.follow.clicked.connect(self.follow_chosen)
+        self.follow.hide()
         self.hint = QLabel()
         self.hint.setProperty("role", "hint")
         self.hint.setWordWrap(True)
@@ -48,6 +54,7 @@ class ShapePicker(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(row)
+        column.addWidget(self.follow)
         column.addWidget(self.hint)
         self.setFocusProxy(self.shapes)
         self.shapes.value_changed.connect(self._chosen)
@@ -87,6 +94,14 @@ class ShapePicker(QWidget):
         self._size, self._keeps_area = (width, height), keep_area
         self.shapes.set_value(shape_of(width, height))
         self._tips()
+
+    def set_follow(self, following: bool, possible: bool) -> None:
+        """Whether a reference gives the size, and whether one could. No shape is chosen then; choosing one
+        leaves the reference."""
+        self.follow.setChecked(following)
+        self.follow.setVisible(following or possible)
+        if following:
+            self.shapes.set_value(None)
 
     def set_any_size(self, possible: bool) -> None:
         """Whether sizes beyond the model are offered, too."""

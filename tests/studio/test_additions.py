@@ -10,15 +10,17 @@ from typing import Literal
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from pipelines.engine.protocol import ModelInfo
+from pipelines.engine.protocol import Forecasted, ForecastModel, ModelInfo
+from pipelines.errors import fill
 from pipelines.graph import types
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.node import Input, Node, NodeParams, Output, Param
 from pipelines.graph.registry import Registry, builtin
 from pipelines.models.abilities import lacking, limits_of, needs_reference, vae_fits
+from pipelines.models.speed import runtime_reason
 from studio.app import StudioApp
 from studio.document import GraphDocument
 from studio.graph.loras import with_lora
@@ -46,6 +48,7 @@ from studio.graph.picture_layers import (
     without_layer,
 )
 from studio.graph.refiner import refined_nodes, refining
+from studio.panels import form_speed
 from studio.panels.binding import Binding
 from studio.panels.create_form import CreateForm
 from studio.panels.fitting import ready_for
@@ -56,6 +59,7 @@ from studio.panels.model_choices import ModelChoices
 from studio.settings import SettingsStore
 from studio.widgets.choice_field import ChoiceField
 from studio.widgets.field_row import FieldRow
+from studio.widgets.shape_picker import ShapePicker
 from tests.helpers.studio_fakes import DEVICE, STARTER, FakeBridge, picture, template
 
 
@@ -216,6 +220,7 @@ class Form:
         settings.change(open_sections=("references", "controls", "parts", "speed"))
         self.widget = CreateForm(self.binding, self.models, settings)
         self.models._take(MODELS)
+        self.edits = self.widget.edits
 
     def pictures(self, sort: LayerSort) -> PictureList:
         found = self.widget.findChildren(PictureList)
@@ -415,3 +420,111 @@ def test_options_of_speed_are_a_node_while_one_differs(qtbot: QtBot) -> None:
     for _ in range(form.document.undo_stack.count()):
         form.document.undo_stack.undo()
     assert form.document.graph == before
+
+
+# --- models that change a picture -------------------------------------------------------------------------
+
+
+EDIT = STARTER.model_copy(update={"family": "flux", "variant": "kontext", "unavailable": {}})
+
+
+def size_of(form: Form) -> object:
+    return form.binding.beside("width", "sizes")
+
+
+def test_a_drawing_takes_the_shape_of_its_first_reference(form: Form) -> None:
+    panel, stack = form.pictures(REFERENCES), form.document.undo_stack
+    form.models._take((EDIT,))
+    form.edits.set_size(64, 64)
+    steps, before = stack.count(), form.document.graph
+    picker = form.widget.rows["shape"].field
+    assert isinstance(picker, ShapePicker)
+    assert picker.follow.isHidden()
+    panel.take(["/pictures/a.png", "/pictures/b.png"])
+    assert size_of(form) == "reference"
+    assert stack.count() == steps + 1
+    assert (picker.follow.isChecked(), picker.shapes.value()) == (True, None)
+    assert form.widget.rows["shape"].origin.text() == ""
+    picker.size_chosen.emit((96, 64))  # choosing a shape leaves it, in one step
+    assert (size_of(form), form.binding.value("width")) == ("auto", 96)
+    assert stack.count() == steps + 2
+    picker.follow.click()
+    assert size_of(form) == "reference"
+    first, second = panel.edits.layers.items
+    panel.edits.remove(first)
+    assert size_of(form) == "reference"
+    panel.edits.remove(second)
+    assert (size_of(form), picker.follow.isHidden()) == ("auto", True)
+    while stack.index() > steps:
+        stack.undo()
+    assert form.document.graph == before
+
+
+def test_a_shape_that_was_chosen_stays(form: Form) -> None:
+    form.models._take((EDIT,))
+    form.edits.set_size(96, 64)
+    form.pictures(REFERENCES).take(["/pictures/a.png"])
+    assert (size_of(form), form.binding.value("width")) == ("auto", 96)
+    form.models._take((STARTER, LOOK))
+    form.edits.set_size(64, 64)
+    form.pictures(REFERENCES).take(["/pictures/b.png"])  # it leads the look, no more
+    assert size_of(form) == "auto"
+
+
+def test_a_side_that_is_typed_leaves_the_reference(form: Form) -> None:
+    form.models._take((EDIT,))
+    form.edits.set_size(64, 64)
+    form.pictures(REFERENCES).take(["/pictures/a.png"])
+    form.widget.rows["width"].field.value_changed.emit(80)
+    assert (size_of(form), form.binding.value("width")) == ("auto", 80)
+    form.document.undo_stack.undo()
+    assert (size_of(form), form.binding.value("width")) == ("reference", 64)
+
+
+def test_references_unfold_once_for_a_model_that_needs_one(form: Form) -> None:
+    section, panel = form.widget.sections["references"], form.pictures(REFERENCES)
+    section.set_expanded(False)
+    form.models._take((EDIT,))
+    assert section.expanded
+    assert "give it one" in panel.note.text()
+    section.header.click()
+    form.binding.set("prompt", "a hat")
+    assert not section.expanded
+
+
+# --- speed ------------------------------------------------------------------------------------------------
+
+
+def test_times_with_and_without_the_settings_stand_side_by_side(form: Form) -> None:
+    draw = next(node for node, port in users_of(form.document.graph, model_of(form.document.graph)))
+    model = ForecastModel(
+        node=draw, model=STARTER.id, precision="bf16", verdict="fits", seconds=(3.6, 4.0), seen=True,
+        plain_seconds=(6.0, 6.4),
+    )  # fmt: skip
+    made = Forecasted(
+        request="f", device="cpu", memory_bytes=1, peak_bytes=1, verdict="fits", models=(model,)
+    )
+    line = form.widget.findChild(QLabel, "create.speed.times")
+    form.widget.show_forecast(made)
+    assert line.text() == "About 3.8 s, 6.2 s without"
+    form.binding.set("batch", 2)
+    assert line.text() == "About 1.9 s a picture, 3.1 s without"
+    for unknown in ({"seen": False}, {"plain_seconds": None}, {"node": "elsewhere"}):
+        other = model.model_copy(update=unknown)
+        form.widget.show_forecast(made.model_copy(update={"models": (other,)}))
+        assert line.isHidden()
+
+
+def test_a_runtime_that_cannot_be_used_says_why(form: Form, monkeypatch: pytest.MonkeyPatch) -> None:
+    translated = "{title}: fehlt ({package})"
+    source = "{title} is not installed (the package {package})."
+    monkeypatch.setattr(form_speed, "runtime_reason", lambda device: runtime_reason(device, lambda _: False))
+    monkeypatch.setattr(
+        form_speed, "tr", lambda text, **slots: fill(translated if text == source else text, slots)
+    )
+    form.models.set_device(DEVICE)
+    row = next(row for row in form.widget.findChildren(SpeedRow) if row.param.name == "runtime")
+    assert reason_of(row.editor.field, "openvino") == "OpenVINO: fehlt (openvino)"
+    form.models.set_device(DEVICE.model_copy(update={"device": "cuda:0"}))
+    assert "graphics card" in reason_of(row.editor.field, "openvino")
+    assert reason_of(row.editor.field, "torch") == ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from pipelines.engine.protocol import Calibrated, ForecastChange, Forecasted, ForecastModel, NodeProgress
@@ -83,8 +84,17 @@ def test_the_answer_stands_beside_the_device_in_words(open_studio: Open, qtbot: 
     assert offers(studio) == []
     bridge.forecasted.emit(made(bridge, request="an older one", verdict="too_large"))
     assert button.text() == "fits · about 12–20 s"
+    times = studio.window.create_page.form.findChild(QLabel, "create.speed.times")
+    model = (
+        made(bridge)
+        .models[0]
+        .model_copy(update={"seconds": (1.8, 2.0), "seen": True, "plain_seconds": (3.0, 3.2)})
+    )
+    bridge.forecasted.emit(made(bridge, models=(model,)))
+    assert times.text() == "About 1.9 s, 3.1 s without"
     bridge.forecasted.emit(made(bridge, models=()))
     assert not button.isVisible()
+    assert times.text() == ""
 
 
 def test_one_click_makes_it_fit_and_one_undo_takes_it_back(open_studio: Open, qtbot: QtBot) -> None:

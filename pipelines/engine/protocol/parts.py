@@ -66,6 +66,7 @@ class ModelInfo(Message):
     kind: Literal[
         "diffusion", "language", "upscale", "inpaint", "control",
         "lora", "embedding", "vae", "text_encoder", "adapter", "vision", "depth",
+        "pose", "detector",
     ]  # fmt: skip
     id: str
     title: str

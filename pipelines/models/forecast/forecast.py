@@ -236,6 +236,8 @@ class Forecaster:
             first = sizes.second or sizes.first  # the second pass is the larger one, drawn in pieces
             limit = limits_for(card).max_pixels
             pixels = max(sizes.first[0] * sizes.first[1], min(first[0] * first[1], limit))
+        elif node.literals.get("sizes") == "reference":
+            pixels = native[0] * native[1]
         else:
             pixels = width * height
         pictures = max(_number(node.literals.get("batch"), 1), 1)

@@ -22,9 +22,11 @@ from pipelines.models.loaded import (
     LoadedAdapter,
     LoadedControl,
     LoadedDepth,
+    LoadedDetector,
     LoadedDiffusion,
     LoadedInpaint,
     LoadedLanguage,
+    LoadedPose,
     LoadedUpscale,
     LoadedVision,
     Network,
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 Loaded = (
     LoadedDiffusion | LoadedLanguage | LoadedUpscale | LoadedControl | LoadedInpaint | LoadedAdapter
-    | LoadedVision | LoadedDepth
+    | LoadedVision | LoadedDepth | LoadedPose | LoadedDetector
 )  # fmt: skip
 CONFIGS: Final = RESOURCES / "configs"
 
@@ -151,6 +153,14 @@ class ModelLoader:
                 from pipelines.models.loading.depth import load_depth
 
                 return load_depth(entry, handle, target, context)
+            case "pose":
+                from pipelines.models.loading.seeing import load_pose
+
+                return load_pose(entry, handle, target, context)
+            case "detector":
+                from pipelines.models.loading.seeing import load_detector
+
+                return load_detector(entry, handle, target, context)
             case "vision":
                 from pipelines.models.loading.adapter import load_vision
 
@@ -299,10 +309,10 @@ def networks_of(loaded: Loaded) -> list[Network]:
     match loaded:
         case LoadedDiffusion():
             parts = loaded.pipeline.components.items()
-        case LoadedLanguage() | LoadedControl() | LoadedAdapter() | LoadedVision() | LoadedDepth():
-            parts = (("model", loaded.model),)
         case LoadedUpscale() | LoadedInpaint():
             parts = (("model", loaded.descriptor.model),)
+        case _:
+            parts = (("model", loaded.model),)
     return [_network(name, part) for name, part in parts if isinstance(part, torch.nn.Module)]
 
 

@@ -17,9 +17,10 @@ from pipelines.models.header import Header
 Kind = Literal[
     "diffusion", "language", "upscale", "inpaint", "control",
     "lora", "embedding", "vae", "text_encoder", "adapter", "vision", "depth",
+    "pose", "detector",
 ]  # fmt: skip
 """``adapter``: T2I-Adapters and IP-Adapters; ``vision``: an encoder of pictures; ``embedding``: textual
-inversion."""
+inversion; ``detector``: what finds people in a picture, ``pose``: what finds the joints of one."""
 
 ANY: Final = None
 Side = int | None | frozenset[int]

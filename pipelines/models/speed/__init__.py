@@ -4,6 +4,6 @@ attention, step caches, memory layout, compiled blocks. The model is the same be
 ``choices`` says what there is and what it costs, without torch; the others do it, ``applying`` all of it.
 """
 
-from pipelines.models.speed.choices import attention_reasons, compile_reason
+from pipelines.models.speed.choices import Reason, attention_reasons, compile_reason, runtime_reason
 
-__all__ = ["attention_reasons", "compile_reason"]
+__all__ = ["Reason", "attention_reasons", "compile_reason", "runtime_reason"]
