@@ -118,7 +118,7 @@ def quantize(
         packed = pack_layer(layer, method, device, dtype).to(home or device)
         setattr(module.get_submodule(parent), leaf, packed)
     if not chosen:
-        reason = "This model has no linear layers, the only kind that can be quantized."
+        reason = "This model has no linear layers of a width that can be quantized."
         raise QuantizationUnavailable(quantization=TITLES[method], reason=reason)
     return len(chosen)
 

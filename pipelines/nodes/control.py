@@ -29,6 +29,12 @@ _MORE: Final = Input("layers", types.list_of(types.Layer), "More layers", "Those
 _LAYERS: Final = Output(
     "layers", types.list_of(types.Layer), description="Those that came in, and the new one."
 )
+_START: Any = Param(
+    0.0, "Start", "The part of the steps after which it begins.", ge=0, le=1, step=0.05, widget="slider"
+)
+_END: Any = Param(
+    1.0, "End", "The part of the steps after which it ends.", ge=0, le=1, step=0.05, widget="slider"
+)
 _NAME: Any = Param(
     "", "Name", "How errors and the picture's history call it.", max_length=1_000, advanced=True
 )
@@ -181,13 +187,8 @@ class ControlLayer(Node):
             1.0, "Weight", "How strongly it leads; 0 is not at all.",
             ge=0, le=2, step=0.05, widget="slider", primary=True,
         )  # fmt: skip
-        start: float = Param(
-            0.0, "Start", "The part of the steps after which it begins.",
-            ge=0, le=1, step=0.05, widget="slider",
-        )  # fmt: skip
-        end: float = Param(
-            1.0, "End", "The part of the steps after which it ends.", ge=0, le=1, step=0.05, widget="slider"
-        )
+        start: float = _START
+        end: float = _END
         name: str = _NAME
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
@@ -245,13 +246,8 @@ class ReferenceLayer(Node):
             ge=0, le=2, step=0.05, widget="slider", primary=True,
         )  # fmt: skip
         leads: Leads = Param("all", "Leads", "What is taken over from it.", primary=True)
-        start: float = Param(
-            0.0, "Start", "The part of the steps after which it begins.",
-            ge=0, le=1, step=0.05, widget="slider",
-        )  # fmt: skip
-        end: float = Param(
-            1.0, "End", "The part of the steps after which it ends.", ge=0, le=1, step=0.05, widget="slider"
-        )
+        start: float = _START
+        end: float = _END
         name: str = _NAME
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
