@@ -60,7 +60,10 @@ def _said(needs: Assessment) -> str:
 def drawing_of(row: Row, parts: tuple[Component, ...]) -> Drawing:
     """One picture (or clip) at the family's own size."""
     pixels = row.side[0] * row.side[1] * row.frames
-    return Drawing(parts, row.family, pixels, row.steps, doubled=row.doubled)
+    return Drawing(
+        parts, row.family, pixels, row.steps, doubled=row.doubled, looked=row.looks * pixels,
+        read=row.looks * row.read,
+    )  # fmt: skip
 
 
 def cell(drawing: Drawing, gigabytes: int) -> Cell:

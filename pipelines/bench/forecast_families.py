@@ -34,7 +34,8 @@ class Row:
     latent ones, all of which its transformer sees at once.
 
     ``factor``: px of a side that a latent one stands for, where the VAE's names don't tell. ``config``: a
-    folder of ``resources/configs`` instead of classes; ``source``: where the settings are from.
+    folder of ``resources/configs`` instead of classes; ``source``: where the settings are from. ``looks``:
+    how many pictures it looks at, of the size it draws; ``read``: tokens its text encoder makes of each.
     """
 
     title: str
@@ -51,6 +52,8 @@ class Row:
     stated: float | None = None
     source: str = CLASS
     config: str = ""
+    looks: int = 0
+    read: int = 0
 
 
 _SD3: Final = {"num_layers": 24, "num_attention_heads": 24, "caption_projection_dim": 1536}
@@ -92,7 +95,7 @@ ROWS: Final = (
     Row("FLUX.1 schnell", "flux", steps=4, **_FLUX),
     Row("FLUX.1 Fill", "flux-fill", settings={"guidance_embeds": True, "in_channels": 384,
         "out_channels": 64}, source=PUBLISHED, **_FLUX),
-    Row("FLUX.1 Kontext", "flux", settings={"guidance_embeds": True}, **_FLUX),
+    Row("FLUX.1 Kontext", "flux", settings={"guidance_embeds": True}, looks=1, **_FLUX),
     Row("FLUX.1 Control", "flux-control", settings={"guidance_embeds": True, "in_channels": 128,
         "out_channels": 64}, source=PUBLISHED, **_FLUX),
     Row("FLUX.2 dev", "flux2", "Flux2Transformer2DModel", {}, ("mistral-24b",), "AutoencoderKLFlux2",
@@ -103,7 +106,7 @@ ROWS: Final = (
     Row("Qwen-Image", "qwen-image", "QwenImageTransformer2DModel", {}, ("qwen2.5-vl-7b",),
         "AutoencoderKLQwenImage", side=(1328, 1328), steps=50, stated=20.0),
     Row("Qwen-Image-Edit", "qwen-image-edit", "QwenImageTransformer2DModel", {}, ("qwen2.5-vl-7b",),
-        "AutoencoderKLQwenImage", steps=50, stated=20.0),
+        "AutoencoderKLQwenImage", steps=50, stated=20.0, looks=1, read=1024**2 // 28**2),
     Row("Z-Image", "z-image", "ZImageTransformer2DModel", {}, ("qwen3-4b",), steps=9, doubled=False,
         stated=6.0),
     Row("Lumina Image 2", "lumina2", "Lumina2Transformer2DModel", {"cap_feat_dim": 2304}, ("gemma2-2b",),

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.bench.report import Row, seconds
-from pipelines.graph.values import ModelHandle
+from pipelines.graph.values import Lora, ModelHandle
 from pipelines.models.catalogue import Catalogue, Root
 from pipelines.models.libraries import go_offline, import_diffusers
 from pipelines.models.loading import ModelLoader
@@ -41,6 +41,7 @@ def measure() -> Iterator[Row]:
             medium_model(root / name, name)
         yield from _loads(root)
         yield from _switches(root)
+        yield from _loras(root)
 
 
 def medium_model(folder: Path, seed: str) -> None:
@@ -138,6 +139,58 @@ def _switches(root: Path) -> Iterator[Row]:
     )
     yield Row("models", "change of models, both in main memory", cost * 1000, "ms")
     yield Row("models", "change of models beside the copies", cost / copied, "times", SWITCH_GOAL)
+
+
+def _loras(root: Path) -> Iterator[Row]:
+    """LoRAs of a model in 8 bits: what opening it again with them would take, and what changing it takes."""
+    from pipelines.models.residency import Residency
+    from pipelines.models.residency.fake import FakeDevice
+
+    opened = Opened(root, FakeDevice(2**40))
+    manager = Residency(opened.loader, lambda name, held: 2**40)
+    context = opened.context("fake:0")
+    files = [_lora(root, seed) for seed in (0, 1)]
+
+    def use(number: int, strength: float) -> None:
+        lora = Lora(files[number].name, str(files[number]), "", strength, strength)
+        handle = opened.handle("a").replace(quantization="int8", loras=(lora,))
+        with manager.use(handle, context):
+            pass
+
+    def again() -> None:
+        manager.free()
+        use(0, 0.5)
+
+    use(0, 0.5)
+    reopened = statistics.median(seconds(again) for _ in range(ROUNDS))
+    others, strengths = [], []
+    for number in range(1, ROUNDS + 1):
+        others.append(seconds(lambda: use(1, 1.0)))
+        others.append(seconds(lambda: use(0, 1.0)))
+        strengths.append(seconds(lambda number=number: use(0, number / 10)))  # type: ignore[misc]
+    size = files[0].stat().st_size / 2**20
+    yield Row("models", f"model in INT8 opened again with a LoRA of {size:,.0f} MB", reopened, "s")
+    yield Row("models", "the same in memory given another LoRA", statistics.median(others) * 1000, "ms")
+    yield Row(
+        "models", "the same in memory given another strength", statistics.median(strengths) * 1000, "ms"
+    )
+
+
+def _lora(root: Path, seed: int) -> Path:
+    """A LoRA of rank 16 of the medium model's attention, under diffusers' names."""
+    import torch
+    from safetensors.torch import save_file
+
+    network = import_diffusers().UNet2DConditionModel.from_pretrained(str(root / "a" / "unet"))
+    random = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, layer in network.named_modules():
+        if isinstance(layer, torch.nn.Linear) and ".attn" in name:
+            for end, shape in (("A", (16, layer.in_features)), ("B", (layer.out_features, 16))):
+                state[f"unet.{name}.lora_{end}.weight"] = torch.randn(shape, generator=random).half() * 0.01
+    file = root / f"lora-{seed}.safetensors"
+    save_file(state, file)
+    return file
 
 
 def _copied(size: float) -> float:

@@ -105,6 +105,8 @@ def _print_model(item: ModelForecast) -> None:
         print(f"  {'activations':22} {bytes_text(needs.activations):>10}  within {item.error:.0%}")
     if needs.decoding:
         print(f"  {'decoding':22} {bytes_text(needs.decoding):>10}{'  in tiles' if needs.tiled else ''}")
+    if needs.kept:
+        print(f"  {'kept unchanged':22} {bytes_text(needs.kept):>10}  in main memory")
     if needs.moved:
         print(f"  {'moved in each step':22} {bytes_text(needs.moved):>10}")
     if needs.seconds is not None:

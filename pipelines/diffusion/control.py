@@ -10,14 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.diffusion.control_flow import Z_IMAGE
+from pipelines.diffusion.control_lora import BoundLora, bind
+from pipelines.diffusion.control_sharing import sharing
 from pipelines.diffusion.control_transformer import (
     TRANSFORMER_NETWORKS,
     ControlledTransformer,
+    emptied,
+    mask_channels,
     places_of,
     transformer_difference,
     transformer_picture,
 )
 from pipelines.diffusion.control_unet import (
+    LORA,
     U_NET_NETWORKS,
     ControlledDenoiser,
     u_net_difference,
@@ -40,6 +46,7 @@ UNION_MODES: Final = {
 """What a ControlNet Union for SDXL (xinsir) calls the kinds of pictures."""
 FLUX_MODES: Final = {"canny": 0, "lineart": 0, "scribble": 0, "tile": 1, "depth": 2, "pose": 4}
 """What union networks for FLUX.1 (InstantX, Shakker Labs) call them; lines of all kinds are one to them."""
+_SEVERAL: Final = frozenset({"ControlNetUnionModel", "FluxControlNetModel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ class Control:
 
     ``picture`` is 1×C×H×W float32: a picture in 0..1, or its latent. ``mode`` is which of the kinds it was
     trained on a network for several kinds is shown. ``places``: the embedding of places, of networks that use
-    the transformer's.
+    the transformer's. ``bound``: the network together with layers of the model that draws, where it computes
+    with those.
     """
 
     model: LoadedControl
@@ -82,6 +90,17 @@ class Control:
     settings: ControlSettings
     mode: int = 0
     places: Any = None
+    bound: Any = None
+
+    @property
+    def called(self) -> Any:
+        """What answers."""
+        return self.model.model if self.bound is None else self.bound
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision it is asked in."""
+        return self.bound.dtype if isinstance(self.bound, BoundLora) else self.model.dtype
 
 
 def prepare_control(
@@ -104,16 +123,25 @@ def prepare_control(
         raise _unsuitable(layer, model.handle.id, f"It wasn't trained on pictures of the kind “{control}”.")
     if is_u_net(loaded):
         picture = u_net_picture(model.model, layer.image, width, height)
-        return Control(model, picture, settings, mode)
-    picture = transformer_picture(loaded, model.model, layer.image, control, width, height, context)
-    return Control(model, picture, settings, mode, places_of(loaded, model.model))
+        lora = type(model.model).__name__ == LORA
+        return Control(model, picture, settings, mode, bound=bind(loaded, model.model) if lora else None)
+    if mask_channels(model.model) and not emptied(layer, width, height).any():
+        reason = "It fills gaps, and the picture has none: leave transparent what is to be drawn anew."
+        raise _unsuitable(layer, model.handle.id, reason)
+    picture = transformer_picture(loaded, model.model, layer, width, height, context)
+    shared = type(model.model).__name__ == Z_IMAGE
+    bound = sharing(model.model, loaded.pipeline.transformer) if shared else None
+    return Control(model, picture, settings, mode, places_of(loaded, model.model), bound)
 
 
 def mode_of(network: Any, control: str) -> int | None:
     """What a network for several kinds of pictures is told of one; 0 for any other network, None if it knows
     none of that kind.
     """
-    name, config = type(network).__name__, network.config
+    name = type(network).__name__
+    if name not in _SEVERAL:
+        return 0
+    config = network.config
     if name == "ControlNetUnionModel":
         mode = UNION_MODES.get(control)
         return mode if mode is not None and mode < config.num_control_type else None

@@ -5,7 +5,8 @@ of the U-Net's encoder sees the picture and the noisy latents; what it answers i
 hands from its encoder to its decoder. ControlNet Union is one for several kinds of pictures, and is told
 which it sees. T2I-Adapter (Mou et al. 2023, "T2I-Adapter: Learning Adapters to Dig out More Controllable
 Ability for Text-to-Image Diffusion Models"): a small network sees the picture alone, once; what it answers
-is added inside the U-Net's encoder.
+is added inside the U-Net's encoder. Control-LoRAs are ControlNets made of the U-Net's own layers
+(:mod:`.control_lora`); ControlNet-LLLite changes what its attentions are given (:mod:`.control_lite`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pipelines.diffusion.control_lite import LITE, changing, lite_difference
+from pipelines.diffusion.control_lora import lora_difference
 from pipelines.diffusion.encode_image import rgb
 from pipelines.diffusion.latents import layout
-from pipelines.diffusion.wrapped import WrappedDenoiser, position
+from pipelines.diffusion.wrapped import WrappedDenoiser, position, unwrapped
 from pipelines.graph.values import Image
 from pipelines.image import resize
 
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
 
 T2I: Final = "T2IAdapter"
 UNION: Final = "ControlNetUnionModel"
-U_NET_NETWORKS: Final = frozenset({"ControlNetModel", UNION, T2I})
-"""The classes of diffusers that steer U-Nets."""
+LORA: Final = "ControlLora"
+U_NET_NETWORKS: Final = frozenset({"ControlNetModel", UNION, T2I, LORA, LITE})
+"""The classes that steer U-Nets: diffusers', and our own."""
 
 _LUMA: Final = (0.299, 0.587, 0.114)
 
@@ -51,7 +55,9 @@ def control_pixels(image: Image, width: int, height: int) -> torch.Tensor:
 
 
 def u_net_picture(network: Any, image: Image, width: int, height: int) -> torch.Tensor:
-    """1×C×H×W float32 in 0..1: what a network for U-Nets is shown."""
+    """1×C×H×W float32 in 0..1, or -1..1 for ControlNet-LLLite: what a network for U-Nets is shown."""
+    if type(network).__name__ == LITE:
+        return control_pixels(image, width, height) * 2 - 1
     if type(network).__name__ != T2I:
         return control_pixels(image, width, height)
     divisor = int(network.config.downscale_factor)  # it takes blocks of so many pixels a side into channels
@@ -63,6 +69,10 @@ def u_net_picture(network: Any, image: Image, width: int, height: int) -> torch.
 
 def u_net_difference(loaded: LoadedDiffusion, network: Any) -> str:
     """What about a control network doesn't fit a model with a U-Net; empty if nothing."""
+    if type(network).__name__ == LORA:
+        return lora_difference(loaded, network)
+    if type(network).__name__ == LITE:
+        return lite_difference(loaded, network)
     wanted, given, found = loaded.pipeline.unet.config, network.config, layout(loaded)
     blocks = list(wanted.block_out_channels)
     if type(network).__name__ == T2I:
@@ -94,19 +104,20 @@ class ControlledDenoiser(WrappedDenoiser):
         super().__init__(inner)
         self._scheduler = scheduler
         self._controls = [
-            (control, control.picture.to(control.model.device, control.model.dtype)) for control in controls
+            (control, control.picture.to(control.model.device, control.dtype)) for control in controls
         ]
-        self._features: dict[int, list[torch.Tensor]] = {}
+        self._features: dict[int, Any] = {}
 
     def __call__(self, sample: torch.Tensor, timestep: Any, *args: Any, **kwargs: Any) -> Any:
         """The denoiser's answer for ``sample`` (B×C×h×w, before any mask is appended) at ``timestep``."""
         at = position(self._scheduler, timestep)
         acting = [pair for pair in self._controls if pair[0].settings.acts_at(at)]
         adapters = [pair for pair in acting if type(pair[0].model.model).__name__ == T2I]
+        lites = [pair for pair in acting if type(pair[0].model.model).__name__ == LITE]
         answers = [
             self._answer(control, picture, sample, timestep, kwargs)
             for control, picture in acting
-            if type(control.model.model).__name__ != T2I
+            if type(control.model.model).__name__ not in (T2I, LITE)
         ]
         kwargs = dict(kwargs)
         if answers:
@@ -119,13 +130,17 @@ class ControlledDenoiser(WrappedDenoiser):
                 part.to(sample).expand(len(sample), -1, -1, -1)
                 for part in _summed(self._seen(*pair) for pair in adapters)
             ]
-        return self._inner(sample, timestep, *args, **kwargs)
+        with changing(unwrapped(self._inner), [(pair[0], self._found(*pair)) for pair in lites]):
+            return self._inner(sample, timestep, *args, **kwargs)
 
     def _seen(self, control: Control, picture: torch.Tensor) -> list[torch.Tensor]:
-        """What a T2I-Adapter makes of its picture, which is the same at each step."""
+        """What a T2I-Adapter adds for its picture."""
+        return [part * control.settings.weight for part in self._found(control, picture)]
+
+    def _found(self, control: Control, picture: torch.Tensor) -> Any:
+        """What a network makes of its picture alone, which is the same at each step."""
         if id(control) not in self._features:
-            found = control.model.model(picture)
-            self._features[id(control)] = [part * control.settings.weight for part in found]
+            self._features[id(control)] = control.model.model(picture)
         return self._features[id(control)]
 
     def _answer(
@@ -133,22 +148,19 @@ class ControlledDenoiser(WrappedDenoiser):
         asked: dict[str, Any],
     ) -> tuple[list[torch.Tensor], torch.Tensor]:  # fmt: skip
         """What one network adds to the U-Net's skip connections, and to its middle."""
-        network = control.model
-        added = {
-            name: value.to(network.dtype) for name, value in (asked.get("added_cond_kwargs") or {}).items()
-        }
+        network, dtype = control.model.model, control.dtype
+        added = {name: value.to(dtype) for name, value in (asked.get("added_cond_kwargs") or {}).items()}
         shown: Any = picture.expand(len(sample), -1, -1, -1)
         more: dict[str, Any] = {"controlnet_cond": shown, "conditioning_scale": control.settings.weight}
-        if type(network.model).__name__ == UNION:
-            kinds = picture.new_zeros(len(sample), network.model.config.num_control_type)
+        if type(network).__name__ == UNION:
+            kinds = picture.new_zeros(len(sample), network.config.num_control_type)
             kinds[:, control.mode] = 1
             more = {
                 "controlnet_cond": [shown], "conditioning_scale": [control.settings.weight],
                 "control_type": kinds, "control_type_idx": [control.mode],
             }  # fmt: skip
-        down, middle = network.model(
-            sample.to(network.dtype), timestep,
-            encoder_hidden_states=asked["encoder_hidden_states"].to(network.dtype),
+        down, middle = control.called(
+            sample.to(dtype), timestep, encoder_hidden_states=asked["encoder_hidden_states"].to(dtype),
             timestep_cond=asked.get("timestep_cond"), added_cond_kwargs=added or None, return_dict=False,
             **more,
         )  # fmt: skip

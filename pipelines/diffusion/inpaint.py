@@ -95,6 +95,7 @@ def inpaint(
     plan = plan_crop(selection, inpainting.strength, limits_of(loaded), inpainting.settings)
     check_shape(plan.box.width, plan.box.height)
     piece, denoise, stitch = cut(image, plan)
+    steering = steering.filling(selection)
     seed = secrets.randbelow(SEEDS) if seed is None else seed
     drawings = draw(
         loaded, prompt, negative, seed, replace(options, width=piece.width, height=piece.height), context,

@@ -1,7 +1,8 @@
-"""References for models that don't look at pictures themselves: read by an IP-Adapter, once for a whole run.
+"""References for models that don't look at pictures themselves: read by an adapter, once for a whole run.
 
-What the adapter makes of a picture, the keys and values of each cross-attention, doesn't change from step to
-step and is small. So neither the adapter nor the encoder it looks through is there while the model draws.
+What the adapter makes of a picture, keys and values of attentions or tokens of the prompt, doesn't change
+from step to step and is small. So neither the adapter nor the encoder it looks through is there while the
+model draws.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,6 +21,7 @@ from pipelines.errors import AdapterNotChosen, AdapterUnsuitable, VisionEncoderM
 from pipelines.graph.values import Array, Image, Layer, ModelHandle
 from pipelines.image import crop, resize
 from pipelines.models.controls import drawn_family
+from pipelines.models.picture_encoders import encoder_text, facts_wanted
 
 if TYPE_CHECKING:
     import torch
@@ -29,30 +32,35 @@ if TYPE_CHECKING:
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 DEVIATION: Final = (0.26862954, 0.26130258, 0.27577711)
 """Of the colours of the pictures that CLIP was trained on (Radford et al. 2021)."""
+_HALF: Final = (0.5, 0.5, 0.5)
+"""What SigLIP takes for both (Zhai et al. 2023)."""
+_OWN_ENCODER: Final = "image_encoder"
 _KEPT: Final = 64 * 2**20
 """Bytes of keys and values, of the pictures seen last, that stay with an adapter."""
-_ENCODERS: Final = {
-    ("hidden", 1280): "CLIP ViT-H/14", ("embedding", 1024): "CLIP ViT-H/14",
-    ("hidden", 1664): "CLIP ViT-bigG/14", ("embedding", 1280): "CLIP ViT-bigG/14",
-    ("hidden", 1024): "CLIP ViT-L/14", ("embedding", 768): "CLIP ViT-L/14",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapted:
-    """A reference as an adapter reads it: for each cross-attention 1×tokens×channels keys and values, on the
-    CPU, and those of a picture that shows nothing, for the negative prompt.
+    """A reference as an adapter reads it, on the CPU.
+
+    For each attention 1×tokens×channels keys and values, and those of a picture that shows nothing, for the
+    negative prompt; or ``tokens`` that follow those of the prompt, 1×tokens×width. ``enters``: see
+    :data:`pipelines.models.ip_adapter.Enters`; empty where there are tokens.
     """
 
     adapter: ModelHandle
-    keys: tuple[torch.Tensor, ...]
-    values: tuple[torch.Tensor, ...]
-    empty_keys: tuple[torch.Tensor, ...]
-    empty_values: tuple[torch.Tensor, ...]
+    keys: tuple[torch.Tensor, ...] = ()
+    values: tuple[torch.Tensor, ...] = ()
+    empty_keys: tuple[torch.Tensor, ...] = ()
+    empty_values: tuple[torch.Tensor, ...] = ()
+    enters: str = "cross"
+    tokens: torch.Tensor | None = None
 
     @property
     def nbytes(self) -> int:
-        parts = (*self.keys, *self.values, *self.empty_keys, *self.empty_values)
+        parts = [*self.keys, *self.values, *self.empty_keys, *self.empty_values]
+        if self.tokens is not None:
+            parts.append(self.tokens)
         return sum(tensor.numel() * tensor.element_size() for tensor in parts)
 
 
@@ -109,7 +117,7 @@ def _adapted(loaded: LoadedAdapter, image: Image, context: Context) -> Adapted:
     key = blake3(pixels.tobytes(), derive_key_context=f"reference {pixels.shape}").hexdigest()
     if key not in loaded.memo:
         context.progress(0, 1, phase="reading the reference")
-        made = _keys_and_values(loaded, pixels, context)
+        made = _read(loaded, pixels, context)
         loaded.memo[key] = made
         while sum(kept.nbytes for kept in loaded.memo.values()) > _KEPT:
             del loaded.memo[next(iter(loaded.memo))]
@@ -128,39 +136,49 @@ def opaque(image: Image) -> Array:
     return np.ascontiguousarray(pixels[..., :3] * pixels[..., 3:] + (1 - pixels[..., 3:]))
 
 
-def _keys_and_values(loaded: LoadedAdapter, pixels: Array, context: Context) -> Adapted:
+def _read(loaded: LoadedAdapter, pixels: Array, context: Context) -> Adapted:
     import torch
 
-    wanted = {"width": loaded.width} if loaded.sees == "hidden" else {"projection": loaded.width}
-    handle = context.models.fitting("vision", wanted)
+    handle = _encoder(loaded, context)
     if handle is None:
-        size = f"{loaded.width} {'wide' if loaded.sees == 'hidden' else 'numbers a picture'}"
-        name = _ENCODERS.get((loaded.sees, loaded.width), "an encoder of pictures")
-        raise VisionEncoderMissing(
-            adapter=loaded.handle.id, encoder=f"{name} with its projection ({size})", port="adapter"
-        )
+        encoder = encoder_text(loaded.sees, loaded.width)
+        raise VisionEncoderMissing(adapter=loaded.handle.id, encoder=encoder, port="adapter")
     # Not around the loading: weights made in inference mode could never be moved.
     with context.models.use(handle, context) as vision, torch.inference_mode():
         seen = _seen(vision, loaded.sees, pixels, context)
     with torch.inference_mode(), cancellable(loaded.model, context.cancel):
-        keys, values = loaded.model(seen.to(loaded.device, loaded.dtype))
-    parts = [[tensor.split(1) for tensor in part] for part in (keys, values)]
+        made = loaded.model(seen.to(loaded.device, loaded.dtype))
+    if isinstance(made, torch.Tensor):
+        return Adapted(loaded.handle, enters="", tokens=made[:1].cpu())
+    parts = [[tensor.split(1) for tensor in part] for part in made]
     (keys, empty_keys), (values, empty_values) = (
         (tuple(pair[0].cpu() for pair in part), tuple(pair[1].cpu() for pair in part)) for part in parts
     )
-    return Adapted(loaded.handle, keys, values, empty_keys, empty_values)
+    return Adapted(loaded.handle, keys, values, empty_keys, empty_values, loaded.model.enters)
+
+
+def _encoder(loaded: LoadedAdapter, context: Context) -> ModelHandle | None:
+    """What it looks through: the encoder in its own folder, else one of those there are."""
+    own = Path(loaded.handle.path) / _OWN_ENCODER
+    if own.is_dir():
+        return context.models.find("vision", str(own))
+    return context.models.fitting("vision", facts_wanted(loaded.sees, loaded.width))
 
 
 def _seen(vision: LoadedVision, sees: str, pixels: Array, context: Context) -> torch.Tensor:
-    """What the encoder sees of a picture, and of one without anything: 2×width, or 2×patches×width.
+    """What the encoder sees of a picture, and of one without anything: 2×width, or 2×patches×width. Of each
+    patch alone, it is the picture's only.
 
     With hidden states "nothing" is a picture of mean colour, with an embedding it is zeros: so adapters were
     trained (Ye et al. 2023, section 3.3).
     """
     import torch
 
-    picture = torch.tensor(squared(pixels, int(vision.model.config.image_size)).transpose(2, 0, 1)[None])
-    mean, deviation = (torch.tensor(part).view(3, 1, 1) for part in (MEAN, DEVIATION))
+    side, siglip = int(vision.model.config.image_size), sees in ("pooled", "patches")
+    shown = resize(Image(pixels), side, side, "bicubic").as_float() if siglip else squared(pixels, side)
+    picture = torch.tensor(shown.transpose(2, 0, 1)[None])
+    colours = (_HALF, _HALF) if siglip else (MEAN, DEVIATION)
+    mean, deviation = (torch.tensor(part).view(3, 1, 1) for part in colours)
     picture = ((picture - mean) / deviation).to(vision.device, vision.dtype)
     with ExitStack() as stack:
         stack.enter_context(cancellable(vision.model, context.cancel))
@@ -168,7 +186,10 @@ def _seen(vision: LoadedVision, sees: str, pixels: Array, context: Context) -> t
             both = torch.cat([picture, torch.zeros_like(picture)])
             hidden: Any = vision.model(both, output_hidden_states=True).hidden_states[-2]
             return torch.as_tensor(hidden)
-        embedding: torch.Tensor = vision.model(picture).image_embeds
+        answer = vision.model(picture)
+    if sees == "patches":
+        return torch.as_tensor(answer.last_hidden_state)
+    embedding: torch.Tensor = answer.pooler_output if siglip else answer.image_embeds
     return torch.cat([embedding, torch.zeros_like(embedding)])
 
 

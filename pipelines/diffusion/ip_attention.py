@@ -12,18 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.diffusion.control import ControlSettings
+from pipelines.diffusion.families import denoiser_of
 from pipelines.diffusion.ip_adapter import Adapted
+from pipelines.diffusion.ip_transformer import (
+    FLUX,
+    FluxReferenceAttention,
+    ReferenceTransformer,
+    block_attentions,
+    freely_attending,
+    needs_bias,
+)
 from pipelines.diffusion.wrapped import WrappedDenoiser, position
-from pipelines.errors import AdapterUnsuitable, LayerUnsuitable
+from pipelines.errors import AdapterUnsuitable, LayerUnsuitable, SettingIgnored
 from pipelines.graph.values import Layer
 
 if TYPE_CHECKING:
     import torch
 
+    from pipelines.graph.node import Context
     from pipelines.models.loaded import LoadedDiffusion
 
 
@@ -40,7 +50,7 @@ class Reference:
 
 
 def prepare_references(
-    loaded: LoadedDiffusion, layers: Sequence[Layer], adapted: Sequence[Adapted]
+    loaded: LoadedDiffusion, layers: Sequence[Layer], adapted: Sequence[Adapted], context: Context
 ) -> tuple[Reference, ...]:
     """References for one model.
 
@@ -54,12 +64,29 @@ def prepare_references(
     for layer, read in zip(layers, adapted, strict=True):
         _check(loaded, layer, read)
         settings = ControlSettings.of(layer)
-        names = cross_attentions(loaded.pipeline.unet)
+        names = attentions(loaded.pipeline, read)
         leads = str(layer.info.get("leads", "all"))
-        weights = tuple(settings.weight * share for share in shares(names, leads, loaded.pipeline.unet))
+        if leads != "all" and read.enters != "cross":
+            _warn_of_leads(loaded, context)
+            leads = "all"
+        weights = tuple(
+            settings.weight * share for share in shares(names, leads, denoiser_of(loaded.pipeline))
+        )
         where = torch.tensor(layer.mask.values)[None, None] if layer.mask is not None else None
         result.append(Reference(read, settings, weights, where))
     return tuple(result)
+
+
+def _warn_of_leads(loaded: LoadedDiffusion, context: Context) -> None:
+    reason = "Which of its blocks make the style and which the composition isn't known."
+    ignored = SettingIgnored(setting="Leads", model=loaded.handle.id, reason=reason)
+    context.warn(replace(ignored.info(), severity="warning"))
+
+
+def attentions(pipeline: Any, read: Adapted) -> list[str]:
+    """Names of the attentions that look at a reference, in the order in which its adapter numbers them."""
+    unet = getattr(pipeline, "unet", None)
+    return block_attentions(pipeline.transformer, read.enters) if unet is None else cross_attentions(unet)
 
 
 def cross_attentions(unet: Any) -> list[str]:
@@ -87,23 +114,32 @@ def shares(names: Sequence[str], leads: str, unet: Any) -> list[float]:
 
 
 def _check(loaded: LoadedDiffusion, layer: Layer, read: Adapted) -> None:
-    unet = getattr(loaded.pipeline, "unet", None)
-    if unet is None or not hasattr(unet, "attn_processors"):
-        reason = "Adapters work with models that have a U-Net; this one is a transformer."
+    denoiser, u_net = denoiser_of(loaded.pipeline), getattr(loaded.pipeline, "unet", None) is not None
+    if not hasattr(denoiser, "attn_processors") or not (u_net or type(denoiser).__name__ == FLUX):
+        reason = "Adapters work with models that have a U-Net and with FLUX.1; this is another transformer."
         raise LayerUnsuitable(kind="reference", layer=layer.name, model=loaded.handle.id, reason=reason)
-    names = cross_attentions(unet)
-    reason = ""
-    if len(names) != len(read.keys):
-        reason = f"It has {len(read.keys)} cross-attentions, the model {len(names)}."
-    else:
-        for name, keys in zip(names, read.keys, strict=True):
-            wanted = unet.get_submodule(name).inner_dim
-            if keys.shape[-1] != wanted:
-                reason = f"Its attention is {keys.shape[-1]} numbers wide where the model’s is {wanted}."
+    reason = _difference(loaded.pipeline, read)
+    if u_net != (read.enters == "cross"):
+        reason = f"It was made for {'FLUX.1' if u_net else 'models that have a U-Net'}."
     if reason:
         raise AdapterUnsuitable(
             adapter=read.adapter.id, model=loaded.handle.id, reason=reason, port="adapter"
         )
+
+
+def _difference(pipeline: Any, read: Adapted) -> str:
+    """What about an adapter doesn't fit the model that draws; empty if nothing."""
+    denoiser, names = denoiser_of(pipeline), attentions(pipeline, read)
+    if read.tokens is not None:
+        own, wanted = read.tokens.shape[-1], denoiser.config.joint_attention_dim
+        return f"Its tokens are {own} numbers wide where the model’s are {wanted}." if own != wanted else ""
+    if len(names) != len(read.keys):
+        return f"It has {len(read.keys)} cross-attentions, the model {len(names)}."
+    for name, keys in zip(names, read.keys, strict=True):
+        wanted = denoiser.get_submodule(name).inner_dim
+        if keys.shape[-1] != wanted:
+            return f"Its attention is {keys.shape[-1]} numbers wide where the model’s is {wanted}."
+    return ""
 
 
 @dataclass(slots=True)
@@ -144,32 +180,57 @@ class ReferenceDenoiser(WrappedDenoiser):
 
 
 @contextmanager
-def attending(unet: Any, references: Sequence[Reference], step: Step, device: Any) -> Iterator[None]:
-    """Let a U-Net's cross-attentions look at ``references`` in the block.
+def attending(pipeline: Any, references: Sequence[Reference], step: Step, device: Any) -> Iterator[None]:
+    """Let the attentions of a pipeline's denoiser look at ``references`` in the block.
 
-    The U-Net is shared with other runs: what computed its attention before does so again afterwards, whatever
-    happens.
+    The denoiser is shared with other runs: what computed its attention before does so again afterwards,
+    whatever happens.
     """
-    before = {}
+    denoiser, before = denoiser_of(pipeline), {}
+    dtype, u_net = denoiser.dtype, getattr(pipeline, "unet", None) is not None
+    biased = any(each.adapted.tokens is not None and needs_bias(each) for each in references)
     try:
-        for number, name in enumerate(cross_attentions(unet)):
-            attention = unet.get_submodule(name)
+        for name, numbered in _looking(pipeline, references).items():
             looked_at = [
-                _Looked.of(each, number, index, device, unet.dtype)
-                for index, each in enumerate(references)
-                if each.weights[number]
+                (references[index].adapted.enters, Looked.of(references[index], number, index, device, dtype))
+                for index, number in numbered
             ]
-            if looked_at:
-                before[attention] = attention.processor
-                attention.set_processor(ReferenceAttention(looked_at, step))
+            attention = denoiser.get_submodule(name)
+            before[attention] = plain = attention.processor
+            plain = freely_attending(plain) if biased else plain
+            attention.set_processor(
+                ReferenceAttention([each for _, each in looked_at], step)
+                if u_net
+                else FluxReferenceAttention(plain, looked_at, step)
+            )
         yield
     finally:
         for attention, processor in before.items():
             attention.set_processor(processor)
 
 
+def _looking(pipeline: Any, references: Sequence[Reference]) -> dict[str, list[tuple[int, int]]]:
+    """Names of attentions, with the numbers of references that each looks at and its own in the adapters."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for index, each in enumerate(references):
+        for number, name in enumerate(attentions(pipeline, each.adapted)):
+            if each.weights[number]:
+                found.setdefault(name, []).append((index, number))
+    return found
+
+
+def before_denoiser(
+    inner: Any, pipeline: Any, references: Sequence[Reference], step: Step, count: int, device: Any
+) -> WrappedDenoiser:
+    """What stands before the denoiser ``inner`` of a run's own ``pipeline``, and knows of each step."""
+    if getattr(pipeline, "unet", None) is not None:
+        return ReferenceDenoiser(inner, references, pipeline.scheduler, count, step)
+    tokens = [None if (own := each.adapted.tokens) is None else own.to(device) for each in references]
+    return ReferenceTransformer(inner, references, pipeline.scheduler, step, tokens)
+
+
 @dataclass(slots=True, eq=False)
-class _Looked:
+class Looked:
     """One reference in one cross-attention: 2×tokens×channels keys and values, those of nothing first."""
 
     number: int
@@ -181,7 +242,7 @@ class _Looked:
     """By how many places of the picture there are."""
 
     @classmethod
-    def of(cls, reference: Reference, attention: int, number: int, device: Any, dtype: Any) -> _Looked:
+    def of(cls, reference: Reference, attention: int, number: int, device: Any, dtype: Any) -> Looked:
         import torch
 
         read = reference.adapted
@@ -207,7 +268,7 @@ class _Looked:
 class ReferenceAttention:
     """A processor for diffusers' ``Attention``: attention over the prompt, and over each reference."""
 
-    def __init__(self, looked_at: Sequence[_Looked], step: Step) -> None:
+    def __init__(self, looked_at: Sequence[Looked], step: Step) -> None:
         self._looked_at, self._step = looked_at, step
 
     def __call__(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph.values import Image
 
 if TYPE_CHECKING:
-    from pipelines.graph.node import Context
+    from pipelines.graph.node import Context, ProgressDetails
 
 
 class Moved(TypedDict, total=False):
@@ -22,6 +23,24 @@ class Moved(TypedDict, total=False):
 def told(moved: int) -> Moved:
     """The argument of ``progress`` that is left out where nothing was moved, as it nearly always is."""
     return {"moved": moved} if moved else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Arguments of :meth:`pipelines.graph.node.Context.progress`."""
+
+    step: int
+    total: int
+    phase: str = ""
+    preview: Image | None = None
+    text: str | None = None
+    asked: int | None = None
+    moved: int = 0
+
+    def of_several(self, index: int, count: int) -> Report:
+        """The progress of all, where this one is part ``index`` of ``count`` that are as long."""
+        step, total = index * self.total + self.step, count * self.total
+        return replace(self, step=step, total=total, asked=self.asked and self.asked * count)
 
 
 class PartContext:
@@ -36,18 +55,18 @@ class PartContext:
     def device(self) -> str:
         return self.whole.device
 
-    def progress(
-        self,
-        step: int,
-        total: int,
-        *,
-        phase: str = "",
-        preview: Image | None = None,
-        text: str | None = None,
-        asked: int | None = None,
-        moved: int = 0,
-    ) -> None:
-        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked, **told(moved))
+    def progress(self, step: int, total: int, **details: Unpack[ProgressDetails]) -> None:
+        """Tell the whole of it, as :meth:`retold` has it."""
+        found = self.retold(Report(step, total, **details))
+        if found is not None:
+            self.whole.progress(
+                found.step, found.total, phase=found.phase, preview=found.preview, text=found.text,
+                asked=found.asked, **told(found.moved),
+            )  # fmt: skip
+
+    def retold(self, report: Report) -> Report | None:
+        """What the whole is told of the part's progress; None for nothing."""
+        return report
 
     def warn(self, warning: ErrorInfo) -> None:
         self.whole.warn(warning)

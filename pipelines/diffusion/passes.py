@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pipelines.diffusion.any_size import SizePlan
-from pipelines.diffusion.part_context import PartContext, told
-from pipelines.graph.values import Image
+from pipelines.diffusion.part_context import PartContext, Report
 from pipelines.image import resize
 
 if TYPE_CHECKING:
@@ -27,22 +27,14 @@ class FirstPass(PartContext):
         self._phase = f"{COMPOSING} {width} × {height}"
         self._stretch = plan.width / plan.height * height / width
 
-    def progress(
-        self,
-        step: int,
-        total: int,
-        *,
-        phase: str = "",
-        preview: Image | None = None,
-        text: str | None = None,
-        asked: int | None = None,
-        moved: int = 0,
-    ) -> None:
+    def retold(self, report: Report) -> Report:
+        preview = report.preview
         if preview is not None:
             width = max(1, round(preview.width * self._stretch))
             preview = resize(preview, width, preview.height, "bilinear")
-        phase = self._phase if phase == "denoising" else phase
-        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked, **told(moved))
+        return replace(
+            report, preview=preview, phase=self._phase if report.phase == "denoising" else report.phase
+        )
 
 
 class OneOfSeveral(PartContext):
@@ -56,21 +48,9 @@ class OneOfSeveral(PartContext):
         super().__init__(whole)
         self._index, self._count, self._phase = index, count, phase
 
-    def progress(
-        self,
-        step: int,
-        total: int,
-        *,
-        phase: str = "",
-        preview: Image | None = None,
-        text: str | None = None,
-        asked: int | None = None,
-        moved: int = 0,
-    ) -> None:
-        if self._index > 0 and step == 0:
-            return
-        if phase == "denoising" != self._phase:
-            phase, asked = self._phase, None
-        step, total = self._index * total + step, self._count * total
-        asked = asked and asked * self._count
-        self.whole.progress(step, total, phase=phase, preview=preview, text=text, asked=asked, **told(moved))
+    def retold(self, report: Report) -> Report | None:
+        if self._index > 0 and report.step == 0:
+            return None
+        if report.phase == "denoising" != self._phase:
+            report = replace(report, phase=self._phase, asked=None)
+        return report.of_several(self._index, self._count)

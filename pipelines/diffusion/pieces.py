@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipelines.diffusion.encode_image import rgb
 from pipelines.diffusion.image_to_image import image_to_image, limits_of
 from pipelines.diffusion.latents import layout
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
-from pipelines.diffusion.part_context import PartContext, told
+from pipelines.diffusion.part_context import PartContext, Report
 from pipelines.diffusion.references import for_pieces
 from pipelines.diffusion.sampling import SamplingOptions
 from pipelines.diffusion.size_limits import check_shape
@@ -225,23 +225,12 @@ class _PieceContext(PartContext):
         super().__init__(whole)
         self._index, self._count, self._preview, self._box = index, count, preview, box
 
-    def progress(
-        self,
-        step: int,
-        total: int,
-        *,
-        phase: str = "",
-        preview: Image | None = None,
-        text: str | None = None,
-        asked: int | None = None,
-        moved: int = 0,
-    ) -> None:
-        if phase != "denoising" or (self._index > 0 and step == 0):
-            return
+    def retold(self, report: Report) -> Report | None:
+        if report.phase != "denoising" or (self._index > 0 and report.step == 0):
+            return None
+        preview = report.preview
         shown = self._preview.put(preview, self._box) if preview is not None else None
-        done, every = self._index * total + step, self._count * total
-        asked = asked and asked * self._count
-        self.whole.progress(done, every, phase=phase, preview=shown, asked=asked, **told(moved))
+        return replace(report, preview=shown).of_several(self._index, self._count)
 
     def warn(self, warning: ErrorInfo) -> None:
         if self._index == 0:

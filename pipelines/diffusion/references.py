@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from pipelines.diffusion.encode_image import encode_image, rgb
 from pipelines.diffusion.families import family_of
 from pipelines.diffusion.families.base import NOTHING
+from pipelines.diffusion.families.following import WANTED, Following
 from pipelines.diffusion.families.looking import Looking, sized
+from pipelines.diffusion.followed import check_followed, seen_of_followed, with_start
 from pipelines.diffusion.size_limits import SizeLimits, limits_for
 from pipelines.diffusion.steering import Steering
-from pipelines.errors import LayerUnsuitable, ReferenceMissing, TooManyReferences
+from pipelines.errors import ControlPictureMissing, LayerUnsuitable, ReferenceMissing, TooManyReferences
 from pipelines.graph.values import Image, Layer, ModelHandle
 from pipelines.models.abilities import needs_reference
+from pipelines.models.controls import follows_controls
 
 if TYPE_CHECKING:
     import torch
@@ -28,14 +31,17 @@ if TYPE_CHECKING:
     from pipelines.models.loaded import LoadedDiffusion
 
 
-def check_given(model: ModelHandle, references: Sequence[Layer]) -> None:
-    """What can be said before a model is loaded that is to draw from a prompt and ``references`` alone.
+def check_given(model: ModelHandle, steering: Steering) -> None:
+    """What can be said before a model is loaded that is to draw from a prompt and ``steering`` alone.
 
     Raises:
         ReferenceMissing: it only changes pictures, and there is none.
+        ControlPictureMissing: it only draws along a control picture, and there is none.
     """
-    if needs_reference(model.family) and not references:
+    if needs_reference(model.family) and not steering.references:
         raise ReferenceMissing(model=model.id, port="references")
+    if follows_controls(model.family) and not steering.followed:
+        raise ControlPictureMissing(model=model.id, wanted=WANTED[model.family], port="controls")
 
 
 def check_references(loaded: LoadedDiffusion, steering: Steering) -> None:
@@ -44,7 +50,9 @@ def check_references(loaded: LoadedDiffusion, steering: Steering) -> None:
     Raises:
         ReferenceMissing, TooManyReferences: as their texts say.
         LayerUnsuitable: it looks at pictures and can't have prompts for regions.
+        ControlPictureMissing, TooManyControlPictures: it sees a control picture itself.
     """
+    check_followed(loaded, steering)
     family, model = family_of(loaded.pipeline), loaded.handle.id
     if not isinstance(family, Looking):
         return
@@ -58,10 +66,10 @@ def check_references(loaded: LoadedDiffusion, steering: Steering) -> None:
 
 
 def with_picture(loaded: LoadedDiffusion, steering: Steering, image: Image) -> Steering:
-    """``steering`` for a model that starts from ``image``, and that looks at it where it edits."""
+    """``steering`` for a model that starts from ``image``: it may look at it itself, or follow its depth."""
     family = family_of(loaded.pipeline)
     if not isinstance(family, Looking) or not family.needed:
-        return steering
+        return with_start(loaded, steering, image)
     if steering.references and family.most == 1:
         return steering
     picture = Layer("reference", "picture", image=image)
@@ -91,18 +99,21 @@ def read_by(loaded: LoadedDiffusion, references: Sequence[Layer]) -> tuple[Image
 
 
 def seen_by(
-    loaded: LoadedDiffusion, references: Sequence[Layer], width: int, height: int, context: Context
+    loaded: LoadedDiffusion, steering: Steering, width: int, height: int, context: Context
 ) -> tuple[torch.Tensor, ...]:
-    """The latents of references as the denoiser sees them, 1×C×h×w each; nothing for models that don't look.
+    """The latents of references as the denoiser sees them, 1×C×h×w each, or what it sees of the control
+    picture; nothing for models that don't look.
 
     Args:
         width, height: of what is drawn, in px.
     """
     family = family_of(loaded.pipeline)
+    if (followed := seen_of_followed(loaded, steering, width, height, context)) is not None:
+        return (followed,)
     if not isinstance(family, Looking):
         return ()
-    native = limits_for(loaded.card).native
-    shown = (family.seen(loaded.pipeline, image, native, (width, height)) for image in _pictures(references))
+    native, given = limits_for(loaded.card).native, _pictures(steering.references)
+    shown = (family.seen(loaded.pipeline, image, native, (width, height)) for image in given)
     return tuple(encode_image(loaded, image, context).tensor() for image in shown)
 
 
@@ -111,6 +122,8 @@ def show(
 ) -> Mapping[str, Any]:
     """Let a run's own ``pipeline`` see what :func:`seen_by` gave; more arguments of its call."""
     family = family_of(loaded.pipeline)
+    if seen and isinstance(family, Following):
+        return family.follow(pipeline, *seen)
     return family.look(pipeline, seen, options) if seen and isinstance(family, Looking) else NOTHING
 
 

@@ -3,18 +3,24 @@
 MultiDiffusion (Bar-Tal et al. 2023, "MultiDiffusion: Fusing Diffusion Paths for Controlled Image Generation",
 section 4.2): at each step the prediction is the mean of the predictions for all prompts, weighted by the
 masks. The guidance is linear in it, so only the part that follows the prompts is averaged, and the negative
-prompt is asked once.
+prompt is asked once. A region costs one more pass of the denoiser a step.
+
+Families hand a prompt to their denoisers in many ways: masks, lengths and places of its tokens belong to it.
+None of them is written down here. A run is rehearsed with each region's prompt up to the first question that
+its pipeline asks the denoiser; that question is put in every step, with the latents and the time as they are.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.diffusion.encoding import encode
+from pipelines.diffusion.families import family_of
 from pipelines.diffusion.latents import LatentLayout, layout, pack
-from pipelines.diffusion.wrapped import WrappedDenoiser
+from pipelines.diffusion.wrapped import WrappedDenoiser, wrap_denoiser
 from pipelines.errors import LayerIgnored, LayerUnsuitable
 from pipelines.graph.values import Conditioning, Layer
 
@@ -24,10 +30,21 @@ if TYPE_CHECKING:
     from pipelines.graph.node import Context
     from pipelines.models.loaded import LoadedDiffusion
 
-TRANSFORMERS: Final = frozenset({"SD3Transformer2DModel", "FluxTransformer2DModel"})
-"""Transformers that take nothing of a prompt but its embeddings, and are asked once a step."""
+TRANSFORMERS: Final = frozenset(
+    {
+        "AuraFlowTransformer2DModel", "ChromaTransformer2DModel", "Flux2Transformer2DModel",
+        "FluxTransformer2DModel", "HiDreamImageTransformer2DModel", "Kandinsky5Transformer3DModel",
+        "Krea2Transformer2DModel", "Lumina2Transformer2DModel", "PixArtTransformer2DModel",
+        "QwenImageTransformer2DModel", "SD3Transformer2DModel", "SanaTransformer2DModel",
+        "ZImageTransformer2DModel",
+    }
+)  # fmt: skip
+"""Transformers whose pipelines ask for the prompt, and for what to keep out, in one pass or in two."""
 
-_EMBEDDINGS: Final = frozenset({"prompt_embeds", "pooled_prompt_embeds"})
+_OF_THE_STEP: Final = frozenset(
+    {"hidden_states", "sample", "timestep", "timesteps", "timestep_cond", "guidance"}
+)
+"""Arguments of denoisers that are no part of a prompt; where they aren't named, they are the first two."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -59,9 +76,6 @@ def prepare_regions(
         return ()
     check_regions(loaded, used[0])
     encoded = [encode(loaded, str(layer.info["prompt"]), clip_skip, context) for layer in used]
-    for layer, conditioning in zip(used, encoded, strict=True):
-        if not set(conditioning.tensors()) or set(conditioning.tensors()) - _EMBEDDINGS:
-            raise _unsuitable(loaded, layer)
     weights = region_weights(used, *layout(loaded).shape(width, height)[1:])
     return tuple(map(Region, encoded, weights.split(1)))
 
@@ -71,12 +85,8 @@ def check_regions(loaded: LoadedDiffusion, layer: Layer) -> None:
     if getattr(loaded.pipeline, "unet", None) is not None:
         return
     if type(getattr(loaded.pipeline, "transformer", None)).__name__ not in TRANSFORMERS:
-        raise _unsuitable(loaded, layer)
-
-
-def _unsuitable(loaded: LoadedDiffusion, layer: Layer) -> LayerUnsuitable:
-    reason = "It reads its prompt in a way that allows only one for the whole picture."
-    return LayerUnsuitable(kind="region", layer=layer.name, model=loaded.handle.id, reason=reason)
+        reason = "It reads its prompt in a way that allows only one for the whole picture."
+        raise LayerUnsuitable(kind="region", layer=layer.name, model=loaded.handle.id, reason=reason)
 
 
 def _says_something(layer: Layer, context: Context) -> bool:
@@ -110,63 +120,116 @@ def region_weights(layers: Sequence[Layer], height: int, width: int) -> torch.Te
     return weights / weights.sum(dim=0, keepdim=True).clamp(min=1)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """What a denoiser is asked: its arguments by place and by name."""
+
+    args: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+    def at(self, step: Question, rows: slice) -> Question:
+        """The same in another step: with ``rows`` of what it is asked there of no prompt."""
+        args = tuple(
+            _rows(step.args[place], rows) if place < 2 else arg for place, arg in enumerate(self.args)
+        )
+        of_step = {name: _rows(value, rows) for name, value in step.named.items() if name in _OF_THE_STEP}
+        return Question(args, {**self.named, **of_step})
+
+
+class _Asked(Exception):
+    """No error, but the way out of a rehearsal."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self.question = question
+
+
+class _Listener(WrappedDenoiser):
+    """Takes the place of a denoiser until it is asked."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise _Asked(Question(args, kwargs))
+
+
+def rehearsed(pipeline: Any, scheduler: Any, arguments: Mapping[str, Any]) -> Question:
+    """What a run's own ``pipeline`` would ask its denoiser first, called with ``arguments`` without guidance.
+
+    Args:
+        scheduler: one of the rehearsal's own; nothing of the run's is changed.
+    """
+    rehearsal = copy.copy(pipeline)
+    # Past the pipeline's own __setattr__, which is for components.
+    vars(rehearsal)["scheduler"] = scheduler
+    wrap_denoiser(rehearsal, _Listener)
+    try:
+        rehearsal(**arguments)
+    except _Asked as asked:
+        return asked.question
+    raise RuntimeError(f"{type(pipeline).__name__} asked its denoiser nothing.")
+
+
 class RegionalDenoiser(WrappedDenoiser):
     """Asks a denoiser for the base prompt and for each region's, and answers with the weighted mean.
 
     Args:
+        questions: for each region, what the denoiser is asked with its prompt.
         pipeline: the run's own copy.
-        count: how many pictures are drawn at once. With guidance the denoiser sees twice as many, those that
-            follow the prompt last.
+        count: how many pictures are drawn at once.
+        guided: whether the denoiser is asked for a negative prompt, too: in the same pass, of twice as many
+            pictures, or in a pass of its own after the prompt's.
     """
 
     def __init__(
-        self, inner: Any, regions: Sequence[Region], pipeline: Any, found: LatentLayout, count: int
-    ) -> None:
+        self, inner: Any, regions: Sequence[Region], questions: Sequence[Question], pipeline: Any,
+        found: LatentLayout, count: int, guided: bool,
+    ) -> None:  # fmt: skip
         super().__init__(inner)
         self._count = count
+        # U-Nets are asked once: what is kept out is in the same pass, or they were distilled to need none.
+        self._turns = guided and getattr(pipeline, "unet", None) is None
+        self._asked = 0
+        self._first = family_of(pipeline).prompt_first
         self._regions = [
-            (region.conditioning.tensors(), _for_prediction(region.weight, pipeline, found))
-            for region in regions
+            (question, _for_prediction(region.weight, pipeline, found))
+            for region, question in zip(regions, questions, strict=True)
         ]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The denoiser's answer (a tuple) to one step's question, with its part for the prompts averaged."""
+        """The denoiser's answer to one step's question, with its part for the prompts averaged."""
         import torch
 
         result = self._inner(*args, **kwargs)
-        prediction = result[0]
-        base = mean = prediction[-self._count :]
-        for tensors, weight in self._regions:
-            asked = self._asked(tensors, args, kwargs, len(prediction))
-            there = self._inner(*asked[0], **asked[1])[0]
+        told = result[0]
+        self._asked += 1
+        if self._turns and len(told) == self._count and self._asked % 2 == 0:
+            return result
+        rows = slice(self._count) if self._first else slice(len(told) - self._count, None)
+        step = Question(args, kwargs)
+        prediction = told if isinstance(told, torch.Tensor) else torch.stack(list(told))
+        base = mean = prediction[rows]
+        for question, weight in self._regions:
+            asked = question.at(step, rows)
+            answer = self._inner(*asked.args, **asked.named)[0]
+            there = answer if isinstance(answer, torch.Tensor) else torch.stack(list(answer))
             # What a region doesn't cover stays exact.
             mean = mean + weight.to(base) * (there - base)
-        return (torch.cat([prediction[: -self._count], mean]), *result[1:])
+        prediction = torch.cat([prediction[: rows.start or 0], mean, prediction[rows.stop or len(told) :]])
+        return _answered(result, prediction if isinstance(told, torch.Tensor) else list(prediction))
 
-    def _asked(
-        self, tensors: dict[str, torch.Tensor], args: tuple[Any, ...], kwargs: dict[str, Any], total: int
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The question of a step without what guidance adds to it, and with another prompt."""
 
-        def part(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {name: part(item) for name, item in value.items()}
-            batched = getattr(value, "ndim", 0) > 0 and len(value) == total > self._count
-            return value[-self._count :] if batched else value
+def _rows(value: Any, rows: slice) -> Any:
+    """Some pictures of an argument that has a part for each; others are the same for all."""
+    if isinstance(value, list) or getattr(value, "ndim", 0) > 0:
+        return value if len(value) == 1 else value[rows]
+    return value
 
-        named: dict[str, Any] = {name: part(value) for name, value in kwargs.items()}
-        named["encoder_hidden_states"] = self._repeated(
-            tensors["prompt_embeds"], named["encoder_hidden_states"]
-        )
-        if "pooled_prompt_embeds" in tensors:
-            place, name = named, "pooled_projections"
-            if name not in named:  # Stable Diffusion XL
-                place, name = named["added_cond_kwargs"], "text_embeds"
-            place[name] = self._repeated(tensors["pooled_prompt_embeds"], place[name])
-        return tuple(part(value) for value in args), named
 
-    def _repeated(self, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        return tensor.to(like).repeat_interleave(self._count, dim=0)
+def _answered(result: Any, prediction: Any) -> Any:
+    """A denoiser's answer with another prediction."""
+    if isinstance(result, tuple):
+        return (prediction, *result[1:])
+    result.sample = prediction
+    return result
 
 
 def _for_prediction(weight: torch.Tensor, pipeline: Any, found: LatentLayout) -> torch.Tensor:

@@ -7,9 +7,11 @@ observed, and cancelled, where every family has to pass: in that scheduler's ``s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.diffusion.control_lite import LITE
 from pipelines.diffusion.encoding import encode
 from pipelines.diffusion.families import denoiser_of, family_of, parameters
 from pipelines.diffusion.fill_transformer import show_condition
@@ -28,6 +30,7 @@ from pipelines.diffusion.memory import free_cache, is_out_of_memory, tell
 from pipelines.diffusion.noise import SEEDS, first_noise, generators
 from pipelines.diffusion.references import check_references, read_by, seen_by, show
 from pipelines.diffusion.refine import Handover, Stopped, begin, note, stop_where_due
+from pipelines.diffusion.regions import Question, rehearsed
 from pipelines.diffusion.samplers import SAMPLERS, NoiseSource, Sampler, Schedule, check
 from pipelines.diffusion.scheduling import build, scheduler_config
 from pipelines.diffusion.steering import UNSTEERED, Guides, Steering, prepare
@@ -125,7 +128,7 @@ def sample(
         _check_width(loaded, conditioning)
     clip_skip = int(positive.info.get("clip_skip", 1))
     guides = prepare(loaded, steering, clip_skip, options.width, options.height, context)
-    seen = seen_by(loaded, steering.references, options.width, options.height, context)
+    seen = seen_by(loaded, steering, options.width, options.height, context)
     guides = dataclasses.replace(guides, seen=seen)
     return _in_parts_that_fit(loaded, positive, negative, seeds, options, context, picture, guides)
 
@@ -214,9 +217,10 @@ def _denoise(
     sources = generators(chosen)
     pipeline = family_of(loaded.pipeline).runner(loaded.pipeline)
     scheduled = options.handover.model(loaded) if options.handover is not None else loaded.pipeline
-    pipeline.scheduler = build(
-        options.sampler, options.schedule, scheduled, seeds=chosen, model=loaded.handle.id
+    new_scheduler = functools.partial(
+        build, options.sampler, options.schedule, scheduled, seeds=chosen, model=loaded.handle.id
     )
+    pipeline.scheduler = new_scheduler()
     family = family_of(pipeline)
     family.prepare(pipeline, options)
     pipeline.set_progress_bar_config(disable=True)
@@ -234,8 +238,9 @@ def _denoise(
     observer.attach(lambda tensor: unpack(pipeline, tensor, found, options.width, options.height) / scale)
     stop_where_due(pipeline.scheduler, options.handover, options.steps)
     condition = picture.condition if picture is not None else None
+    conditions = _conditions(loaded, positive, negative, len(chosen))
     arguments = {
-        **_conditions(loaded, positive, negative, len(chosen)),
+        **conditions,
         **show_condition(pipeline, condition, found, options.width, options.height),
         "width": options.width,
         "height": options.height,
@@ -253,8 +258,11 @@ def _denoise(
     denoiser = denoiser_of(pipeline)
     arguments |= show(loaded, pipeline, guides.seen, options)
     appended = None if found.packed else condition
-    guided = guides.attached(loaded, pipeline, len(chosen), context.cancel)
-    cached = fresh_cache(pipeline, denoiser, whole=bool(guides.regions or guides.controls))
+    true = negative is not None
+    alone = dataclasses.replace(options, guidance_scale=1.0) if true else options
+    questions = _questions(loaded, pipeline, new_scheduler, arguments, conditions, guides, alone)
+    guided = guides.attached(loaded, pipeline, len(chosen), context.cancel, questions, true)
+    cached = fresh_cache(pipeline, denoiser, whole=guides.change_steps)
     choose_runtime(loaded, pipeline, context, options.steps, _needs_torch(appended, guides))
     with cached, cancellable(denoiser, context.cancel), conditioned(denoiser, appended), guided:
         try:
@@ -266,10 +274,42 @@ def _denoise(
     return unpack(pipeline, result, found, options.width, options.height).float().cpu()
 
 
+def _questions(
+    loaded: LoadedDiffusion,
+    pipeline: Any,
+    new_scheduler: Callable[[], Any],
+    arguments: Mapping[str, Any],
+    conditions: Mapping[str, Any],
+    guides: Guides,
+    options: SamplingOptions,
+) -> list[Question]:
+    """What the denoiser is asked with the prompt of each region.
+
+    Args:
+        arguments: of the pipeline's call, ``conditions`` of the whole picture among them.
+        options: without guidance, where that asks for what to keep out as well.
+    """
+    if not guides.regions:
+        return []
+    takes, count = parameters(pipeline.__call__), len(arguments["generator"])
+    others = {name: value for name, value in arguments.items() if name not in conditions}
+    others |= {
+        "guidance_scale": options.guidance_scale, **family_of(pipeline).arguments(pipeline, options)
+    }  # fmt: skip
+    questions = []
+    for region in guides.regions:
+        told = {**others, **_conditions(loaded, region.conditioning, None, count)}
+        known = {name: value for name, value in told.items() if name in takes}
+        questions.append(rehearsed(pipeline, new_scheduler(), known))
+    return questions
+
+
 def _needs_torch(appended: torch.Tensor | None, guides: Guides) -> str:
     """Why a drawing changes its denoiser's modules, which torch alone would see; empty if it doesn't."""
     if appended is not None:
         return "Models made for inpainting are computed by torch."
+    if any(type(control.model.model).__name__ == LITE for control in guides.controls):
+        return "Drawings with a ControlNet-LLLite are computed by torch."
     return "Drawings with an IP-Adapter are computed by torch." if guides.references else ""
 
 

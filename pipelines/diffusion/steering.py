@@ -21,17 +21,24 @@ from pipelines.diffusion.control import (
     controlled,
     prepare_control,
 )
+from pipelines.diffusion.control_transformer import mask_channels
 from pipelines.diffusion.interrupt import cancellable
 from pipelines.diffusion.ip_adapter import Adapted, adapt, adapters_of
 from pipelines.diffusion.ip_attention import (
     Reference,
-    ReferenceDenoiser,
     Step,
     attending,
+    before_denoiser,
     prepare_references,
 )
 from pipelines.diffusion.latents import layout
-from pipelines.diffusion.regions import Region, RegionalDenoiser, prepare_regions, region_strength
+from pipelines.diffusion.regions import (
+    Question,
+    Region,
+    RegionalDenoiser,
+    prepare_regions,
+    region_strength,
+)
 from pipelines.diffusion.wrapped import wrap_denoiser
 from pipelines.errors import ControlModelNotChosen, ControlModelUnsuitable, LayerUnsuitable
 from pipelines.graph.values import Array, Image, Layer, Mask, ModelHandle
@@ -39,7 +46,13 @@ from pipelines.image import resize
 from pipelines.inpaint.box import Box
 from pipelines.inpaint.geometry import CropPlan
 from pipelines.inpaint.stitch import cut
-from pipelines.models.controls import ADAPTED, CONTROLLED, drawn_family, reads_references
+from pipelines.models.controls import (
+    ADAPTED,
+    CONTROLLED,
+    drawn_family,
+    follows_controls,
+    reads_references,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +70,7 @@ class Steering:
 
     ``references`` are pictures of any size that lead the look: they have no place in the picture, only their
     masks do. ``adapted`` is how an adapter reads each, for models that don't look at them themselves.
+    ``followed`` are control layers that the model sees itself.
     """
 
     regions: tuple[Layer, ...] = ()
@@ -64,14 +78,16 @@ class Steering:
     models: tuple[LoadedControl, ...] = ()
     references: tuple[Layer, ...] = ()
     adapted: tuple[Adapted, ...] = ()
+    followed: tuple[Layer, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.regions or self.controls or self.references)
+        return bool(self.regions or self.controls or self.references or self.followed)
 
     @property
     def has_places(self) -> bool:
         """Whether something belongs to a place of the whole picture."""
-        return bool(self.regions or self.controls or any(layer.mask for layer in self.references))
+        placed = self.regions or self.controls or self.followed
+        return bool(placed or any(layer.mask for layer in self.references))
 
     def changed(self, change: Callable[[Layer], Layer]) -> Steering:
         """The same with every layer changed; of references only the masks."""
@@ -83,6 +99,7 @@ class Steering:
             self,
             regions=tuple(map(change, self.regions)),
             controls=tuple(map(change, self.controls)),
+            followed=tuple(map(change, self.followed)),
             references=tuple(map(masked, self.references)),
         )
 
@@ -93,6 +110,17 @@ class Steering:
             return _mapped(layer, lambda pixels: _fitted(pixels, width, height)[box.slices].copy())
 
         return self.changed(part)
+
+    def filling(self, mask: Mask) -> Steering:
+        """For a picture of which ``mask`` shows what is drawn anew: networks that are shown a mask are shown
+        this one, where their layer has none of its own.
+        """
+        pairs = zip(self.controls, self.models, strict=True)
+        controls = (
+            layer.with_(mask=mask) if layer.mask is None and mask_channels(model.model) else layer
+            for layer, model in pairs
+        )
+        return replace(self, controls=tuple(controls))
 
     def cut(self, plan: CropPlan) -> Steering:
         """For the region that is inpainted, as :func:`pipelines.inpaint.stitch.cut` cuts the picture."""
@@ -128,9 +156,10 @@ class Steering:
                 }
                 for layer in self.regions
             ]  # fmt: skip
-        if self.controls:
+        if self.controls or self.followed:
             told["controls"] = [
-                _control_story(layer, model) for layer, model in zip(self.controls, self.models, strict=True)
+                *(_followed_story(layer) for layer in self.followed),
+                *(_control_story(*pair) for pair in zip(self.controls, self.models, strict=True)),
             ]
         if self.references:
             adapters = [read.adapter.id for read in self.adapted] or [""] * len(self.references)
@@ -150,6 +179,11 @@ def _control_story(layer: Layer, model: LoadedControl) -> dict[str, Any]:
         "name": layer.name, "control": str(layer.info.get("control", "")), "weight": settings.weight,
         "start": settings.start, "end": settings.end, "model": PurePath(model.handle.id).name,
     }  # fmt: skip
+
+
+def _followed_story(layer: Layer) -> dict[str, Any]:
+    """The model sees it itself, and knows no weight."""
+    return {"name": layer.name, "control": str(layer.info.get("control", ""))}
 
 
 def _reference_story(layer: Layer, adapter: str) -> dict[str, Any]:
@@ -184,21 +218,27 @@ def open_steering(inputs: Inputs, context: Context) -> Iterator[Steering]:
         VisionEncoderMissing: as their texts say.
         Whatever finding and loading a model raises.
     """
-    pairs = _models(tuple(inputs.get("controls") or ()), tuple(inputs.get("control") or ()), context)
+    layers, given = tuple(inputs.get("controls") or ()), tuple(inputs.get("control") or ())
+    followed: tuple[Layer, ...] = ()
+    if follows_controls(inputs["model"].family) and not given:
+        own = [layer for layer in layers if not layer.info.get("model")]
+        followed = tuple(layer for layer in own if layer.image and ControlSettings.of(layer).does_something)
+        layers = tuple(layer for layer in layers if layer.info.get("model"))
+    pairs = _models(layers, given, context)
     for _, handle in pairs:
         _check_family(handle, inputs["model"])
-    layers = references(inputs)
+    shown = references(inputs)
     adapted: list[Adapted] = []
-    if layers and drawn_family(inputs["model"].family) in ADAPTED:
-        chosen = adapters_of(layers, tuple(inputs.get("adapter") or ()), context)
+    if shown and drawn_family(inputs["model"].family) in ADAPTED:
+        chosen = adapters_of(shown, tuple(inputs.get("adapter") or ()), context)
         adapted = adapt(chosen, inputs["model"], context)
     with ExitStack() as stack:
         handles = dict.fromkeys(handle for _, handle in pairs)
         loaded = {handle: stack.enter_context(context.models.use(handle, context)) for handle in handles}
         models = tuple(loaded[handle] for _, handle in pairs)
         yield Steering(
-            tuple(inputs.get("regions") or ()), tuple(layer for layer, _ in pairs), models, layers,
-            tuple(adapted),
+            tuple(inputs.get("regions") or ()), tuple(layer for layer, _ in pairs), models, shown,
+            tuple(adapted), followed,
         )  # fmt: skip
 
 
@@ -249,13 +289,24 @@ class Guides:
     controls: tuple[Control, ...] = ()
     references: tuple[Reference, ...] = ()
     seen: tuple[torch.Tensor, ...] = ()
-    """Latents of references that the model looks at itself."""
+    """Latents of references that the model looks at itself, or what it sees of a control picture."""
+
+    @property
+    def change_steps(self) -> bool:
+        """Whether what they add may differ from step to step."""
+        return bool(self.regions or self.controls or self.references)
 
     @contextmanager
     def attached(
-        self, loaded: LoadedDiffusion, pipeline: Any, count: int, cancel: CancelToken
-    ) -> Iterator[None]:
-        """Put them before the denoiser of ``pipeline``, a run's own copy that draws ``count`` pictures."""
+        self, loaded: LoadedDiffusion, pipeline: Any, count: int, cancel: CancelToken,
+        questions: Sequence[Question] = (), guided: bool = False,
+    ) -> Iterator[None]:  # fmt: skip
+        """Put them before the denoiser of ``pipeline``, a run's own copy that draws ``count`` pictures.
+
+        Args:
+            questions: what the denoiser is asked with the prompt of each region.
+            guided: whether it is asked for what to keep out, too.
+        """
         with ExitStack() as stack:
             for network in {id(control.model): control.model.model for control in self.controls}.values():
                 stack.enter_context(cancellable(network, cancel))
@@ -263,15 +314,20 @@ class Guides:
                 wrap_denoiser(pipeline, lambda inner: controlled(inner, self.controls, pipeline))
             if self.references:
                 step = Step()
-                stack.enter_context(attending(pipeline.unet, self.references, step, loaded.device))
+                stack.enter_context(attending(loaded.pipeline, self.references, step, loaded.device))
                 wrap_denoiser(
                     pipeline,
-                    lambda inner: ReferenceDenoiser(inner, self.references, pipeline.scheduler, count, step),
+                    lambda inner: before_denoiser(
+                        inner, pipeline, self.references, step, count, loaded.device
+                    ),
                 )
             if self.regions:
                 found = layout(loaded)
                 wrap_denoiser(
-                    pipeline, lambda inner: RegionalDenoiser(inner, self.regions, pipeline, found, count)
+                    pipeline,
+                    lambda inner: RegionalDenoiser(
+                        inner, self.regions, questions, pipeline, found, count, guided
+                    ),
                 )
             yield
 
@@ -295,7 +351,7 @@ def prepare(
         raise LayerUnsuitable(kind="reference", layer=layer.name, model=loaded.handle.id, reason=reason)
     references: tuple[Reference, ...] = ()
     if steering.adapted:
-        references = prepare_references(loaded, steering.references, steering.adapted)
+        references = prepare_references(loaded, steering.references, steering.adapted, context)
     regions = prepare_regions(loaded, steering.regions, clip_skip, width, height, context)
     controls = tuple(prepare_control(loaded, layer, model, width, height, context) for layer, model in pairs)
     return Guides(regions, controls, references)

@@ -11,7 +11,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.diffusion.prompt_tags import Tag, TagKind, has_tags, named, read_tags, stem
-from pipelines.errors import DiptychError, ErrorInfo, PromptTagAmbiguous, PromptTagUnknown, PromptTagUnusable
+from pipelines.errors import (
+    DiptychError,
+    ErrorInfo,
+    LoraInNegativePrompt,
+    LoraInRegion,
+    PromptTagAmbiguous,
+    PromptTagUnknown,
+    PromptTagUnusable,
+)
 from pipelines.graph.values import Embedding, Lora, ModelHandle
 from pipelines.models import embedding_families
 from pipelines.models.lora import families as lora_families
@@ -39,12 +47,12 @@ def with_tags(inputs: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     changed = _Finder(context, model)
     for tag in read_tags(prompt):
         changed.add(tag)
-    for place, texts in (("the negative prompt", [negative]), ("the prompt of a region", regions)):
+    for error, texts in ((LoraInNegativePrompt, [negative]), (LoraInRegion, regions)):
         for tag in (tag for text in texts for tag in read_tags(text)):
             if tag.kind == "embedding":
                 changed.add(tag)
             else:
-                changed.leave_out(tag, f"In {place} a LoRA has no effect; it changes the whole picture.")
+                changed.warn(error(tag=tag.text).info())
     return {**inputs, "model": changed.model}
 
 
@@ -101,15 +109,16 @@ class _Finder:
             found = _found(tag, self._known, self._context.models, self.model.family)
             self.model = (_with_lora if tag.kind == "lora" else _with_word)(self.model, found, tag)
         except (PromptTagUnknown, PromptTagAmbiguous) as error:
-            self._warn(error.info())
+            self.warn(error.info())
         except DiptychError as error:
             self.leave_out(tag, " ".join(filter(None, error.info().sentences()[:2])))
 
     def leave_out(self, tag: Tag, reason: str) -> None:
         """Say that a tag isn't used."""
-        self._warn(PromptTagUnusable(tag=tag.text, reason=reason).info())
+        self.warn(PromptTagUnusable(tag=tag.text, reason=reason).info())
 
-    def _warn(self, info: ErrorInfo) -> None:
+    def warn(self, info: ErrorInfo) -> None:
+        """Tell of what isn't used."""
         self._context.warn(dataclasses.replace(info, severity="warning"))
 
 

@@ -77,7 +77,7 @@ class AnySizeDrawing:
             As :func:`pipelines.diffusion.text_to_image.text_to_image`; EncodeFailed.
         """
         options, context = self.options, self.context
-        check_given(self.model, self.steering.references)
+        check_given(self.model, self.steering)
         if self.refinement is not None:
             self.refinement.check(self.model)
         check_size(options.width, options.height)

@@ -19,6 +19,13 @@ class WrappedDenoiser:
         return self._inner(*args, **kwargs)
 
 
+def unwrapped(denoiser: Any) -> Any:
+    """The network itself, below whatever stands before it."""
+    while isinstance(denoiser, WrappedDenoiser):
+        denoiser = vars(denoiser)["_inner"]
+    return denoiser
+
+
 def position(scheduler: Any, timestep: Any) -> float:
     """The part of a run's steps, 0..1, that is done before the one at ``timestep``.
 

@@ -36,7 +36,14 @@ from pipelines.engine.protocol import (
 from pipelines.engine.queue import JobQueue
 from pipelines.engine.refs import error_data
 from pipelines.engine.seeds import draw_seeds
-from pipelines.errors import DiptychError, EngineDied, EngineUnavailable, ErrorInfo, ProtocolError
+from pipelines.errors import (
+    DiptychError,
+    EngineDied,
+    EngineDiedIdle,
+    EngineUnavailable,
+    ErrorInfo,
+    ProtocolError,
+)
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry, builtin
 from pipelines.models.download.addresses import Policy
@@ -309,7 +316,8 @@ class EngineClient:
             now = time.monotonic()
             self._restarts = [when for when in self._restarts if now - when < RESTART_WINDOW] + [now]
             again = len(self._restarts) <= MAX_RESTARTS
-            info = EngineDied(reason=exit_reason(code)).info(details=log)
+            died = EngineDied if self._running else EngineDiedIdle
+            info = died(reason=exit_reason(code)).info(details=log)
             self._on_event(Lost(error=error_data(info), restarting=again))
             lost, cancelled = self._running, self._running in self._cancelled
             if lost:

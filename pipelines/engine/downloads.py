@@ -6,7 +6,6 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from pipelines.models.download.jobs import Downloader
     from pipelines.models.download.offer import Offer
     from pipelines.models.download.part import RemoteFile
-    from pipelines.models.download.wishes import Wish
     from pipelines.models.forecast import Machine
     from pipelines.models.suggestions import Judged
 
@@ -111,21 +109,18 @@ class DownloadService:
 
     def _listed(self, request: ListDownloads) -> Downloads:
         desk = self._desk()
-        told = tuple(map(_info, desk.open()))
-        return Downloads(request=request.request, downloads=told, rate=desk.rate)
+        return Downloads(request=request.request, downloads=desk.open(), rate=desk.rate)
 
     def _start(self, request: StartDownload) -> None:
-        from pipelines.models.download.wishes import Wish
-
-        wish = Wish(
-            request.download, request.source, request.title, request.variant, request.model_kind,
-            request.curated,
+        wish = DownloadInfo(
+            id=request.download, source=request.source, title=request.title, variant=request.variant,
+            model_kind=request.model_kind, curated=request.curated,
         )  # fmt: skip
         self._desk().add(wish)
 
-    def _tell(self, wish: Wish) -> None:
+    def _tell(self, wish: DownloadInfo) -> None:
         rate = self._made.rate if self._made is not None else 0.0
-        self._emit(DownloadTold(download=_info(wish), rate=rate))
+        self._emit(DownloadTold(download=wish, rate=rate))
 
     def _looked(self, request: LookAtSource) -> SourceSeen:
         found = downloader(self._models, self._offline).look(request.source, request.variant)
@@ -139,12 +134,8 @@ class DownloadService:
         offers = tuple(map(_offer, judge(machine)))
         return ModelsJudged(
             request=request.request, device=machine.device, memory_bytes=machine.room,
-            measured=bool(machine.calibration.products), offers=offers,
+            measured=bool(machine.calibration.products), quick=machine.calibration.quick, offers=offers,
         )  # fmt: skip
-
-
-def _info(wish: Wish) -> DownloadInfo:
-    return DownloadInfo.model_validate({**asdict(wish), "error": dict(wish.error) if wish.error else None})
 
 
 def _seen(request: LookAtSource, found: Offer, free: int) -> SourceSeen:
@@ -185,9 +176,9 @@ def _offer(judged: Judged) -> ModelOffer:
         "page": model.source if urlsplit(model.source).scheme else f"{HUB}/{model.source}",
         "text": model.text, "licence": model.licence.name, "licence_url": model.licence.url,
         "sell": model.licence.sell, "note": model.licence.note, "checked": model.licence.checked,
-        "gated": model.gated, "variant": model.variant, "bytes": model.download_bytes, "steps": model.steps,
-        "openable": model.openable, "label": judged.label, "precision": judged.precision,
-        "verdict": judged.verdict, "peak_bytes": judged.peak, "seconds": judged.seconds,
-        "params": judged.params,
+        "licence_source": model.licence.source, "gated": model.gated, "variant": model.variant,
+        "bytes": model.download_bytes, "steps": model.steps, "openable": model.openable,
+        "label": judged.label, "precision": judged.precision, "verdict": judged.verdict,
+        "peak_bytes": judged.peak, "seconds": judged.seconds, "params": judged.params,
     }  # fmt: skip
     return ModelOffer.model_validate(values)

@@ -77,10 +77,13 @@ class ForecastService:
         )
 
     def calibrate(self, request: Calibrate) -> Calibrated:
-        """Measure the device, and keep it. Takes some seconds; for the device's lane."""
-        from pipelines.models.forecast.calibration import calibrate
+        """Measure the device, and keep it. Takes some seconds; for the device's lane. A quick measurement
+        never takes the place of a better one."""
+        from pipelines.models.forecast.calibration import calibrate, read_calibration
 
-        calibrate(self._device(), self._cache_dir)
+        device = self._device()
+        if not request.quick or not read_calibration(self._cache_dir, device).products:
+            calibrate(device, self._cache_dir, quick=request.quick)
         return Calibrated(request=request.request, device=self._device())
 
     def _tools(self) -> tuple[Forecaster, History]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from pipelines.engine.protocol import (
     Forecast,
     FreeMemory,
     Hello,
+    KeepResults,
     ListNodes,
     LoadNodes,
     Message,
@@ -43,6 +45,7 @@ from pipelines.engine.protocol import (
     Prepare,
     Problems,
     Ready,
+    ResultsKept,
     Run,
     RunFinished,
     RunWaiting,
@@ -67,6 +70,8 @@ from pipelines.models.access import Models as ModelStore
 from pipelines.models.access import open_models
 from pipelines.models.device import driver_version, pick, report
 
+RESULTS = "results"
+"""The folder of the cache's second tier."""
 KEPT_BYTES = 256 * 2**20
 """Pictures of earlier runs kept for "save as", whatever became of their files."""
 
@@ -155,7 +160,10 @@ class Engine:
                 self._library.serve(request)
             case _ if isinstance(request, DOWNLOADS):
                 self._downloads.serve(request)
-            case Validate() | FindCached() | ListNodes() | AskPorts() | SaveImage() | Forecast():
+            case (
+                Validate() | FindCached() | ListNodes() | AskPorts() | SaveImage() | Forecast()
+                | KeepResults()
+            ):  # fmt: skip
                 self._in_background("io", request.request, lambda: self._answer(request))
             case Prepare():
                 self._in_background("gpu", "", self._prepare)
@@ -294,6 +302,8 @@ class Engine:
             case Forecast():
                 self._outside.wait()
                 self.emit(self._foresight.answer(request))
+            case KeepResults():
+                self.emit(_keep_results(request, self._services.cache, self._services.cache_dir))
 
     def _save(self, request: SaveImage) -> Saved:
         from pipelines.metadata import write_image
@@ -330,7 +340,24 @@ def _disk_tier(settings: Settings) -> DiskCache | None:
     """The cache's second tier, if the user wants one."""
     if not settings.disk_cache_bytes:
         return None
-    return DiskCache(Path(settings.cache_dir) / "results", settings.disk_cache_bytes)
+    return DiskCache(Path(settings.cache_dir) / RESULTS, settings.disk_cache_bytes)
+
+
+def _keep_results(request: KeepResults, cache: Cache, cache_dir: Path) -> ResultsKept:
+    """Change the cache's second tier as the user wants it, and say what it holds; where there is none, what
+    is left there of an earlier one.
+    """
+    disk = cache.disk or DiskCache(cache_dir / RESULTS, sys.maxsize)
+    before = len(disk), disk.bytes
+    if request.clear:
+        disk.clear()
+    if request.limit is not None:
+        disk.resize(request.limit)
+        cache.disk = disk if request.limit else None
+    return ResultsKept(
+        request=request.request, results=len(disk), bytes=disk.bytes,
+        deleted=max(0, before[0] - len(disk)), deleted_bytes=max(0, before[1] - disk.bytes),
+    )  # fmt: skip
 
 
 class _JobLanes:

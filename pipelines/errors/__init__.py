@@ -28,6 +28,7 @@ from pipelines.errors.downloads import (
 )
 from pipelines.errors.engine import (
     EngineDied,
+    EngineDiedIdle,
     EngineUnavailable,
     MessageTooLong,
     ProtocolError,
@@ -72,6 +73,7 @@ from pipelines.errors.generation import (
     ContextTooLong,
     ControlModelNotChosen,
     ControlModelUnsuitable,
+    ControlPictureMissing,
     DecodeFailed,
     EncodeFailed,
     LayerIgnored,
@@ -88,6 +90,7 @@ from pipelines.errors.generation import (
     SettingIgnored,
     ShapeUnsuitable,
     SizeUnsuitable,
+    TooManyControlPictures,
     TooManyReferences,
 )
 from pipelines.errors.graphs import (
@@ -125,6 +128,8 @@ from pipelines.errors.graphs import (
 from pipelines.errors.loras import (
     EmbeddingUnsuitable,
     LoraBlocksUnreadable,
+    LoraInNegativePrompt,
+    LoraInRegion,
     PromptTagAmbiguous,
     PromptTagUnknown,
     PromptTagUnusable,
@@ -201,6 +206,7 @@ __all__ = [
     "ControlModelMissing",
     "ControlModelNotChosen",
     "ControlModelUnsuitable",
+    "ControlPictureMissing",
     "ConversionFailed",
     "ConversionRefused",
     "ConversionUnneeded",
@@ -224,6 +230,7 @@ __all__ = [
     "EmbeddingUnsuitable",
     "EncodeFailed",
     "EngineDied",
+    "EngineDiedIdle",
     "EngineUnavailable",
     "ErrorInfo",
     "FileMissing",
@@ -250,6 +257,8 @@ __all__ = [
     "ListLengthMismatch",
     "LogitsNotFinite",
     "LoraBlocksUnreadable",
+    "LoraInNegativePrompt",
+    "LoraInRegion",
     "LoraPartlyUsed",
     "LoraUnsuitable",
     "MaskCoversAll",
@@ -327,6 +336,7 @@ __all__ = [
     "TextNotSaved",
     "TextUnreadable",
     "TokenUnsound",
+    "TooManyControlPictures",
     "TooManyItems",
     "TooManyReferences",
     "UnexpectedError",

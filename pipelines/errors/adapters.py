@@ -7,7 +7,7 @@ from pipelines.errors.base import DiptychError
 
 class AdapterMissing(DiptychError):
     what = "There is no adapter on this computer."
-    why = "A reference is read by an IP-Adapter made for the family of the model that draws."
+    why = "A reference is read by an adapter (IP-Adapter, Redux) made for the model that draws."
     remedy = "Put one into the folder for adapters, or add the folder it is in."
 
 
@@ -20,7 +20,7 @@ class VisionEncoderMissing(DiptychError):
 class AdapterNotChosen(DiptychError):
     what = "The reference “{layer}” has no adapter."
     why = "{reason}"
-    remedy = "Connect one IP-Adapter for all references, or one for each; or choose a model that edits."
+    remedy = "Connect one adapter for all references, or one for each; or choose a model that edits."
 
 
 class AdapterUnsuitable(DiptychError):

@@ -11,6 +11,13 @@ class EngineDied(DiptychError):
     remedy = "It has been started again; run once more. Everything else is as it was."
 
 
+class EngineDiedIdle(EngineDied):
+    """Nothing ran."""
+
+    what = "The engine stopped while nothing was drawn."
+    remedy = "It is started again, and nothing is lost."
+
+
 class EngineUnavailable(DiptychError):
     what = "The engine can't be started."
     why = "{reason}"

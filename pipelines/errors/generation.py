@@ -96,6 +96,17 @@ class TooManyReferences(DiptychError):
     remedy = "Disconnect some of them, or join several into one picture."
 
 
+class ControlPictureMissing(DiptychError):
+    what = "{model} draws along a control picture, and was given none."
+    why = "It was trained to see one, and shows nothing of use without it: {wanted}."
+    remedy = "Add a control picture that shows that; it needs no control model."
+
+
+class TooManyControlPictures(DiptychError):
+    what = "{model} sees one control picture itself; it was given {count}."
+    remedy = "Leave one of them without a control model, and remove the others or give each a ControlNet."
+
+
 class LayerUnsuitable(DiptychError):
     what = "The {kind} layer “{layer}” can't be used with {model}."
     why = "{reason}"

@@ -35,6 +35,22 @@ class PromptTagUnusable(DiptychError):
     remedy = "Take it out of the prompt, or correct it."
 
 
+class LoraInNegativePrompt(DiptychError):
+    """A warning: the picture is drawn without it."""
+
+    what = "{tag} in the negative prompt was left out."
+    why = "A LoRA changes the whole picture, whichever prompt names it."
+    remedy = "Write it into the prompt; with a strength below 0 it does the opposite."
+
+
+class LoraInRegion(DiptychError):
+    """A warning: the picture is drawn without it."""
+
+    what = "{tag} in the prompt of a region was left out."
+    why = "A LoRA changes the whole picture, and can't be kept to a part of it."
+    remedy = "Write it into the prompt of the whole picture, or repaint that part with it on the canvas."
+
+
 class EmbeddingUnsuitable(DiptychError):
     what = "The embedding {embedding} can't be used with the model {model}."
     why = "{reason}"

@@ -19,14 +19,14 @@ class ModelUnreadable(DiptychError):
 class ModelUnsafe(DiptychError):
     what = "The model {model} was not opened, because it could run a program."
     why = "{reason}"
-    remedy = "Use a safetensors version of it."
+    remedy = "Get it from its makers again, as safetensors files without any of this."
 
 
 class ModelPickled(ModelUnsafe):
-    """``file`` is its path."""
+    """``file`` is its path; the command can be pasted into any shell."""
 
     remedy = (
-        "To write a safetensors version beside it without running anything: diptych models convert “{file}”"
+        'To write a safetensors version beside it without running anything: diptych models convert "{file}"'
     )
 
 
@@ -63,17 +63,19 @@ class ModelUnsuitable(DiptychError):
 class UnknownModelFamily(DiptychError):
     what = "Diptych doesn't know what kind of model {model} is."
     why = "{reason}"
-    remedy = "Choose a Stable Diffusion 1.x or SDXL checkpoint, or a diffusers folder."
+    remedy = "Choose a model of a family that Diptych knows, or a diffusers folder of this one."
 
 
 class ModelPartMissing(DiptychError):
-    """``parts`` names what is missing, ``folder`` is what the folder for such files is called."""
+    """``parts`` names what is missing, ``folder`` is what the folder for such files is called, ``where`` they
+    are published.
+    """
 
     what = "The model {model} needs parts that are not on this computer."
     why = "Its file lacks: {parts}."
     remedy = (
         "Put files of these parts into the folder {folder}, or add the folder they are in; a diffusers "
-        "folder of the same family brings them as well."
+        "folder of the same family brings them as well. They are published at {where}."
     )
 
 

@@ -76,14 +76,21 @@ class DiskCache:
             self.bytes -= self._sizes.pop(key.hex(), 0)
         _unlink(self._path(key.hex()))
 
-    def clear(self) -> None:
-        """Delete everything."""
+    def resize(self, limit: int) -> None:
+        """Keep so many bytes at most from now on."""
+        self.limit = limit
+        self._shrink()
+
+    def clear(self) -> tuple[int, int]:
+        """Delete everything; gives how many files went, and their bytes. What can't be deleted stays."""
+        gone = freed = 0
         with self._lock:
-            names = list(self._sizes)
-            self._sizes.clear()
-            self.bytes = 0
-        for name in names:
-            _unlink(self._path(name))
+            for name, size in list(self._sizes.items()):
+                if _unlink(self._path(name)):
+                    del self._sizes[name]
+                    gone, freed = gone + 1, freed + size
+            self.bytes -= freed
+        return gone, freed
 
     def _scan(self) -> None:
         """Take stock of the folder, oldest first, and sweep up what an interrupted write left."""
@@ -129,7 +136,9 @@ class DiskCache:
         return True
 
 
-def _unlink(path: Path) -> None:
-    """Delete a file if that is possible; if it isn't, the next scan finds it again."""
+def _unlink(path: Path) -> bool:
+    """Delete a file if that is possible, and say whether it is gone; else the next scan finds it again."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
+        return True
+    return False

@@ -20,7 +20,7 @@ from pipelines.errors import Cancelled, DiptychError, ErrorInfo, NotExecuted
 from pipelines.graph.cache import Cache, Entry
 from pipelines.graph.foreign import foreign_error, is_foreign
 from pipelines.graph.invoke import MakeContext, converted, invoke, located
-from pipelines.graph.keys import key_for, needs_values, used_links
+from pipelines.graph.keys import key_for, needed_values, used_links
 from pipelines.graph.node import CancelToken, Lane, Resources, file_fingerprint
 from pipelines.graph.plan import Plan
 from pipelines.graph.planned import PlannedNode
@@ -155,8 +155,7 @@ class _Run:
         values."""
         node = planned.id
         values = dict(planned.literals)
-        if needs_values(planned):
-            linked = planned.linked_params
+        if linked := needed_values(planned):
             if self.tasks.wait(task, [("value", planned.links[name].node) for name in linked]):
                 return
             if self._blocked(planned, linked):

@@ -12,13 +12,15 @@ from pipelines.graph.planned import PlannedNode
 from pipelines.graph.values import ListValue
 
 
-def needs_values(planned: PlannedNode) -> bool:
-    """Whether the key can only be found once the linked params have values: they choose among lazy inputs,
-    or name a file."""
+def needed_values(planned: PlannedNode) -> tuple[str, ...]:
+    """The linked names whose values the key can't be found without: they choose among lazy inputs, or name a
+    file."""
     assert planned.schema is not None
     node = planned.schema.node
-    lazy = any(port.lazy for port in planned.inputs)
-    return (lazy or (_reads_files(node) and node.reads_links)) and bool(planned.linked_params)
+    names = set(planned.linked_params) if any(port.lazy for port in planned.inputs) else set()
+    if _reads_files(node):
+        names.update(planned.linked_params if node.reads is None else node.reads.intersection(planned.links))
+    return tuple(name for name in planned.links if name in names)
 
 
 def used_links(planned: PlannedNode, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -40,7 +42,7 @@ def key_for(
     Args:
         names: the links it uses (see :func:`used_links`).
         keys: of the nodes these come from.
-        values: its params, those over links too where :func:`needs_values` says so.
+        values: its params, and what comes over the links that :func:`needed_values` names.
         salt: for nodes that save files: where they go if the document doesn't say.
     """
     schema = planned.schema

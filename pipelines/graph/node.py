@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -212,6 +212,16 @@ class Resources(Protocol):
     def find(self, kind: str, model: str, dtype: str = "auto", quantization: str = "none") -> ModelHandle: ...
 
 
+class ProgressDetails(TypedDict, total=False):
+    """What can be said of progress beside numbers; see :meth:`Context.progress`."""
+
+    phase: str
+    preview: Image | None
+    text: str | None
+    asked: int | None
+    moved: int
+
+
 class Context(Protocol):
     """All a node may use beyond its inputs and params. Nothing is global."""
 
@@ -276,8 +286,9 @@ class Node(ABC):
     outputs: ClassVar[tuple[Output, ...]] = ()
     saves: ClassVar[bool] = False
     """It writes files: its ``path`` output must still exist, unchanged, for a cached result to count."""
-    reads_links: ClassVar[bool] = True
-    """Whether :meth:`fingerprint` looks at params that come over links, which have to be known first then."""
+    reads: ClassVar[frozenset[str] | None] = None
+    """The names that :meth:`fingerprint` looks at, which have to be known first where they come over links;
+    None for all params."""
     preview: ClassVar[str] = ""
     """The output shown as the node's thumbnail or text; for a node without one, the input that is shown."""
 

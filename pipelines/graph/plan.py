@@ -6,8 +6,9 @@ their problems, so that healthy targets run all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pipelines.errors import BadNodeId, CycleFound, ErrorInfo, UnknownNodeType, UnknownTarget
 from pipelines.graph.bypass import passed_on, resolve_bypassed
@@ -21,6 +22,10 @@ from pipelines.graph.registry import Registry
 from pipelines.graph.requires import missing
 from pipelines.graph.subgraph_file import PortOf
 from pipelines.graph.subgraphs import Flat, flatten
+
+Result = TypeVar("Result")
+Steps = Generator[None, None, Result]
+"""Work that can be left for a while after each step; what comes of it is what it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +60,47 @@ def plan(graph: Graph, registry: Registry, targets: Iterable[str] | None = None)
             wanted += found
             if not found:
                 problems.append(UnknownTarget(target=target, known=_some(graph.nodes)).info())
-    return _plan(graph, flat, registry, dict.fromkeys(wanted), problems)
+    return finished(_planning(graph, flat, registry, dict.fromkeys(wanted), problems))
 
 
 def validate(graph: Graph, registry: Registry) -> list[ErrorInfo]:
     """Every problem of the whole document at once, each with node and port; errors and warnings."""
+    return finished(validating(graph, registry))
+
+
+def validating(graph: Graph, registry: Registry) -> Steps[list[ErrorInfo]]:
+    """:func:`validate` in small steps, for who must not be kept from other things for long."""
     flat = flatten(graph)
-    return list(_plan(graph, flat, registry, flat.nodes, []).problems)
+    yield
+    found = yield from _planning(graph, flat, registry, flat.nodes, [])
+    return list(found.problems)
 
 
-def _plan(
+def finished(steps: Steps[Result]) -> Result:
+    """All steps at once, and what comes of them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def _planning(
     graph: Graph, flat: Flat, registry: Registry, wanted: Iterable[str], problems: list[ErrorInfo]
-) -> Plan:
-    nodes = {node: _planned(node, flat, registry) for node in flat.nodes}
+) -> Steps[Plan]:
+    nodes: dict[str, PlannedNode] = {}
+    for node in flat.nodes:
+        nodes[node] = _planned(node, flat, registry)
+        yield
     resolve_bypassed(nodes)
+    yield
     targets = dict.fromkeys(wanted)
     for target in list(targets):
         targets.update(dict.fromkeys(passed_on(nodes[target], nodes)))
     order = _order(nodes, _closure(nodes, targets))
     for node in order:
+        yield
         _guarded(check_links, nodes[node], nodes)
         _say_where_from(nodes[node], graph)
         if nodes[node].idle:

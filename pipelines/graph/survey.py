@@ -9,7 +9,7 @@ from pipelines.graph.cache import Cache
 from pipelines.graph.entry import Entry
 from pipelines.graph.executor import NODE_ERRORS
 from pipelines.graph.invoke import converted
-from pipelines.graph.keys import key_for, needs_values, used_links
+from pipelines.graph.keys import key_for, needed_values, used_links
 from pipelines.graph.node import Resources
 from pipelines.graph.plan import Plan
 from pipelines.graph.planned import PlannedNode
@@ -49,12 +49,11 @@ def _key(
     if planned.idle or any(problem.severity == "error" for problem in planned.problems):
         return None
     values: dict[str, Any] = dict(planned.literals)
-    if needs_values(planned):
-        for name in planned.linked_params:
-            link = planned.links[name]
-            if link.node not in found:
-                return None
-            values[name] = converted(planned, name, found[link.node].outputs[link.output])
+    for name in needed_values(planned):
+        link = planned.links[name]
+        if link.node not in found:
+            return None
+        values[name] = converted(planned, name, found[link.node].outputs[link.output])
     names = used_links(planned, values)
     if any(keys.get(planned.links[name].node) is None for name in names):
         return None

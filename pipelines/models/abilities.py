@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from pipelines.models.controls import ADAPTED, CONTROLLED, reads_references
+from pipelines.models.controls import ADAPTED, CONTROLLED, UNCONTROLLED, follows_controls, reads_references
 
 Ability = Literal[
     "text_to_image", "image_to_image", "inpaint", "references", "control", "regions", "loras", "embeddings",
@@ -36,14 +36,18 @@ _TUNED: Final = ("-inpaint", "-fill", "-edit", "-kontext", "-control", "-depth",
 """What families of models are called that were trained further for one task."""
 U_NETS: Final = frozenset({"sd", "sd1", "sd2", "sdxl"})
 """Families whose denoiser is a U-Net that looks at a CLIP text encoder's words."""
-_REGIONAL: Final = frozenset({"sd3", "flux"})
-"""Families of transformers that take prompts for regions; see :mod:`pipelines.diffusion.regions`."""
+_REGIONAL: Final = frozenset(
+    {
+        "sd3", "flux", "flux2", "chroma", "pixart", "sana", "auraflow", "lumina2", "qwen-image", "krea2",
+        "z-image", "hidream", "kandinsky5",
+    }
+)  # fmt: skip
+"""Families of transformers that take prompts for regions, each of which is one more pass in every step; see
+:mod:`pipelines.diffusion.regions`."""
 _CLIP_SKIP: Final = frozenset({"sd3"})
 """Families of transformers whose CLIP text encoders may be read at an earlier layer."""
 IMAGE_GUIDED: Final = frozenset({"sd1-edit", "sdxl-edit"})
 """Families that can be told how closely to keep to the picture they change."""
-_NO_LORAS: Final = frozenset({"pixart"})
-"""Families for which no layout of LoRAs is known."""
 _GUIDED: Final = frozenset({"flux"})
 """Families that were distilled to be guided without a negative prompt."""
 _GUIDED_VARIANTS: Final = frozenset({("flux2", "dev"), ("sana", "sprint")})
@@ -55,7 +59,6 @@ NO_WORDS: Final = "Embeddings are words for CLIP text encoders; this model reads
 _REGIONS: Final = "It reads its prompt in a way that allows only one for the whole picture."
 _ONE_PROMPT: Final = "It follows one instruction for the whole picture."
 _UNGUIDED: Final = "It was distilled to follow the prompt alone, and takes no negative prompt."
-_LORAS: Final = "No LoRAs are known for models of its family."
 _REFINER: Final = "A refiner goes on with pictures of Stable Diffusion XL only."
 _NO_CACHE: Final = "Step caches are made for transformers; this model is a U-Net."
 _NO_LAYOUT: Final = "It is another layout for U-Nets; this model is a transformer."
@@ -103,12 +106,10 @@ def lacking(family: str, variant: str = "") -> Mapping[Ability, str]:
     elif base not in U_NETS | _REGIONAL:
         known["regions"] = _REGIONS
     known |= {"cache": _NO_CACHE} if base in U_NETS else {"channels_last": _NO_LAYOUT}
-    if base not in CONTROLLED and base != "sd":
+    if (base not in CONTROLLED and base != "sd") or (base, variant) in UNCONTROLLED:
         known["control"] = _CONTROL
     if base not in ADAPTED and not reads_references(family, variant):
         known["references"] = _REFERENCES
-    if base in _NO_LORAS:
-        known["loras"] = _LORAS
     if base in _GUIDED or (base, variant) in _GUIDED_VARIANTS:
         known["negative"] = _UNGUIDED
     if base != "sdxl" or family == "sdxl-refiner":
@@ -129,3 +130,10 @@ def limits_of(family: str, variant: str = "") -> dict[str, str]:
 def needs_reference(family: str, variant: str = "") -> bool:
     """Whether a model changes a picture that it must be given: it draws none from a prompt alone."""
     return reads_references(family, variant) and base_family(family) != "flux2"
+
+
+def needs_control(family: str, from_picture: bool) -> bool:
+    """Whether a model draws along a control picture that it must be given; one that follows depth finds by
+    itself that of a picture it starts from.
+    """
+    return follows_controls(family) and not (from_picture and family == "sd2-depth")

@@ -37,6 +37,8 @@ class Card(BaseModel):
         tuple[Annotated[int, Field(ge=8, le=16_384)], Annotated[int, Field(ge=8, le=16_384)]] | None
     ) = None
     weights: _Line = ""
+    variant: Annotated[str, Field(max_length=40)] = ""
+    """Which of those with the same shapes: ``kontext`` of FLUX.1, ``edit`` or ``plus`` of Qwen-Image."""
 
 
 def card_path(model: Path) -> Path | None:

@@ -9,14 +9,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pipelines.models.signatures.controls import WIDTHS
+from pipelines.models.signatures.controls import MORE_CHANNELS, WIDTHS
 
 CLASSES: Final = frozenset(
-    {"ControlNetModel", "ControlNetUnionModel", "T2IAdapter", "SD3ControlNetModel", "FluxControlNetModel"}
-)
+    {
+        "ControlNetModel", "ControlNetUnionModel", "T2IAdapter", "SD3ControlNetModel", "FluxControlNetModel",
+        "QwenImageControlNetModel", "SanaControlNetModel", "ZImageControlNetModel",
+    }
+)  # fmt: skip
 """The classes of diffusers that a folder may name."""
-CONTROLLED: Final = frozenset({*WIDTHS.values(), "sd3", "flux"})
+CONTROLLED: Final = frozenset({*WIDTHS.values(), "sd3", "flux", "qwen-image", "sana", "z-image"})
 """Families that control models can steer."""
+UNCONTROLLED: Final = frozenset({("sana", "sprint")})
+"""Variants of those that they can't: distilled to other steps than control models were trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +49,27 @@ def control_folder(config: Mapping[str, Any], has_weights: bool) -> ControlFolde
             variant = "t2i-light" if config.get("adapter_type") == "light_adapter" else "t2i"
             return ControlFolder("sdxl" if large else "sd1", variant)
         case "SD3ControlNetModel":
-            extra = config.get("extra_conditioning_channels")
-            return ControlFolder(
-                "sd3", reason="It was made for inpainting; use an inpaint model." if extra else ""
-            )
+            return _shown("sd3", config.get("extra_conditioning_channels"), 1)
+        case "QwenImageControlNetModel":
+            return _shown("qwen-image", config.get("extra_condition_channels"), 4)
+        case "SanaControlNetModel":
+            return ControlFolder("sana")
+        case "ZImageControlNetModel":
+            return ControlFolder("z-image", "union")
         case "FluxControlNetModel":
             return ControlFolder("flux", "" if config.get("num_mode") is None else "union")
     width = config.get("cross_attention_dim")
     facts = {"cross_attention_dim": width, "block_out_channels": config.get("block_out_channels")}
     family = WIDTHS.get(width, "sd") if isinstance(width, int) else "sd"
     return ControlFolder(family, "union" if name == "ControlNetUnionModel" else "", facts)
+
+
+def _shown(family: str, channels: Any, mask: int) -> ControlFolder:
+    """A network that may be shown a mask beside its picture, which then takes so many channels."""
+    if not channels:
+        return ControlFolder(family)
+    reason = "" if channels == mask else MORE_CHANNELS.format(count=channels)
+    return ControlFolder(family, "inpaint", reason=reason)
 
 
 Family = tuple[str, Mapping[str, Any]]
@@ -65,20 +81,28 @@ READERS: Final = frozenset(
 )
 """Families that look at references themselves; what they do with them is in
 :mod:`pipelines.diffusion.families.looking`."""
-ADAPTED: Final = frozenset({"sd1", "sdxl"})
+ADAPTED: Final = frozenset({"sd1", "sdxl", "flux"})
 """Families that adapters let follow references."""
+FOLLOWERS: Final = frozenset({"flux-control", "sd2-depth"})
+"""Families that see a control picture themselves; see :mod:`pipelines.diffusion.families.following`."""
+_MADE_OF: Final = {"flux-fill": "flux", "flux-control": "flux", "sd2-depth": "sd2"}
 
 
 def drawn_family(family: str) -> str:
-    """The family whose control models and adapters a model takes: one made for inpainting takes those of the
-    model it was made of.
+    """The family whose control models and adapters a model takes: one made for inpainting or along a control
+    picture takes those of the model it was made of.
     """
-    return "flux" if family == "flux-fill" else family.removesuffix("-inpaint")
+    return _MADE_OF.get(family, family.removesuffix("-inpaint"))
 
 
 def reads_references(family: str, variant: str = "") -> bool:
     """Whether a model looks at references itself, and needs no adapter."""
     return family in READERS or variant in ("edit", "kontext")
+
+
+def follows_controls(family: str) -> bool:
+    """Whether a model sees a control picture itself, and needs no control model for it."""
+    return family in FOLLOWERS
 
 
 def fits(control: Family, model: Family) -> bool:
@@ -99,8 +123,10 @@ def layer_limits(model: Family, controls: Collection[Family], variant: str = "")
     """
     limits = {}
     family = drawn_family(model[0])
-    if not any(fits(control, model) for control in controls):
-        if family in CONTROLLED or family == "sd":
+    steered = (family in CONTROLLED or family == "sd") and (family, variant) not in UNCONTROLLED
+    there = steered and any(fits(control, model) for control in controls)
+    if not follows_controls(model[0]) and not there:
+        if steered:
             limits["layer:control"] = (
                 "No control model of its family was found; add a ControlNet made for it."
             )

@@ -1,15 +1,16 @@
 """A short list of open models worth having: where each comes from, what its licence says of the pictures, and
 how much memory it takes.
 
-The list is data (``resources/models/curated.json``). What could not be checked against its source is marked
-(``licence.checked``, ``counted_from``); what isn't known is left out. Memory is computed from the number of
+The list is data (``resources/models/curated.json``). Where a licence was read, and when, stands beside it;
+one that nobody read is marked (``licence.checked`` is empty), and so is how parameters are known
+(``counted_from``); what isn't known is left out. Memory is computed from the number of
 parameters: weights only, without what a run needs beside them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -34,14 +35,15 @@ class _Record(BaseModel):
 
 
 class Licence(_Record):
-    """``sell``: whether pictures may be sold, as its text says; ``note`` is the condition. ``checked``:
-    whether the name was compared with the model's page."""
+    """``sell``: whether pictures may be sold, as its text says; ``note`` is the condition. ``checked``: the
+    day on which it was read at ``source``, as ``2026-11-24``; empty if nobody did."""
 
     name: str
     url: str
     sell: Literal["yes", "limited", "see licence"]
     note: str = ""
-    checked: bool = False
+    checked: str = Field(default="", pattern=r"^(\d{4}-\d\d-\d\d)?$")
+    source: str = ""
 
 
 class Curated(_Record):
@@ -121,12 +123,15 @@ def suggest(
     *,
     precisions: Collection[Precision] = tuple(BYTES_PER_PARAMETER),
     together: bool = False,
+    seconds: Mapping[str, float] | None = None,
 ) -> tuple[Suggestion, ...]:
     """At most three models that draw and can be opened, for a device with ``budget`` bytes free.
 
     ``precisions``: those the device can compute with. ``together``: nothing can leave the device before the
-    drawing starts, because it is the processor with its main memory. Each in the highest precision that fits.
-    *Best* is the one of the highest quality, *Fast* the one of the least effort, *Balanced* the best of those
+    drawing starts, because it is the processor with its main memory. ``seconds``: what a picture takes here,
+    by the ids of models; unless it is known of all, their efforts are compared. Each in the highest precision
+    that fits.
+    *Best* is the one of the highest quality, *Fast* the one of the least time, *Balanced* the best of those
     that take at most the geometric mean of the two. One model is suggested once, under the first of these
     labels that it has.
     """
@@ -140,11 +145,14 @@ def suggest(
     ]
     if not fitting:
         return ()
-    best = max(fitting, key=lambda found: (found[0].quality, -found[0].effort))
-    fast = min(fitting, key=lambda found: (found[0].effort, -found[0].quality))
-    middle = (best[0].effort * fast[0].effort) ** 0.5
-    between = [found for found in fitting if found[0].effort <= middle]
-    balanced = max(between or [best], key=lambda found: (found[0].quality, -found[0].effort))
+    known_times = seconds or {}
+    timed = all(model.id in known_times for model, _ in fitting)
+    times = {model.id: known_times[model.id] if timed else float(model.effort) for model, _ in fitting}
+    best = max(fitting, key=lambda found: (found[0].quality, -times[found[0].id]))
+    fast = min(fitting, key=lambda found: (times[found[0].id], -found[0].quality))
+    middle = (times[best[0].id] * times[fast[0].id]) ** 0.5
+    between = [found for found in fitting if times[found[0].id] <= middle]
+    balanced = max(between or [best], key=lambda found: (found[0].quality, -times[found[0].id]))
     labelled = {"Best": best, "Balanced": balanced, "Fast": fast}
     chosen: dict[str, Suggestion] = {}
     for label, (model, precision) in labelled.items():

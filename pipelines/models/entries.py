@@ -18,6 +18,7 @@ from pipelines.models.families import family
 from pipelines.models.index import Digests, Notes
 from pipelines.models.limits import unavailable
 from pipelines.models.probe import Kind, Probe
+from pipelines.models.same_shapes import told_apart
 from pipelines.models.unopened import likely_kind, size_of
 from pipelines.models.walk import Place
 
@@ -64,8 +65,9 @@ class Entry:
 
 def entry_of(record: Record, place: Place, root: Root, fingerprint: str) -> Entry:
     """The entry of a model that was examined."""
-    path, probe, error, about = Path(place.path), record.probe, record.error, record.about
+    path, error, about = Path(place.path), record.error, record.about
     card = read_card(path) if place.beside else _NO_CARD
+    probe = told_apart(record.probe, card.variant, about.base_model)
     facts = family("" if probe.kind == "control" else probe.family)  # those are of what it steers
     kind = probe.kind or root.kind or likely_kind(path, root.path) or "diffusion"
     size = card.native_size or probe.native_size or facts.native_size
@@ -86,6 +88,11 @@ def entry_of(record: Record, place: Place, root: Root, fingerprint: str) -> Entr
         strength=about.strength, source=about.source, preview=place.preview,
     )  # fmt: skip
     return Entry(info, probe, Path(record.weights), fingerprint, error)
+
+
+def told_of(info: ModelInfo) -> str:
+    """What is told of a model as JSON, for the index: what isn't usual of it, to keep that small."""
+    return info.model_dump_json(exclude_defaults=True)
 
 
 def _words(probe: Probe, stated: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ from pipelines.models.folders import probe_folder, recognise_folder
 from pipelines.models.gguf_header import GgufHeader
 from pipelines.models.gguf_header import read_header as read_gguf
 from pipelines.models.gguf_language import refusal
-from pipelines.models.header import header_of, read_text
+from pipelines.models.header import read_text
+from pipelines.models.header_text import header_of, parted
 from pipelines.models.lora.families import problem_of as lora_problem
 from pipelines.models.pipeline_classes import PIPELINES
 from pipelines.models.probe import PROBED_METADATA, Kind, Probe, probe_file, probe_gguf
@@ -56,10 +57,6 @@ TASKS: Final[Mapping[Kind, str]] = {
 MAX_STRUCTURES: Final = 4_096
 _QUANTIZED: Final = frozenset({"NF4", "FP4", "INT8"})
 """What other programs packed with bitsandbytes, in layouts of their own."""
-_METADATA: Final = b'{"__metadata__":'
-_DECODER: Final = json.JSONDecoder()
-
-
 _NOTHING: Final = About()
 
 
@@ -119,36 +116,19 @@ class Structures:
             ModelMissing, ModelUnsafe, ModelFormatUnsupported, ModelUnreadable: as for the header.
         """
         text, size = read_text(path, name)
-        parted = _parted(text)
-        if parted is None:
+        parts = parted(text)
+        if parts is None:
             header = header_of(text, size, name)
             return probe_file(header), header.metadata
-        metadata, rest = parted
+        metadata, rest = parts
         self._asked += 1
         key = (blake3(rest).digest(), size - len(text), *map(metadata.get, PROBED_METADATA))
         known = self._known.get(key)
         if known is None:
-            known = probe_file(header_of(text, size, name))
+            known = probe_file(header_of(text, size, name, parts))
             if len(self._known) < MAX_STRUCTURES:
                 self._known[key] = known
         return (known if known.bytes == size else replace(known, bytes=size)), metadata
-
-
-def _parted(text: bytes) -> tuple[dict[str, str], bytes] | None:
-    """The metadata at the head of a header, and the rest; None where they stand elsewhere or are odd."""
-    if not text.startswith(_METADATA):
-        return None if b'"__metadata__"' in text else ({}, text)
-    try:
-        plain = text.decode("utf-8")
-        metadata, end = _DECODER.raw_decode(plain, len(_METADATA))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(metadata, dict) or any(type(value) is not str for value in metadata.values()):
-        return None
-    rest = text[end:] if plain.isascii() else plain[end:].encode()
-    # As many marks as names, or one is there twice.
-    within = text[: len(text) - len(rest)].count(b'":') - 1
-    return None if within != len(metadata) or b'"__metadata__"' in rest else (metadata, rest)
 
 
 def examine(place: Place, name: str, structures: Structures, roots: Sequence[Path] = ()) -> Record:

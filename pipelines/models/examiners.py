@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, cast
 
-from pipelines.models.entries import Root, entry_of, id_of
+from pipelines.models.entries import Root, entry_of, id_of, told_of
 from pipelines.models.examine import Structures, examine
 from pipelines.models.probe import Kind
 from pipelines.models.walk import Place
@@ -48,7 +48,7 @@ Answer = tuple[str, str]
 def examined(job: Job, structures: Structures, roots: Sequence[Path]) -> Answer:
     """What is found out of one place."""
     record = examine(job.place, id_of(Path(job.place.path), job.root), structures, roots)
-    return record.dumps(), entry_of(record, job.place, job.root, job.print).info.model_dump_json()
+    return record.dumps(), told_of(entry_of(record, job.place, job.root, job.print).info)
 
 
 class Examiners:

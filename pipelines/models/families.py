@@ -79,7 +79,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "sdxl-inpaint": Family(
         "Stable Diffusion XL inpainting", (1024, 1024), 8, _diffusion(30, 6.0, 1024), "sdxl"
     ),
-    "flux-fill": Family("Flux fill", (1024, 1024), 16, _diffusion(50, 30.0, 1024), "flux"),
+    "flux-fill": Family("FLUX.1 Fill", (1024, 1024), 16, _diffusion(50, 30.0, 1024), "flux"),
     "sd-x4-upscaler": Family(
         "Stable Diffusion upscaler", defaults={"steps": 30, "guidance_scale": 9.0, "noise_level": 20}
     ),
@@ -93,36 +93,32 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "sdxl-edit": Family(
         "Stable Diffusion XL editing", (768, 768), 8, _diffusion(30, 5.0, 768), "sdxl"
     ),
-    "sd2-depth": Family(
-        "Stable Diffusion 2 depth", (512, 512), 8,
-        problem="It draws along the depth of a picture, measured by a network of its own; a control layer "
-        "with a depth ControlNet does the same for any model of Stable Diffusion.",
-    ),
+    "sd2-depth": Family("Stable Diffusion 2 depth", (512, 512), 8, _diffusion(25, 7.0, 512), "sd2"),
     "stable-cascade": Family("Stable Cascade", (1024, 1024), 32, problem=LATER),
     "sd3": _drawn("Stable Diffusion 3", 1024, 28, 4.5, config="sd3"),
-    "pixart": _drawn("PixArt", 1024, 20, 4.5),
-    "sana": _drawn("Sana", 1024, 20, 4.5, 32, sprint={"steps": 2}),
+    "pixart": _drawn("PixArt", 1024, 20, 4.5, config="pixart-sigma"),
+    "sana": _drawn("Sana", 1024, 20, 4.5, 32, config="sana", sprint={"steps": 2}),
     "flux": _drawn(
         "FLUX.1", 1024, 28, 3.5, config="flux", schnell={"steps": 4, "guidance_scale": 1.0}
     ),
-    "flux-control": _later("FLUX.1 control", 1024, 50, 30.0),
+    "flux-control": _drawn("FLUX.1 control", 1024, 50, 30.0, config="flux"),
     "flux-kontext": _drawn("FLUX.1 Kontext", 1024, 28, 2.5, config="flux"),
     "flux2": Family(
-        "FLUX.2", (1024, 1024), 16, _diffusion(50, 4.0, 1024),
+        "FLUX.2", (1024, 1024), 16, _diffusion(50, 4.0, 1024), "flux2",
         variants={"klein": _KLEIN, "klein-4b": _KLEIN, "klein-9b": _KLEIN},
     ),
     "flux3": _later("FLUX.3", 1024, 50, 4.0),
     "chroma": _drawn("Chroma", 1024, 35, 5.0, config="chroma"),
     "qwen-image": _drawn("Qwen-Image", 1328, 50, 4.0, config="qwen-image"),
-    "qwen-image-edit": _drawn("Qwen-Image-Edit", 1024, 50, 4.0),
+    "qwen-image-edit": _drawn("Qwen-Image-Edit", 1024, 50, 4.0, config="qwen-image"),
     "qwen-image-2.1": _later("Qwen-Image 2.1", 1328, 50, 4.0),
     "z-image": _drawn("Z-Image", 1024, 9, 1.0, config="z-image"),
     "lumina2": _drawn("Lumina Image 2", 1024, 30, 4.0, config="lumina2"),
-    "hidream": _drawn("HiDream", 1024, 50, 5.0),
-    "kandinsky5": _drawn("Kandinsky 5", 1024, 50, 3.5),
-    "kandinsky5-edit": _drawn("Kandinsky 5 editing", 1024, 50, 3.5),
+    "hidream": _drawn("HiDream", 1024, 50, 5.0, config="hidream"),
+    "kandinsky5": _drawn("Kandinsky 5", 1024, 50, 3.5, config="kandinsky5"),
+    "kandinsky5-edit": _drawn("Kandinsky 5 editing", 1024, 50, 3.5, config="kandinsky5"),
     "auraflow": _drawn("AuraFlow", 1024, 50, 3.5, config="auraflow"),
-    "krea2": _drawn("Krea 2", 1024, 28, 5.5),
+    "krea2": _drawn("Krea 2", 1024, 28, 5.5, config="krea2"),
     "wan": Family("Wan", (832, 480), 16, problem=VIDEO),
     "ltx": Family("LTX-Video", (704, 480), 32, problem=VIDEO),
     "ltx2": Family("LTX-2", (768, 512), 32, problem=VIDEO),

@@ -21,6 +21,7 @@ from pipelines.models.pipeline_families import (
     DEPTH,
     DETECTORS,
     ENCODERS,
+    PAIRS,
     POSE,
     Named,
     of_network,
@@ -28,6 +29,9 @@ from pipelines.models.pipeline_families import (
 )
 from pipelines.models.probe import Kind, Probe, main_dtype, probe_file
 from pipelines.models.safety import files_of, is_setting, read_json
+
+ADAPTER_PART: Final = "image_embedder"
+"""Where a folder of FLUX.1 Redux has its weights."""
 
 
 def is_model_folder(folder: Path) -> bool:
@@ -188,6 +192,8 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
     index = read_json(folder / "model_index.json", name)
     totals = _totals(headers)
     known = PIPELINES[index["_class_name"]]
+    if known.denoiser == ADAPTER_PART:
+        return _adapter_folder(folder, headers)
     usual = _stable_diffusion if known.denoiser == "unet" else _transformer
     describe = _DESCRIBED.get(known.opened_as, usual)
     kind: Kind = "upscale" if describe in _UPSCALERS else "diffusion"
@@ -198,7 +204,7 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
         return Probe(kind, **totals, reason=reason)
     for part, value in index.items():
         wanted = isinstance(value, list) and value[:1] != [None] and not is_setting(value)
-        wanted = wanted and part not in UNUSED
+        wanted = wanted and part not in UNUSED | known.apart
         wanted = wanted and (part not in known.optional or (folder / part).is_dir())
         if wanted and not any((folder / part).glob("*.json")):
             raise ModelUnreadable(model=name, reason=f"Its {part} is missing.")
@@ -216,6 +222,14 @@ def _pipeline_folder(folder: Path, headers: Mapping[Path, Header], name: str) ->
         kind, "" if reason else found.family, **totals, native_size=found.native_size,
         size_multiple=found.size_multiple, facts=found.facts, reason=reason, variant=variant,
     )  # fmt: skip
+
+
+def _adapter_folder(folder: Path, headers: Mapping[Path, Header]) -> Probe:
+    """A pipeline that only reads pictures for another: its adapter is what is opened."""
+    own = {path: header for path, header in headers.items() if path.parent == folder / ADAPTER_PART}
+    if not own:
+        return Probe("adapter", reason=f"It has no safetensors weights for: {ADAPTER_PART}.")
+    return replace(probe_file(merged(own.values())), **_totals(own), layout="diffusers")
 
 
 def _networks(known: PipelineClass, index: Mapping[str, Any]) -> tuple[str, ...]:
@@ -243,14 +257,15 @@ def _stable_diffusion(parts: _Parts) -> _Named:
     family = "sdxl" if xl else {768: "sd1", 1024: "sd2"}.get(width if isinstance(width, int) else 0, "sd")
     if channels == 9 and family != "sd":
         family += "-inpaint"
+    elif channels == 5 and not xl:  # the depth of a picture
+        family = "sd2-depth"
     elif channels == 8:  # a picture's latents beside those that are drawn
         family = "sdxl-edit" if xl else "sd1-edit"
     elif xl and not parts.class_of("text_encoder"):
         family = "sdxl-refiner"
         parts.index["text_encoder"] = parts.index.get("text_encoder_2")
-    reason = (
-        "" if channels in (4, 8, 9) else f"Its denoiser takes {channels} channels, so it needs a picture."
-    )
+    known = channels in (4, 8, 9) or family == "sd2-depth"
+    reason = "" if known else f"Its denoiser takes {channels} channels, so it needs a picture."
     # The pipelines of diffusers want multiples of 8 even of a VAE that divides by less.
     size = (sides[-1] * factor, sides[0] * factor)
     return _Named(family, parts.facts(), size, max(8, factor), reason)
@@ -317,6 +332,10 @@ def _language_folder(config: Any, folder: Path, headers: Mapping[Path, Header]) 
         found = probe_file(merged(headers.values()))
         if found.kind in ("text_encoder", "vision"):
             return replace(found, **totals, problem=found.problem if found.kind == "vision" else "")
+    if architecture in PAIRS:
+        found = probe_file(_seeing_half(merged(headers.values())))
+        if found.kind == "vision":
+            return replace(found, bytes=totals["bytes"])
     for kind, known in _SEEING.items():
         if architecture in known:
             return _seeing_folder(kind, config, architecture, _has_weights(folder, headers), totals)
@@ -335,6 +354,13 @@ def _language_folder(config: Any, folder: Path, headers: Mapping[Path, Header]) 
         return Probe("language", **totals, reason=f"It has no tokenizer ({', '.join(_TOKENIZERS)}).")
     facts = {"context": config.get("max_position_embeddings"), "architecture": architecture}
     return Probe("language", str(config.get("model_type", "language")), **totals, facts=facts)
+
+
+def _seeing_half(header: Header) -> Header:
+    """What an encoder of pictures is of one that reads texts, too."""
+    own = ("vision_model.", "visual_projection.")
+    tensors = {name: facts for name, facts in header.tensors.items() if name.startswith(own)}
+    return Header(tensors, header.metadata, header.file_bytes, header.numbers)
 
 
 def _seeing_folder(

@@ -32,7 +32,7 @@ _PAUSE: Final = 0.1
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS models (path TEXT PRIMARY KEY, state TEXT NOT NULL, record TEXT NOT NULL,
-    told TEXT NOT NULL) WITHOUT ROWID;
+    told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, state TEXT NOT NULL, sha256 TEXT NOT NULL,
     blake3 TEXT NOT NULL, autov1 TEXT NOT NULL, autov3 TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (content TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
@@ -249,7 +249,8 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
         kept = connection.execute("SELECT value FROM facts WHERE name = 'records'").fetchone()
         version = _version()
         if kept is None or kept[0] != version:
-            connection.execute("DELETE FROM models")
+            connection.execute("DROP TABLE IF EXISTS models")  # its form may be an older one, too
+            connection.executescript(_TABLES)
             connection.execute("INSERT OR REPLACE INTO facts VALUES ('records', ?)", (version,))
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
     return connection

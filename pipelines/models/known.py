@@ -21,7 +21,7 @@ from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import DiptychError
 from pipelines.files import is_folder, is_there
 from pipelines.graph.node import file_fingerprint
-from pipelines.models.entries import Entry, Root, entry_of, id_of
+from pipelines.models.entries import Entry, Root, entry_of, id_of, told_of
 from pipelines.models.examine import Record, Structures, examine
 from pipelines.models.examiners import MANY, Answer, Examiners, Job
 from pipelines.models.index import ModelIndex, Row
@@ -107,7 +107,7 @@ class Memory:
             record = examine(place, name, self._structures, [root.path for root in self.roots])
             known = self._made(place, root, state, print_, record)
             with self._lock:
-                self._fresh.append(Row(place.path, state, known.record, known.info.model_dump_json()))
+                self._fresh.append(Row(place.path, state, known.record, told_of(known.info)))
         self._keep(known)
         return known
 

@@ -130,86 +130,74 @@ class LoadedLanguage:
 
 
 @dataclass(slots=True)
-class LoadedControl:
-    """A network that reads control pictures, on its device: one of diffusers' ControlNets or T2I-Adapters."""
+class LoadedNetwork:
+    """A network on its device, with what every kind of them has."""
 
     handle: ModelHandle
     model: Any
     device: torch.device
     dtype: torch.dtype
-    residence: Residence | None = None
+    residence: Residence | None = field(default=None, kw_only=True)
+    """Where its weights are; None where they are in main memory and stay there."""
 
 
 @dataclass(slots=True)
-class LoadedAdapter:
-    """An IP-Adapter on its device: :class:`pipelines.models.ip_adapter.IPAdapter`.
-
-    ``sees`` an encoder's ``embedding`` of a picture or its ``hidden`` states, ``width`` numbers wide.
+class LoadedControl(LoadedNetwork):
+    """A network that reads control pictures, on its device: one of diffusers' ControlNets or T2I-Adapters, a
+    Control-LoRA or a ControlNet-LLLite.
     """
 
-    handle: ModelHandle
-    model: Any
-    device: torch.device
-    dtype: torch.dtype
+
+@dataclass(slots=True)
+class LoadedAdapter(LoadedNetwork):
+    """What reads references, on its device: one of :mod:`pipelines.models.ip_adapter`.
+
+    ``sees``: what it takes of an encoder, ``width`` numbers wide (:mod:`pipelines.models.picture_encoders`).
+    """
+
     sees: str = "embedding"
     width: int = 0
     memo: dict[str, Any] = field(default_factory=dict)
     """What was made of pictures that were seen lately; dropped with the model."""
-    residence: Residence | None = None
 
 
 @dataclass(slots=True)
-class LoadedVision:
-    """A CLIP encoder of pictures on its device: transformers' ``CLIPVisionModelWithProjection``."""
-
-    handle: ModelHandle
-    model: Any
-    device: torch.device
-    dtype: torch.dtype
-    residence: Residence | None = None
+class LoadedVision(LoadedNetwork):
+    """An encoder of pictures on its device: transformers' ``CLIPVisionModelWithProjection``, or its
+    ``SiglipVisionModel``."""
 
 
 @dataclass(slots=True)
-class LoadedDepth:
+class LoadedDepth(LoadedNetwork):
     """A depth estimator of transformers on its device.
 
     ``settings`` say how a picture is shown to it: ``height``, ``width`` (px), ``multiple`` and
     ``keep_aspect_ratio``; ``mean`` and ``deviation`` are of its colours. ``metric``: it answers in metres.
     """
 
-    handle: ModelHandle
-    model: Any
-    device: torch.device
-    dtype: torch.dtype
     settings: dict[str, Any]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     metric: bool = False
-    residence: Residence | None = None
 
 
 @dataclass(slots=True)
-class LoadedPose:
+class LoadedPose(LoadedNetwork):
     """What finds the points of a person, on its device: a ViTPose of transformers.
 
     A person is shown to it in ``height`` × ``width`` px; ``mean`` and ``deviation`` are of the colours.
     ``experts``: it was trained with several collections of pictures, and is told which one is meant.
     """
 
-    handle: ModelHandle
-    model: Any
-    device: torch.device
-    dtype: torch.dtype
     height: int
     width: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     experts: bool = False
-    residence: Residence | None = None
 
 
 @dataclass(slots=True)
-class LoadedDetector:
+class LoadedDetector(LoadedNetwork):
     """An object detector of transformers on its device.
 
     ``settings`` say how a picture is shown to it: ``height`` and ``width`` (px), or the ``shortest`` and
@@ -217,16 +205,11 @@ class LoadedDetector:
     ``exclusive``: a box shows one class or nothing, else each class is judged by itself.
     """
 
-    handle: ModelHandle
-    model: Any
-    device: torch.device
-    dtype: torch.dtype
     settings: dict[str, int]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     person: int
     exclusive: bool = False
-    residence: Residence | None = None
 
 
 @dataclass(slots=True)

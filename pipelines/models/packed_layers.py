@@ -7,6 +7,7 @@ same after any number of moves, bit for bit.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ def settle(network: torch.nn.Module, compute: torch.device) -> None:
             if hasattr(weight, "SCB"):
                 _settle_int8(layer)
                 continue
-            if compute.type == "cpu":
+            if compute.type == "cpu" and not getattr(weight.quant_state, "packing_format_for_cpu", False):
                 layer(torch.zeros(1, layer.in_features, dtype=layer.compute_dtype))  # it changes its layout
             for state in _states(weight.quant_state):
                 state.code = tables.setdefault(bytes(state.code.cpu().numpy()), state.code.clone())
@@ -59,6 +60,48 @@ def tensors_of(module: torch.nn.Module) -> Iterator[torch.Tensor]:
 def is_packed(network: torch.nn.Module) -> bool:
     """Whether any layer of a network is packed."""
     return any(_packed(getattr(layer, "weight", None)) for layer in network.modules())
+
+
+def packed(layer: torch.nn.Module) -> bool:
+    """Whether the weights of a layer are packed, by bitsandbytes or as GGUF."""
+    weight: Any = getattr(layer, "weight", None)
+    return _packed(weight) or _is_gguf(weight)
+
+
+def dense_weight(layer: torch.nn.Module) -> torch.Tensor:
+    """The weights of a packed layer as numbers: fp32, out × in, on its device. The layer stays as it is."""
+    packed_layer: Any = layer
+    weight = packed_layer.weight
+    if _is_gguf(weight):
+        from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
+
+        return dequantize_gguf_tensor(weight).float()
+    from bitsandbytes import functional
+
+    if hasattr(weight, "SCB"):
+        scales = weight.SCB if packed_layer.state.SCB is None else packed_layer.state.SCB
+        return functional.int8_vectorwise_dequant(weight.data, scales)
+    data, state = weight.data, weight.quant_state
+    if getattr(state, "packing_format_for_cpu", False):
+        data, state = _unpacked_for_cpu(data, state)
+    return functional.dequantize_4bit(data, state).float().reshape(tuple(state.shape))
+
+
+def _unpacked_for_cpu(data: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+    """Weights of 4 bits from the layout for processors with bfloat16 products to the common one; the scales
+    stay rounded as they are there.
+    """
+    import torch
+    from bitsandbytes.functional import _convert_weight_packed_for_cpu_inverse
+
+    state = copy.copy(state)
+    state.absmax = state.absmax.T.reshape(-1).float()
+    state.original_nested, state.original_dtype = False, torch.float32
+    return _convert_weight_packed_for_cpu_inverse(data, state)
+
+
+def _is_gguf(weight: Any) -> bool:
+    return type(weight).__name__ == "GGUFParameter"
 
 
 def _packed(weight: Any) -> bool:

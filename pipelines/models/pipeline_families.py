@@ -95,6 +95,9 @@ ENCODERS: Final = frozenset(
 )  # fmt: skip
 """Classes of transformers that encode prompts or pictures for a pipeline, alone in a folder."""
 
+PAIRS: Final = frozenset({"CLIPModel", "SiglipModel"})
+"""Classes of transformers that hold an encoder of pictures beside one of texts, which is left alone."""
+
 DEPTH: Final = frozenset({"DPTForDepthEstimation", "DepthAnythingForDepthEstimation"})
 """Classes of transformers that tell how far things in a picture are."""
 

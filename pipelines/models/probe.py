@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pipelines.models.gguf_header import GgufHeader, as_header
 from pipelines.models.header import Header
-from pipelines.models.signatures import Found, Kind, identify, nearest
+from pipelines.models.signatures import Found, Kind
+from pipelines.models.signatures.registry import identify, nearest
 
 __all__ = ["Kind", "Probe", "main_dtype", "probe_file", "probe_gguf"]
 
@@ -102,8 +103,8 @@ def probe_gguf(gguf: GgufHeader) -> Probe:
 def _probe(header: Header, found: Found) -> Probe:
     return Probe(
         found.kind, found.family, main_dtype(header), header.elements(), header.file_bytes,
-        native_size=_stated_size(header), facts=found.facts, reason=found.reason, variant=found.variant,
-        base=found.base, layout=found.layout, problem=found.problem,
+        native_size=_stated_size(header) or found.native_size, facts=found.facts, reason=found.reason,
+        variant=found.variant, base=found.base, layout=found.layout, problem=found.problem,
     )  # fmt: skip
 
 

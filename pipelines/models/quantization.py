@@ -63,6 +63,12 @@ def choices(quantization: str) -> tuple[str, dict[str, str]]:
     return main, dict(other.split("=", 1) for other in others)
 
 
+def methods_of(quantization: str) -> frozenset[str]:
+    """All the methods that a handle's choice names."""
+    main, named = choices(quantization)
+    return frozenset({main, *named.values()})
+
+
 def check(method: str, device: str, torch: Torch) -> None:
     """Raise :class:`QuantizationUnavailable` if a method can't be used on ``device``."""
     if method in ("none", "gguf"):

@@ -29,6 +29,10 @@ PICKLE_SUFFIXES: Final = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pi
 CODE_SETTINGS: Final = frozenset({"auto_map", "custom_pipeline", "custom_generate", "trust_remote_code"})
 
 LIBRARIES: Final = frozenset({"diffusers", "transformers"})
+_OWN_MODULES: Final = frozenset(
+    {("stable_diffusion", "StableDiffusionSafetyChecker"), ("flux", "ReduxImageEncoder")}
+)
+"""Classes that diffusers lists under the module of their pipeline."""
 
 _CLASS_SETTINGS: Final = {
     "tokenizer_class": re.compile(r"\w+(Tokenizer|TokenizerFast|Backend)"),
@@ -228,11 +232,7 @@ def _check_classes(data: Any, name: str) -> None:
     for component, library, kind in named:
         if library is None and kind is None:
             continue
-        # "stable_diffusion" is the pipeline's own module, under which diffusers lists its safety checker.
-        if library not in LIBRARIES and (library, kind) != (
-            "stable_diffusion",
-            "StableDiffusionSafetyChecker",
-        ):
+        if library not in LIBRARIES and (library, kind) not in _OWN_MODULES:
             reason = f"Its {component} comes from “{library}”, which is neither diffusers nor transformers."
             raise ModelUnsafe(model=name, reason=reason)
         if kind not in known.components:

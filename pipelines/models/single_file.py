@@ -18,6 +18,19 @@ from pipelines.models.families import family
 from pipelines.models.probe import Probe
 from pipelines.models.safety import read_json
 
+_FLUX_2: Final = {
+    "blocks": "num_layers", "single_blocks": "num_single_layers", "in_channels": "in_channels",
+    "guidance_embeds": "guidance_embeds", "context_dim": "joint_attention_dim",
+}  # fmt: skip
+_PIXART: Final = {
+    "blocks": "num_layers", "in_channels": "in_channels", "width": "cross_attention_dim",
+    "context_dim": "caption_channels", "sized": "use_additional_conditions", "sample_size": "sample_size",
+}  # fmt: skip
+_SANA: Final = {
+    "blocks": "num_layers", "width": "cross_attention_dim", "context_dim": "caption_channels",
+    "cross_heads": "num_cross_attention_heads", "cross_head_width": "cross_attention_head_dim",
+    "qk_norm": "qk_norm", "sample_size": "sample_size", "interpolation": "interpolation_scale",
+}  # fmt: skip
 _SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "sd3": {
         "blocks": "num_layers", "in_channels": "in_channels", "width": "caption_projection_dim",
@@ -33,6 +46,7 @@ _SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "qwen-image": {
         "blocks": "num_layers", "in_channels": "in_channels", "context_dim": "joint_attention_dim",
+        "zero_cond": "zero_cond_t",
     },
     "z-image": {"blocks": "n_layers", "width": "dim", "context_dim": "cap_feat_dim"},
     "lumina2": {"blocks": "num_layers", "width": "hidden_size", "context_dim": "cap_feat_dim"},
@@ -40,26 +54,64 @@ _SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
         "blocks": "num_mmdit_layers", "single_blocks": "num_single_dit_layers",
         "positions": "pos_embed_max_size",
     },
+    **dict.fromkeys(("flux2", "flux2-klein-4b", "flux2-klein-9b"), _FLUX_2),
+    **dict.fromkeys(("pixart-alpha", "pixart-sigma"), _PIXART),
+    **dict.fromkeys(("sana", "sana-sprint"), _SANA),
+    "krea2": {
+        "blocks": "num_layers", "in_channels": "in_channels", "context_dim": "text_hidden_dim",
+        "inner_width": "intermediate_size",
+    },
+    "hidream": {"blocks": "num_layers", "single_blocks": "num_single_layers"},
+    "kandinsky5": {
+        "blocks": "num_visual_blocks", "text_blocks": "num_text_blocks", "width": "model_dim",
+        "inner_width": "ff_dim", "time_width": "time_dim", "context_dim": "in_text_dim",
+        "pooled_dim": "in_text_dim2", "sees": "visual_cond",
+    },
 }  # fmt: skip
 """Family's folder -> fact of a probe -> the setting of the denoiser that it decides."""
 
 _HEADS: Final[Mapping[str, tuple[str, int]]] = {
     "sd3": ("num_attention_heads", 64), "flux": ("num_attention_heads", 128),
     "chroma": ("num_attention_heads", 128), "z-image": ("n_heads", 128),
-    "qwen-image": ("num_attention_heads", 128),
+    "qwen-image": ("num_attention_heads", 128), "hidream": ("num_attention_heads", 128),
+    "krea2": ("num_attention_heads", 128),
+    **dict.fromkeys(("flux2", "flux2-klein-4b", "flux2-klein-9b"), ("num_attention_heads", 128)),
+    **dict.fromkeys(("pixart-alpha", "pixart-sigma"), ("num_attention_heads", 72)),
+    **dict.fromkeys(("sana", "sana-sprint"), ("num_attention_heads", 32)),
 }  # fmt: skip
 """The setting that counts attention heads, and how many numbers wide each is in that family."""
+
+_FOLDERS: Final[Mapping[tuple[str, str], str]] = {
+    ("flux2", "klein"): "flux2-klein-4b", ("flux2", "klein-4b"): "flux2-klein-4b",
+    ("flux2", "klein-9b"): "flux2-klein-9b", ("pixart", "alpha"): "pixart-alpha",
+    ("sana", "sprint"): "sana-sprint",
+}  # fmt: skip
+"""Family and variant -> the folder of settings, where it isn't that of the family."""
 
 _PIPELINES: Final[Mapping[tuple[str, str], str]] = {
     ("flux-fill", "fill"): "FluxFillPipeline",
     ("flux-kontext", "kontext"): "FluxKontextPipeline",
+    ("flux-control", "control"): "FluxControlPipeline",
+    ("qwen-image-edit", "edit"): "QwenImageEditPipeline",
+    ("qwen-image-edit", "plus"): "QwenImageEditPlusPipeline",
+    ("kandinsky5-edit", "edit"): "Kandinsky5I2IPipeline",
 }
 """Family and variant -> the pipeline, where it isn't the one that the family's folder names."""
+
+_SEEING: Final[Mapping[str, tuple[str, str]]] = {"processor": ("transformers", "Qwen2VLProcessor")}
+_MORE_PARTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "QwenImageEditPipeline": _SEEING,
+    "QwenImageEditPlusPipeline": _SEEING,
+}
+"""Parts of such a pipeline beside those that its folder names."""
 
 _SCHEDULES: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     ("flux", "schnell"): {"shift": 1.0, "use_dynamic_shifting": False},
 }
 """What a variant's schedule has different from its family's."""
+
+_SIZE_SCHEDULES: Final[Mapping[tuple[str, Any], Mapping[str, Any]]] = {("sana", 128): {"flow_shift": 6.0}}
+"""The same by the folder of a family, and the size a model was trained at, in latent pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +137,17 @@ def blueprint(probe: Probe, configs: Path) -> Blueprint | None:
     Raises:
         ModelUnreadable: the settings themselves can't be read.
     """
-    name = family(probe.family).config
+    which = (probe.family, probe.variant)
+    name = _FOLDERS.get(which, family(probe.family).config)
     if not name:
         return None
     folder = configs / name
-    pipeline, parts = _index(folder)
+    plain, parts = _index(folder)
+    pipeline = _PIPELINES.get(which, plain)
     return Blueprint(
-        folder, _PIPELINES.get((probe.family, probe.variant), pipeline),
-        "transformer" if "transformer" in parts else "unet", parts, denoiser_settings(probe, name),
-        _SCHEDULES.get((probe.family, probe.variant), {}),
+        folder, pipeline, "transformer" if "transformer" in parts else "unet",
+        {**parts, **_MORE_PARTS.get(pipeline, {})}, denoiser_settings(probe, name),
+        _SCHEDULES.get(which) or _SIZE_SCHEDULES.get((name, probe.facts.get("sample_size")), {}),
     )  # fmt: skip
 
 

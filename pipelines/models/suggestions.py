@@ -81,23 +81,27 @@ def judge(machine: Machine, models: Sequence[Curated] | None = None) -> tuple[Ju
     found = {model.id: _judged(model, machine, precisions) for model in known}
     usable = [model for model in known if found[model.id].verdict in ("fits", "offload")]
     quick = _quick(usable, machine, precisions)
-    chosen = suggest(machine.room, quick, precisions=precisions, together=together)
+    times = {name: least for name, (least, _) in quick.items()}
+    waited = [model for model in usable if model.id in quick]
+    chosen = suggest(machine.room, waited, precisions=precisions, together=together, seconds=times)
     suggested = {each.model.id for each in chosen}
     first = (replace(found[each.model.id], label=each.label) for each in chosen)
     return (*first, *(found[model.id] for model in known if model.id not in suggested))
 
 
-def _quick(models: Sequence[Curated], machine: Machine, precisions: Sequence[Precision]) -> list[Curated]:
-    """Those whose pictures one would wait for; where there are none, those that take about the least. A
-    device that wasn't measured counts as a middling one of its kind."""
+def _quick(
+    models: Sequence[Curated], machine: Machine, precisions: Sequence[Precision]
+) -> dict[str, tuple[float, float]]:
+    """Those whose pictures one would wait for, with their seconds; where there are none, those that take
+    about the least. A device that wasn't measured counts as a middling one of its kind."""
     if not machine.calibration.products:
         rates = PROCESSOR if machine.device == "cpu" else REFERENCE.products
         middling = replace(REFERENCE, device=machine.device, products=rates)
         machine = replace(machine, calibration=middling)
     drawn = {model.id: _judged(model, machine, precisions).seconds for model in models}
-    least = {name: seconds[0] for name, seconds in drawn.items() if seconds is not None}
-    limit = max(TOO_LONG, 3 * min(least.values(), default=0.0))
-    return [model for model in models if least.get(model.id, limit + 1) <= limit]
+    known = {name: seconds for name, seconds in drawn.items() if seconds is not None}
+    limit = max(TOO_LONG, 3 * min((seconds[0] for seconds in known.values()), default=0.0))
+    return {name: seconds for name, seconds in known.items() if seconds[0] <= limit}
 
 
 def _judged(model: Curated, machine: Machine, precisions: Sequence[Precision]) -> Judged:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipelines.diffusion.tagged_models import fingerprint_of_tags
 from pipelines.errors import CanvasEmpty
 from pipelines.graph.assets import is_asset_name
-from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
+from pipelines.graph.node import (
+    Context,
+    Input,
+    Inputs,
+    Node,
+    NodeParams,
+    Output,
+    Outputs,
+    Param,
+    Resources,
+)
 from pipelines.graph.types import Image, Layer, Mask, list_of
 from pipelines.graph.values import Image as ImageValue
 from pipelines.graph.values import Layer as LayerValue
@@ -110,6 +121,12 @@ class Canvas(Node):
         whole: bool = Param(
             False, "All without a mask", "Where nothing is masked, the whole picture is.", advanced=True
         )
+
+    @classmethod
+    def fingerprint(cls, params: Mapping[str, Any], resources: Resources) -> str:
+        """Of the embeddings that the prompts of regions name, so that a replaced file is never stale."""
+        layers = [layer for layer in params.get("layers") or () if isinstance(layer, Mapping)]
+        return fingerprint_of_tags(" ".join(str(layer.get("prompt", "")) for layer in layers), resources)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         layers = [layer for layer in params.layers if layer.counts]

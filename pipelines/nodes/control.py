@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from pipelines.diffusion.tagged_models import fingerprint_of_tags
 from pipelines.errors import DiptychError
 from pipelines.graph import types
 from pipelines.graph.node import (
@@ -208,6 +209,7 @@ class RegionLayer(Node):
         _MORE,
     )
     outputs = (_LAYERS,)
+    reads = frozenset({"prompt"})
 
     class Params(NodeParams):
         weight: float = Param(
@@ -215,6 +217,11 @@ class RegionLayer(Node):
             ge=0, le=1, step=0.05, widget="slider", primary=True,
         )  # fmt: skip
         name: str = _NAME
+
+    @classmethod
+    def fingerprint(cls, params: Mapping[str, Any], resources: Resources) -> str:
+        """Of the embeddings that the prompt names, so that a replaced file is never stale."""
+        return fingerprint_of_tags(str(params.get("prompt") or ""), resources)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
         prompt = inputs.get("prompt", "")

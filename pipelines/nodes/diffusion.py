@@ -220,15 +220,15 @@ def drawn_outputs(drawings: Sequence[Drawing]) -> Outputs:
 
 
 class PromptedNode(Node):
-    """A node whose prompt may name LoRAs and embeddings."""
+    """A node whose prompts may name LoRAs and embeddings."""
 
-    reads_links = False
+    reads = frozenset({"prompt", "negative"})
 
     @classmethod
     def fingerprint(cls, params: Mapping[str, Any], resources: Resources) -> str:
-        """Of what the prompt names, so that a replaced file is never stale."""
-        prompt = params.get("prompt")
-        return fingerprint_of_tags(prompt, resources) if isinstance(prompt, str) else ""
+        """Of what the prompts name, so that a replaced file is never stale."""
+        prompts = (fingerprint_of_tags(str(params.get(name) or ""), resources) for name in sorted(cls.reads))
+        return "\n".join(filter(None, prompts))
 
 
 class DrawingNode(PromptedNode):

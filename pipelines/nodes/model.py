@@ -130,7 +130,7 @@ class ControlModelNode(_ModelNode):
 
 
 class AdapterNode(_ModelNode):
-    """Choose an adapter that reads references: an IP-Adapter of the family of the model that draws."""
+    """Choose an adapter that reads references: an IP-Adapter or Redux, made for the model that draws."""
 
     id, title, kind = "model.adapter", "Adapter", "adapter"
     outputs = (Output("model", types.Adapter),)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from pipelines.errors import AssetMissing, ErrorInfo
 from pipelines.graph.check import check_links, check_params
 from pipelines.graph.document import Link, NodeRecord
 from pipelines.graph.invoke import invoke
-from pipelines.graph.node import FlagToken, Node
+from pipelines.graph.node import FlagToken, Node, ProgressDetails
 from pipelines.graph.planned import PlannedNode
 from pipelines.graph.registry import NodeSchema
 from pipelines.graph.types import PortType
@@ -24,12 +26,12 @@ from pipelines.outside.sources import Source
 class NodeContext:
     """A :class:`pipelines.graph.node.Context` without an engine. It notes what the node reports.
 
-    ``cancel.cancel()`` before or during a run plays the user who cancels. Files go to ``folder``, a temporary
-    one unless another is given; there are no models and no assets.
+    ``cancel.cancel()`` before or during a run plays the user who cancels. Files go to ``folder``; unless one
+    is given, a temporary one that is deleted when the process ends. There are no models and no assets.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="diptych-node-"))
+        self.folder = folder or _scratch()
         self.node, self.device = "node", "cpu"
         self.cache_dir = self.output_dir = self.folder
         self.cancel = FlagToken()
@@ -43,19 +45,9 @@ class NodeContext:
     def models(self) -> Any:
         raise NotImplementedError("give a context with models of your own to test a node that uses one")
 
-    def progress(
-        self,
-        step: int,
-        total: int,
-        *,
-        phase: str = "",
-        preview: Image | None = None,
-        text: str | None = None,
-        asked: int | None = None,
-        moved: int = 0,
-    ) -> None:
-        self.reports.append((step, total, phase))
-        if preview is not None:
+    def progress(self, step: int, total: int, **details: Unpack[ProgressDetails]) -> None:
+        self.reports.append((step, total, details.get("phase", "")))
+        if (preview := details.get("preview")) is not None:
             self.previews.append(preview)
 
     def warn(self, warning: ErrorInfo) -> None:
@@ -74,6 +66,13 @@ class NodeContext:
         if key not in self._memory:
             self._memory[key] = make()
         return self._memory[key]
+
+
+def _scratch() -> Path:
+    """A folder of this process: what a node wrote into it can be looked at for as long as the tests run."""
+    folder = Path(tempfile.mkdtemp(prefix="diptych-node-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def run_node(

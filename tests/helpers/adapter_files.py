@@ -1,4 +1,4 @@
-"""Tiny IP-Adapters, T2I-Adapters and encoders of pictures with random weights, and their files."""
+"""Tiny IP-Adapters, FLUX.1 Redux and encoders of pictures with random weights, and their files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import Any
 import torch
 from blake3 import blake3
 from safetensors.torch import save_file
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import (
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
 
 SEEN = 32
 """Width of the tiny encoder's hidden states and of its embedding."""
@@ -84,9 +89,49 @@ def save(path: Path, state: dict[str, torch.Tensor]) -> Path:
 
 def digest(pipeline: Any) -> list[object]:
     """What must not have changed after a run: weights bit by bit, processors, hooks."""
-    unet, hasher = pipeline.unet, blake3()
-    for weight in (*unet.parameters(), *unet.buffers()):
+    name = "unet" if "unet" in vars(pipeline) else "transformer"
+    denoiser, hasher = vars(pipeline)[name], blake3()
+    for weight in (*denoiser.parameters(), *denoiser.buffers()):
         hasher.update(weight.detach().numpy().tobytes())
-    processors = [id(processor) for processor in unet.attn_processors.values()]
-    hooks = [len(module._forward_pre_hooks) + len(module._forward_hooks) for module in unet.modules()]
-    return [hasher.hexdigest(), processors, hooks, vars(pipeline)["unet"] is unet]
+    processors = [id(processor) for processor in denoiser.attn_processors.values()]
+    hooks = [len(module._forward_pre_hooks) + len(module._forward_hooks) for module in denoiser.modules()]
+    return [hasher.hexdigest(), processors, hooks, getattr(pipeline, name) is denoiser]
+
+
+def siglip() -> Any:
+    """A SigLIP of 4 × 4 patches of 8 px, as wide as the tiny CLIP."""
+    torch.manual_seed(7)
+    config = SiglipVisionConfig(
+        hidden_size=SEEN, intermediate_size=24, num_hidden_layers=1, num_attention_heads=16, image_size=32,
+        patch_size=8,
+    )  # fmt: skip
+    return SiglipVisionModel(config).eval()
+
+
+def flux_adapter(transformer: Any, layout: str) -> dict[str, torch.Tensor]:
+    """What lets FLUX.1 follow references: an IP-Adapter of ``xlabs`` or ``instantx``, or ``redux``."""
+    torch.manual_seed(8)
+    config = transformer.config
+    width, inner = config.joint_attention_dim, transformer.inner_dim
+    if layout == "redux":
+        return {
+            "redux_up.weight": torch.randn(3 * width, SEEN), "redux_up.bias": torch.randn(3 * width),
+            "redux_down.weight": torch.randn(width, 3 * width), "redux_down.bias": torch.randn(width),
+        }  # fmt: skip
+    if layout == "xlabs":
+        state = {f"ip_adapter_proj_model.{name}": tensor for name, tensor in _plain(width).items()}
+        for block in range(config.num_layers):
+            for part in "kv":
+                name = f"double_blocks.{block}.processor.ip_adapter_double_stream_{part}_proj."
+                state |= {name + "weight": torch.randn(inner, width), name + "bias": torch.randn(inner)}
+        return state
+    wide = {
+        "proj.0.weight": torch.randn(2 * SEEN, SEEN), "proj.0.bias": torch.randn(2 * SEEN),
+        "proj.2.weight": torch.randn(8 * width, 2 * SEEN), "proj.2.bias": torch.randn(8 * width),
+        "norm.weight": torch.ones(width), "norm.bias": torch.zeros(width),
+    }  # fmt: skip
+    state = {f"image_proj.{name}": tensor for name, tensor in wide.items()}
+    for block in range(config.num_layers + config.num_single_layers):
+        for part in "kv":
+            state[f"ip_adapter.{block}.to_{part}_ip.weight"] = torch.randn(inner, width)
+    return state

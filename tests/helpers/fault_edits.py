@@ -12,7 +12,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from studio.app import application, main
-from studio.main_window import MainWindow
+from studio.window.main_window import MainWindow
 from tests.helpers.studio_fakes import template
 
 

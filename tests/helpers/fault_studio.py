@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from pipelines.graph.document import Graph, NodeRecord
 from studio.app import SecondStudio, application, main
-from studio.main_window import MainWindow
+from studio.window.main_window import MainWindow
 
 
 def say(**facts: Any) -> None:

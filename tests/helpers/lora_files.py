@@ -104,7 +104,8 @@ NORM = ("unet", "mid_block.resnets.0.norm1")
 ENCODER = ("text_encoder", "encoder.layers.0.self_attn.q_proj")
 METHODS = (
     "loha", "loha_tucker", "lokr", "lokr_low", "lokr_tucker", "ia3", "ia3_input", "oft", "boft", "dylora",
-    "full", "norm", "dora", "dora_input", "tucker", "peft_oft", "peft_ia3",
+    "full", "norm", "dora", "dora_input", "tucker", "peft_oft", "peft_ia3", "peft_boft", "glora",
+    "glora_before",
 )  # fmt: skip
 """Relatives of LoRA, by their tensors."""
 
@@ -174,6 +175,14 @@ def relative(method: str, weight: torch.Tensor, seed: int = 0) -> dict[str, torc
             return ends | {"lora_up.weight": pair["lora_up.weight"]}
         case "peft_oft":
             return {"oft_R.weight": some(into // 4, 6)}
+        case "peft_boft":
+            return {"boft_R": some(2, weight[0].numel() // 4, 4, 4), "boft_s": 1 + some(out, 1)}
+        case "glora" | "glora_before":
+            a1, b2, alpha = some(into, RANK), some(RANK, into, *kernel), {"alpha": torch.tensor(ALPHA)}
+            a2, b1 = some(RANK, into), some(out, RANK)
+            if method == "glora_before":
+                a1, a2, b1, b2 = a2, a1, b2, b1
+            return alpha | {"a1.weight": a1, "a2.weight": a2, "b1.weight": b1, "b2.weight": b2}
         case "peft_ia3":
             return {"ia3_l": 1 + some(out, 1)}
     raise ValueError(method)

@@ -79,6 +79,143 @@ def original_flux(transformer: Any) -> dict[str, torch.Tensor]:
     return {re.sub(r"(query_norm|key_norm)\.weight$", r"\1.scale", key): t for key, t in found.items()}
 
 
+_FLUX_2 = {
+    "time_guidance_embed.timestep_embedder.linear_1": "time_in.in_layer",
+    "time_guidance_embed.timestep_embedder.linear_2": "time_in.out_layer",
+    "time_guidance_embed.guidance_embedder.linear_1": "guidance_in.in_layer",
+    "time_guidance_embed.guidance_embedder.linear_2": "guidance_in.out_layer",
+    "double_stream_modulation_img.linear": "double_stream_modulation_img.lin",
+    "double_stream_modulation_txt.linear": "double_stream_modulation_txt.lin",
+    "single_stream_modulation.linear": "single_stream_modulation.lin",
+    "context_embedder": "txt_in", "x_embedder": "img_in", "proj_out": "final_layer.linear",
+    "norm_out.linear": "final_layer.adaLN_modulation.1",
+}  # fmt: skip
+_FLUX_2_DOUBLE = {
+    **{new: old for new, old in _FLUX_DOUBLE.items() if new.startswith("attn.")},
+    "ff.linear_in": "img_mlp.0", "ff.linear_out": "img_mlp.2", "ff_context.linear_in": "txt_mlp.0",
+    "ff_context.linear_out": "txt_mlp.2",
+}  # fmt: skip
+_FLUX_2_SINGLE = {
+    "attn.to_qkv_mlp_proj": "linear1", "attn.to_out": "linear2", "attn.norm_q": "norm.query_norm",
+    "attn.norm_k": "norm.key_norm",
+}  # fmt: skip
+
+
+def original_flux2(transformer: Any) -> dict[str, torch.Tensor]:
+    """A FLUX.2 transformer's weights under the names of Black Forest Labs' code."""
+    state = dict(transformer.state_dict())
+    state["norm_out.linear.weight"] = _swapped(state["norm_out.linear.weight"])
+    found = _blocks(state, "transformer_blocks.", "double_blocks.", _FLUX_2_DOUBLE, _FUSED)
+    found |= _blocks(state, "single_transformer_blocks.", "single_blocks.", _FLUX_2_SINGLE, {})
+    found |= _renamed(state, _FLUX_2)
+    return {re.sub(r"(query_norm|key_norm)\.weight$", r"\1.scale", key): t for key, t in found.items()}
+
+
+_CAPTION = {
+    "caption_projection.linear_1": "y_embedder.y_proj.fc1",
+    "caption_projection.linear_2": "y_embedder.y_proj.fc2",
+    "proj_out": "final_layer.linear", "scale_shift_table": "final_layer.scale_shift_table",
+}  # fmt: skip
+_PIXART = {
+    **_CAPTION, "pos_embed.proj": "x_embedder.proj", "adaln_single.linear": "t_block.1",
+    **{
+        f"adaln_single.emb.{new}.linear_{layer}": f"{old}.mlp.{place}"
+        for new, old in (("timestep_embedder", "t_embedder"), ("resolution_embedder", "csize_embedder"),
+                         ("aspect_ratio_embedder", "ar_embedder"))
+        for layer, place in ((1, 0), (2, 2))
+    },
+}  # fmt: skip
+_SANA = {
+    **_CAPTION, "patch_embed.proj": "x_embedder.proj", "time_embed.linear": "t_block.1",
+    "caption_norm": "attention_y_norm",
+    **{
+        f"time_embed.{new}.linear_{layer}": f"{old}.mlp.{place}"
+        for new, old in (("emb.timestep_embedder", "t_embedder"), ("timestep_embedder", "t_embedder"),
+                         ("guidance_embedder", "cfg_embedder"))
+        for layer, place in ((1, 0), (2, 2))
+    },
+}  # fmt: skip
+_CROSSED = {
+    "scale_shift_table": "scale_shift_table", "attn1.to_out.0": "attn.proj", "attn1.norm_q": "attn.q_norm",
+    "attn1.norm_k": "attn.k_norm", "attn2.to_q": "cross_attn.q_linear", "attn2.to_out.0": "cross_attn.proj",
+    "attn2.norm_q": "cross_attn.q_norm", "attn2.norm_k": "cross_attn.k_norm", "ff.net.0.proj": "mlp.fc1",
+    "ff.net.2": "mlp.fc2", "ff.conv_inverted": "mlp.inverted_conv.conv",
+    "ff.conv_depth": "mlp.depth_conv.conv", "ff.conv_point": "mlp.point_conv.conv",
+}  # fmt: skip
+_CROSSED_FUSED = {
+    "attn.qkv": ("attn1.to_q", "attn1.to_k", "attn1.to_v"),
+    "cross_attn.kv_linear": ("attn2.to_k", "attn2.to_v"),
+}
+
+
+def original_pixart(transformer: Any) -> dict[str, torch.Tensor]:
+    """A PixArt transformer's weights under the names of its makers' code, with what that keeps beside them:
+    the places of its tokens, and words that stand for no prompt.
+    """
+    config, state = transformer.config, dict(transformer.state_dict())
+    found = _blocks(state, "transformer_blocks.", "blocks.", _CROSSED, _CROSSED_FUSED) | _renamed(
+        state, _PIXART
+    )
+    width, words = len(found["x_embedder.proj.weight"]), 120 if config.use_additional_conditions else 300
+    return found | {
+        "pos_embed": torch.zeros(1, (config.sample_size // config.patch_size) ** 2, width),
+        "y_embedder.y_embedding": torch.zeros(words, config.caption_channels),
+    }
+
+
+def original_sana(transformer: Any) -> dict[str, torch.Tensor]:
+    """The same of a Sana transformer, or one of Sana Sprint."""
+    config, state = transformer.config, dict(transformer.state_dict())
+    found = _blocks(state, "transformer_blocks.", "blocks.", _CROSSED, _CROSSED_FUSED) | _renamed(
+        state, _SANA
+    )
+    width = len(found["x_embedder.proj.weight"])
+    return found | {
+        "pos_embed": torch.zeros(1, config.sample_size**2, width),
+        "logvar_linear.weight": torch.zeros(1, width),
+        "y_embedder.y_embedding": torch.zeros(300, config.caption_channels),
+    }  # fmt: skip
+
+
+def original_xlabs(network: Any) -> dict[str, torch.Tensor]:
+    """A control network for FLUX.1 that sees pixels, under the names of XLabs' code."""
+    state = network.state_dict()
+    hint = {"conv_in": "0", "conv_out": "14"} | {f"blocks.{place}": f"{2 * place + 2}" for place in range(6)}
+    names = {f"input_hint_block.{new}": f"input_hint_block.{old}" for new, old in hint.items()}
+    found = _blocks(state, "transformer_blocks.", "double_blocks.", _FLUX_DOUBLE, _FUSED)
+    found |= _renamed(state, {**_FLUX, **names, "controlnet_x_embedder": "pos_embed_input"})
+    found |= {name: tensor for name, tensor in state.items() if name.startswith("controlnet_blocks.")}
+    return {re.sub(r"(query_norm|key_norm)\.weight$", r"\1.scale", key): t for key, t in found.items()}
+
+
+_KREA_2 = {
+    "img_in.": "first.", "time_embed.linear_1.": "tmlp.0.", "time_embed.linear_2.": "tmlp.2.",
+    "time_mod_proj.": "tproj.1.", "txt_in.norm.weight": "txtmlp.0.scale", "txt_in.linear_1.": "txtmlp.1.",
+    "txt_in.linear_2.": "txtmlp.3.", "text_fusion.": "txtfusion.", "transformer_blocks.": "blocks.",
+    "final_layer.linear.": "last.linear.", "final_layer.norm.weight": "last.norm.scale",
+    "final_layer.scale_shift_table": "last.modulation.lin",
+}  # fmt: skip
+_KREA_2_WITHIN = {
+    ".attn.to_q.": ".attn.wq.", ".attn.to_k.": ".attn.wk.", ".attn.to_v.": ".attn.wv.",
+    ".attn.to_out.0.": ".attn.wo.", ".attn.to_gate.": ".attn.gate.",
+    ".attn.norm_q.weight": ".attn.qknorm.qnorm.scale", ".attn.norm_k.weight": ".attn.qknorm.knorm.scale",
+    ".ff.": ".mlp.", ".norm1.weight": ".prenorm.scale", ".norm2.weight": ".postnorm.scale",
+    ".scale_shift_table": ".mod.lin",
+}  # fmt: skip
+
+
+def original_krea2(transformer: Any) -> dict[str, torch.Tensor]:
+    """A Krea 2 transformer's weights under the names of its makers' code, what steers a block in one row."""
+    found = {}
+    for key, tensor in transformer.state_dict().items():
+        start = next((new for new in _KREA_2 if key.startswith(new)), "")
+        name = _KREA_2.get(start, "") + key[len(start) :]
+        for new, old in _KREA_2_WITHIN.items():
+            name = name.replace(new, old)
+        found[name] = tensor.flatten() if name.endswith(".mod.lin") else tensor
+    return found
+
+
 def original_sd3(transformer: Any) -> dict[str, torch.Tensor]:
     """A Stable Diffusion 3 transformer's weights under the names of Stability AI's code."""
     state = dict(transformer.state_dict())

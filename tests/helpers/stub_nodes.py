@@ -404,6 +404,22 @@ class Greedy(Node):
         raise MemoryError
 
 
+class Told(Node):
+    """The text of a file that is named at an input; another says nothing of files."""
+
+    id, title = "stub.told", "Told"
+    inputs = (Input("path", types.Text), Input("after", types.Any, default=None))
+    outputs = (Output("text", types.Text),)
+    reads = frozenset({"path"})
+
+    @classmethod
+    def fingerprint(cls, params, resources):
+        return file_fingerprint(resources.path(params["path"]))
+
+    def run(self, inputs, params, context):
+        return Read().run({}, Read.Params(path=inputs["path"]), context)
+
+
 class Careless(Node):
     """Raises where it says what it reads, or returns what it didn't declare."""
 
@@ -425,7 +441,7 @@ REGISTRY = Registry(
     Shown,
     Passed,
     Constant, Add, Sum, Fail, Crash, Switch, Items, Flags, Seeded, Picture, Scribble, Slow, Read, Save,
-    Sampler, Slots, Typed, Gather, Split, Join, Tamper, Meet, Greedy, Careless,
+    Sampler, Slots, Typed, Gather, Split, Join, Tamper, Meet, Greedy, Careless, Told,
 )  # fmt: skip
 
 

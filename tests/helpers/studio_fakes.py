@@ -1,4 +1,4 @@
-"""A bridge without an engine: it answers like ``studio.engine.EngineBridge``, and a test says what
+"""A bridge without an engine: it answers like ``studio.engine.bridge.EngineBridge``, and a test says what
 happens."""
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ class FakeBridge(QObject):
     cached_found = Signal(object)
     forecasted = Signal(object)
     calibrated = Signal(object)
+    results_kept = Signal(object)
     saved = Signal(object)
     failed = Signal(object)
 
@@ -128,7 +129,8 @@ class FakeBridge(QObject):
         self.cancelled: list[str] = []
         self.save_requests: list[tuple[str, str, int, str]] = []
         self.loads: list[bool] = []
-        self.calibrations = 0
+        self.calibrations = self.estimates = 0
+        self.kept_results: list[int | str | None] = []
         self.forecast_requests: list[Graph] = []
         self.port_questions: list[tuple[str, dict[str, Any]]] = []
         self.model_requests: list[tuple[str, str, dict[str, Any]]] = []
@@ -212,9 +214,14 @@ class FakeBridge(QObject):
         self.forecast_requests.append(graph)
         return f"forecast-{len(self.forecast_requests)}"
 
-    def calibrate(self) -> str:
-        self.calibrations += 1
+    def calibrate(self, *, quick: bool = False) -> str:
+        self.calibrations += not quick
+        self.estimates += quick
         return "calibrate"
+
+    def keep_results(self, limit: int | None = None, *, clear: bool = False) -> str:
+        self.kept_results.append("clear" if clear else limit)
+        return f"results-{len(self.kept_results)}"
 
     def load_nodes(self, *, again: bool = False) -> str:
         self.loads.append(again)

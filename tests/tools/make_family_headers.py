@@ -27,6 +27,10 @@ _XL: Final = {
     "use_linear_projection": True, "addition_embed_type": "text_time", "addition_time_embed_dim": 256,
     "projection_class_embeddings_input_dim": 2816,
 }  # fmt: skip
+_KANDINSKY: Final = {
+    "in_visual_dim": 16, "out_visual_dim": 16, "model_dim": 2560, "ff_dim": 10_240, "num_visual_blocks": 50,
+    "axes_dims": (32, 48, 48),
+}  # fmt: skip
 MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "sd1-unet": ("UNet2DConditionModel", {"sample_size": 64, "cross_attention_dim": 768}),
     "sdxl-unet": (
@@ -72,6 +76,16 @@ MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {"sample_size": 128, "use_additional_conditions": False, "caption_channels": 4096},
     ),
     "sana-1.6b": ("SanaTransformer2DModel", {}),
+    "sana-0.6b": (
+        "SanaTransformer2DModel",
+        {
+            "num_layers": 28,
+            "num_attention_heads": 36,
+            "num_cross_attention_heads": 16,
+            "cross_attention_head_dim": 72,
+            "cross_attention_dim": 1152,
+        },
+    ),
     "sana-sprint": ("SanaTransformer2DModel", {"guidance_embeds": True, "qk_norm": "rms_norm_across_heads"}),
     "flux-dev": ("FluxTransformer2DModel", {"guidance_embeds": True}),
     "flux-schnell": ("FluxTransformer2DModel", {}),
@@ -94,7 +108,17 @@ MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "guidance_embeds": False,
         },
     ),
+    "flux2-klein-9b": (
+        "Flux2Transformer2DModel",
+        {
+            "num_single_layers": 24,
+            "num_attention_heads": 32,
+            "joint_attention_dim": 12_288,
+            "guidance_embeds": False,
+        },
+    ),
     "qwen-image": ("QwenImageTransformer2DModel", {}),
+    "krea2": ("Krea2Transformer2DModel", {}),
     "z-image": ("ZImageTransformer2DModel", {}),
     "chroma": ("ChromaTransformer2DModel", {}),
     "lumina2": ("Lumina2Transformer2DModel", {"cap_feat_dim": 2304}),
@@ -102,6 +126,7 @@ MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "HiDreamImageTransformer2DModel",
         {
             "patch_size": 2,
+            "in_channels": 16,
             "num_layers": 16,
             "num_single_layers": 32,
             "attention_head_dim": 128,
@@ -115,7 +140,8 @@ MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "llama_layers": [0] * 48,
         },
     ),
-    "kandinsky5": ("Kandinsky5Transformer3DModel", {}),
+    "kandinsky5": ("Kandinsky5Transformer3DModel", _KANDINSKY),
+    "kandinsky5-edit": ("Kandinsky5Transformer3DModel", {**_KANDINSKY, "visual_cond": True}),
     "auraflow": ("AuraFlowTransformer2DModel", {}),
     "wan-t2v-14b": ("WanTransformer3DModel", {}),
     "wan-t2v-1.3b": ("WanTransformer3DModel", {"num_attention_heads": 12, "ffn_dim": 8960, "num_layers": 30}),

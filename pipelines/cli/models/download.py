@@ -96,8 +96,10 @@ def _list(models: list[Curated], as_json: bool) -> int:
             f"{model.licence.name}: {selling.get(model.licence.sell, 'see the licence before selling')}"
         ]
         licence += [model.licence.note] if model.licence.note else []
-        licence += [] if model.licence.checked else ["not checked; read it on the model's page."]
-        print(f"{'':16} {'; '.join(licence)}")
+        licence += [] if model.licence.checked else ["Not checked: read it on the model's page"]
+        print(f"{'':16} {'. '.join(part.rstrip('.') for part in licence)}.")
+        if model.licence.checked:
+            print(f"{'':16} Licence read on {model.licence.checked}: {model.licence.source}")
         if model.parameters and model.kind == "diffusion":
             needs = (f"{kind} {bytes_text(model.peak(kind))}" for kind in BYTES_PER_PARAMETER)
             print(f"{'':16} Weights on the card: {', '.join(needs)}")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.cli.models import word
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pipelines.cli.models import Words
     from pipelines.engine.protocol import ModelInfo
     from pipelines.models.catalogue import Scan
+    from pipelines.models.parts.search import Found
+
+WIDEST: Final = 64
+"""Characters of a column at most; longer ids push what follows aside."""
 
 
 def add(words: Words) -> None:
@@ -39,7 +43,13 @@ def list_models(options: argparse.Namespace) -> int:
         print_json({"models": [info.model_dump() for info in found]})
     else:
         show(found)
+        if not found:
+            print("No model is like that." if _narrowed(options) else "There are no models.", file=sys.stderr)
     return OK
+
+
+def _narrowed(options: argparse.Namespace) -> bool:
+    return any(getattr(options, name, None) for name in ("kind", "family", "search"))
 
 
 def _wanted(info: ModelInfo, options: argparse.Namespace) -> bool:
@@ -101,13 +111,17 @@ def probe(options: argparse.Namespace) -> int:
     from pipelines.cli.session import FAILED, OK, print_json
 
     path = Path(options.file).expanduser().absolute()
-    entry = catalogue().find("diffusion", str(path))
-    found = entry.info
+    known = catalogue()
+    entry = known.find("diffusion", str(path))
+    found, beside = entry.info, known.parts_of(entry)
     if options.json:
         facts = {name: value for name, value in entry.probe.facts.items() if name != "scheduler"}
-        print_json({"models": [found.model_dump()], "facts": facts})
+        parts = {part.name: part.path for part in beside.parts}
+        missing = [need.title for need in beside.missing if not need.optional]
+        print_json({"models": [found.model_dump()], "facts": facts, "parts": parts, "missing": missing})
     else:
         _tell(found, dict(entry.probe.facts))
+        _tell_parts(beside)
     return FAILED if found.problem else OK
 
 
@@ -123,12 +137,32 @@ def _tell(info: ModelInfo, facts: dict[str, Any]) -> None:
     }  # fmt: skip
     for name, value in rows.items():
         if value not in ("", None, (), []):
-            shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            print(f"{name:20} {shown}")
+            print(f"{name:20} {_shown(value)}")
     if info.kind == "diffusion" and info.family:
         _tell_abilities(info)
     if info.problem:
         print(f"{'problem':20} {info.problem}")
+
+
+def _tell_parts(beside: Found) -> None:
+    """The parts that a denoiser alone is opened with, and those that are nowhere on this computer."""
+    for part in beside.parts:
+        print(f"{'with its ' + part.name:20} {part.path}")
+    for need in beside.missing:
+        print(f"{'lacks':20} {need.title}{' (optional)' if need.optional else ''}")
+
+
+def _shown(value: Any) -> str:
+    """A fact as a person says it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _within(title: str) -> str:
+    """A title within a sentence: ``LoRAs`` stays what it is."""
+    first = title.partition(" ")[0]
+    return title if first[1:] != first[1:].lower() else title[:1].lower() + title[1:]
 
 
 def _tell_abilities(info: ModelInfo) -> None:
@@ -136,18 +170,26 @@ def _tell_abilities(info: ModelInfo) -> None:
     from pipelines.models.abilities import KEYS, TITLES
 
     reasons = {ability: info.unavailable.get(KEYS[ability], "") for ability in KEYS}
-    print(f"{'takes':20} {', '.join(TITLES[name].lower() for name, why in reasons.items() if not why)}")
+    print(f"{'takes':20} {', '.join(_within(TITLES[name]) for name, why in reasons.items() if not why)}")
     for name, why in reasons.items():
         if why:
-            print(f"{'no ' + TITLES[name].lower():20} {why}")
+            print(f"{'no ' + _within(TITLES[name]):20} {why}")
 
 
 def show(found: Sequence[ModelInfo]) -> None:
-    """A line for each model."""
-    for info in found:
-        name = "-".join(filter(None, (info.family, info.variant)))
-        what = f"{name} for {info.base}" if info.base and info.base != info.family else name
-        print(f"{info.kind:12} {info.id:40} {what:22} {_size(info.bytes):>9}  {info.problem or info.title}")
+    """A line for each model, in columns as wide as what is in them."""
+    rows = [(info.kind, info.id, _what(info), _size(info.bytes)) for info in found]
+    widths = [min(max(map(len, column)), WIDEST) for column in zip(*rows, strict=True)]
+    for row, info in zip(rows, found, strict=True):
+        kind, name, what, size = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        print(f"{kind}  {name}  {what}  {size.strip():>{widths[3]}}  {info.problem or info.title}")
+
+
+def _what(info: ModelInfo) -> str:
+    """Family and variant, where that says more than the family; what it was made for."""
+    says_more = info.variant and not info.family.endswith(info.variant) and info.variant != info.kind
+    name = f"{info.family}-{info.variant}" if says_more else info.family
+    return f"{name} for {info.base}" if info.base and info.base != info.family else name
 
 
 def _size(count: int) -> str:

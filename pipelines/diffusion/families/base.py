@@ -77,6 +77,8 @@ class PipelineFamily:
     """Whether a negative prompt is encoded otherwise than a prompt."""
     full_latents: ClassVar[bool] = False
     """Whether its pipeline steps in float32, whatever precision the denoiser computes in."""
+    prompt_first: ClassVar[bool] = False
+    """Whether, of pictures denoised for both prompts in one pass, those of the prompt come first."""
 
     # --- prompts ---
 

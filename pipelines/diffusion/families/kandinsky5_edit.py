@@ -29,6 +29,7 @@ class Kandinsky5Edit(Kandinsky5, Looking):
     """One picture, in the size of what is drawn; its text encoder looks at it, too."""
 
     reads_pictures: ClassVar[bool] = True
+    one_prompt: ClassVar[bool] = True
 
     def runner(self, pipeline: Any) -> Any:
         """The pipeline that draws from a prompt: the one for editing would encode the picture by chance."""

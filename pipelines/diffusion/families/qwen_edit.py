@@ -28,6 +28,7 @@ class QwenImageEdit(QwenImage, Looking):
     """One picture, of the area it was trained at, for both."""
 
     reads_pictures: ClassVar[bool] = True
+    one_prompt: ClassVar[bool] = True
 
     def runner(self, pipeline: Any) -> Any:
         """The plain pipeline, made of the same parts: the one for editing draws one picture at a time, and

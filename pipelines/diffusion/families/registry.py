@@ -8,6 +8,7 @@ from typing import Any, Final
 from pipelines.diffusion.families.base import PipelineFamily
 from pipelines.diffusion.families.flux import Chroma
 from pipelines.diffusion.families.flux2 import Flux2, Flux2Klein
+from pipelines.diffusion.families.following import Depth, FluxControl, sees_depth
 from pipelines.diffusion.families.hidream import HiDream
 from pipelines.diffusion.families.kandinsky5 import Kandinsky5
 from pipelines.diffusion.families.kandinsky5_edit import Kandinsky5Edit
@@ -22,12 +23,14 @@ from pipelines.diffusion.families.sana import Sana, SanaSprint
 from pipelines.diffusion.families.z_image import ZImage
 
 _ANY: Final = PipelineFamily()
+_DEPTH: Final = Depth()
 _PIX2PIX: Final = Pix2Pix()
 _REFINER: Final = Refiner()
 _FAMILIES: Final[Mapping[str, PipelineFamily]] = {
     "ChromaPipeline": Chroma(),
     "Flux2KleinPipeline": Flux2Klein(),
     "Flux2Pipeline": Flux2(),
+    "FluxControlPipeline": FluxControl(),
     "FluxKontextPipeline": Kontext(),
     "HiDreamImagePipeline": HiDream(),
     "Kandinsky5I2IPipeline": Kandinsky5Edit(),
@@ -54,4 +57,6 @@ def family_of(pipeline: Any) -> PipelineFamily:
             return found
     if refines(pipeline):
         return _REFINER
+    if sees_depth(pipeline):
+        return _DEPTH
     return _PIX2PIX if sees_picture(pipeline) else _ANY

@@ -24,6 +24,7 @@ class ZImage(PipelineFamily):
 
     widths = ("cap_feat_dim",)
     full_latents = True
+    prompt_first = True
 
     def encode(self, pipeline: Any, text: str, device: Any, clip_skip: int, negative: bool) -> Any:
         ready = laid_out(pipeline, pipeline.tokenizer, _BEFORE, _AFTER)

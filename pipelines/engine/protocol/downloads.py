@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pipelines.engine.protocol.parts import ErrorData, Message, Verdict
 
@@ -10,7 +10,11 @@ DownloadState = Literal["waiting", "asking", "running", "checking", "paused", "f
 
 
 class DownloadInfo(Message):
-    """One download (see :class:`pipelines.models.download.wishes.Wish`)."""
+    """One download, as it is told and kept.
+
+    ``source`` and ``variant`` are what :meth:`pipelines.models.download.jobs.Downloader.plan` takes;
+    ``model_kind`` the folder where its tensors don't say what it is.
+    """
 
     id: str
     source: str
@@ -20,18 +24,25 @@ class DownloadInfo(Message):
     curated: str = ""
     """Its id in our list, if it is from there."""
     state: DownloadState = "waiting"
+    """``asking``: the server is asked what there is; ``checking``: all is there and is looked through."""
+    name: str = ""
+    """What the files are called, known once the server was asked."""
     done: int = 0
     total: int | None = None
     files_done: int = 0
     files: int = 0
     rate: float | None = None
-    """Bytes a second."""
+    """Bytes a second while it runs."""
     seconds_left: float | None = None
     error: ErrorData | None = None
     path: str = ""
     """Of the model, once it is one."""
     converted: bool = False
     """It came as a pickle, and is safetensors now."""
+
+    def changed(self, **changes: Any) -> DownloadInfo:
+        """The same, but for what changed."""
+        return self.model_copy(update=changes)
 
 
 class DownloadFile(Message):
@@ -46,9 +57,9 @@ class DownloadFile(Message):
 class ModelOffer(Message):
     """A model of our list on this machine (see :class:`pipelines.models.suggestions.Judged`).
 
-    ``sell``: whether pictures may be sold, by its licence; ``checked``: whether the licence's name was
-    compared with the model's page. ``params`` are those of the node that chooses it. ``steps`` are its usual
-    ones.
+    ``sell``: whether pictures may be sold, by its licence; ``checked``: the day on which that was read at
+    ``licence_source``, empty if nobody did. ``params`` are those of the node that chooses it. ``steps`` are
+    its usual ones.
     """
 
     id: str
@@ -61,7 +72,8 @@ class ModelOffer(Message):
     licence_url: str
     sell: Literal["yes", "limited", "see licence"]
     note: str = ""
-    checked: bool = False
+    checked: str = ""
+    licence_source: str = ""
     gated: bool = False
     variant: str = ""
     bytes: int | None = None
@@ -173,11 +185,13 @@ class SourceSeen(Message):
 
 
 class ModelsJudged(Message):
-    """The suggested ones first. ``measured``: whether the device was, so that seconds could be said."""
+    """The suggested ones first. ``measured``: whether the device was, so that seconds could be said;
+    ``quick``: for a moment only, so that they are estimates."""
 
     kind: Literal["models_judged"] = "models_judged"
     request: str
     device: str
     memory_bytes: int
     measured: bool
+    quick: bool = False
     offers: tuple[ModelOffer, ...]

@@ -272,6 +272,17 @@ class Calibrated(Message):
     device: str
 
 
+class ResultsKept(Message):
+    """Results on disk, and what was deleted of them just now."""
+
+    kind: Literal["results_kept"] = "results_kept"
+    request: str
+    results: int
+    bytes: int
+    deleted: int = 0
+    deleted_bytes: int = 0
+
+
 class Saved(Message):
     kind: Literal["saved"] = "saved"
     request: str
@@ -324,6 +335,7 @@ Event = Annotated[
     | ModelsJudged
     | Forecasted
     | Calibrated
+    | ResultsKept
     | Saved
     | Lost
     | Failure,

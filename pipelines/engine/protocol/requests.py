@@ -190,10 +190,22 @@ class Forecast(Message):
 
 
 class Calibrate(Message):
-    """Measure how fast the device is, for the seconds of forecasts; the answer is :class:`Calibrated`."""
+    """Measure how fast the device is, for the seconds of forecasts; the answer is :class:`Calibrated`.
+    ``quick``: for a moment, and only if nothing is known yet."""
 
     kind: Literal["calibrate"] = "calibrate"
     request: str
+    quick: bool = False
+
+
+class KeepResults(Message):
+    """Keep at most ``limit`` bytes of results on disk from now on (0: none, and those that are there go;
+    None: as until now); ``clear``: delete those that are there. The answer is :class:`ResultsKept`."""
+
+    kind: Literal["keep_results"] = "keep_results"
+    request: str
+    limit: int | None = None
+    clear: bool = False
 
 
 class FreeMemory(Message):
@@ -232,6 +244,7 @@ Request = Annotated[
     | SaveImage
     | Forecast
     | Calibrate
+    | KeepResults
     | FreeMemory
     | Shutdown,
     Field(discriminator="kind"),

@@ -11,16 +11,16 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from pipelines.engine.locks import FileLock
+from pipelines.engine.protocol import DownloadInfo, ErrorData
 from pipelines.errors import Cancelled, describe
 from pipelines.models.download.control import Control
 from pipelines.models.download.jobs import STAGING, Downloader
 from pipelines.models.download.plan import Progress
-from pipelines.models.download.wishes import WORKING, Rate, Wish, WishFile
+from pipelines.models.download.wishes import WORKING, Rate, WishFile
 
 AT_ONCE: Final = 2
 """Downloads that run at the same time; each fetches several files."""
@@ -31,7 +31,7 @@ CLOSE_SECONDS: Final = 0.5
 LET_GO_SECONDS: Final = 5.0
 """How long one of the same source waits for another that was given up."""
 
-Tell = Callable[[Wish], None]
+Tell = Callable[[DownloadInfo], None]
 
 
 class DownloadDesk:
@@ -41,15 +41,15 @@ class DownloadDesk:
 
     def __init__(self, models: Path, make: Callable[[], Downloader], file: WishFile, tell: Tell) -> None:
         self._models, self._make, self._file, self._hear = models, make, file, tell
-        self._news: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[DownloadInfo | None] = queue.SimpleQueue()
         self._teller: threading.Thread | None = None
         self._lock = threading.RLock()
-        self._wishes: dict[str, Wish] = {}
+        self._wishes: dict[str, DownloadInfo] = {}
         self._controls: dict[str, Control] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._rates: dict[str, Rate] = {}
         self._told: dict[str, float] = {}
-        self._given_up: dict[str, Wish] = {}
+        self._given_up: dict[str, DownloadInfo] = {}
         self._written = 0.0
         self._closed = self._read = False
         self.rate = 0.0
@@ -57,7 +57,7 @@ class DownloadDesk:
 
     # --- asking --------------------------------------------------------------------------------------------
 
-    def open(self) -> tuple[Wish, ...]:
+    def open(self) -> tuple[DownloadInfo, ...]:
         """All downloads. The first time, those of the last time are taken up again."""
         with self._lock:
             if not self._read:
@@ -70,7 +70,7 @@ class DownloadDesk:
                 self._begin_next()
             return tuple(self._wishes.values())
 
-    def add(self, wish: Wish) -> None:
+    def add(self, wish: DownloadInfo) -> None:
         """Download a model; one that is wished for already goes on instead."""
         self.open()
         with self._lock:
@@ -91,7 +91,7 @@ class DownloadDesk:
             if control is not None:
                 control.pause()
             self._rates.pop(name, None)
-            self._put(replace(wish, state="paused", rate=None, seconds_left=None))
+            self._put(wish.changed(state="paused", rate=None, seconds_left=None))
             self._begin_next()
 
     def resume(self, name: str) -> None:
@@ -99,7 +99,7 @@ class DownloadDesk:
         with self._lock:
             wish = self._wishes.get(name)
             if wish is not None and wish.state in ("paused", "failed"):
-                self._put(replace(wish, state="waiting", error=None))
+                self._put(wish.changed(state="waiting", error=None))
                 self._begin_next()
 
     def cancel(self, name: str) -> None:
@@ -147,7 +147,7 @@ class DownloadDesk:
                 continue
             busy += 1
             self._rates[wish.id] = Rate()
-            self._put(replace(wish, state="running" if wish.id in self._controls else "asking"))
+            self._put(wish.changed(state="running" if wish.id in self._controls else "asking"))
             if wish.id in self._controls:
                 self._controls[wish.id].resume()
             else:
@@ -169,7 +169,7 @@ class DownloadDesk:
         except Cancelled:
             changes = {}
         except Exception as error:  # noqa: BLE001 - whatever becomes of one, the others go on
-            changes = {"state": "failed", "error": describe(error).to_json()}
+            changes = {"state": "failed", "error": ErrorData(**describe(error).to_json())}
         with self._lock:
             for kept in (self._controls, self._threads, self._rates, self._told):
                 kept.pop(name, None)
@@ -179,7 +179,7 @@ class DownloadDesk:
             elif self._closed:
                 return
             elif changes:
-                self._put(replace(self._wishes[name], **changes, rate=None, seconds_left=None))
+                self._put(self._wishes[name].changed(**changes, rate=None, seconds_left=None))
             self._begin_next()
 
     def _fetch(self, name: str, control: Control) -> dict[str, Any]:
@@ -200,7 +200,7 @@ class DownloadDesk:
             "converted": made.converted, "model_kind": made.kind,
         }  # fmt: skip
 
-    def _wait_for_others(self, wish: Wish) -> None:
+    def _wait_for_others(self, wish: DownloadInfo) -> None:
         """One of the same source that was just given up has to let go of its files."""
         with self._lock:
             same = [key for key, gone in self._given_up.items() if gone.source == wish.source]
@@ -214,7 +214,7 @@ class DownloadDesk:
             wish = self._wishes.get(key)
             if wish is not None:
                 state = "running" if wish.state == "asking" else wish.state
-                self._put(replace(wish, state=state, **changes))
+                self._put(wish.changed(state=state, **changes))
 
     def _arrived(self, name: str, progress: Progress) -> None:
         now = time.monotonic()
@@ -224,8 +224,8 @@ class DownloadDesk:
                 return
             rate = rates.note(now, progress.done) if rates is not None else None
             whole = progress.files_done == progress.files
-            wish = replace(
-                wish, done=progress.done, total=progress.total, files_done=progress.files_done,
+            wish = wish.changed(
+                done=progress.done, total=progress.total, files_done=progress.files_done,
                 files=progress.files, rate=rate, seconds_left=_seconds_left(progress, rate),
                 state="checking" if whole else "running",
             )  # fmt: skip
@@ -238,7 +238,7 @@ class DownloadDesk:
 
     # --- the list ------------------------------------------------------------------------------------------
 
-    def _put(self, wish: Wish, *, keep: bool = True) -> None:
+    def _put(self, wish: DownloadInfo, *, keep: bool = True) -> None:
         """Note a change, and have it told. Called with the lock held, so that the order is that of
         changes."""
         self._wishes[wish.id] = wish
@@ -256,7 +256,7 @@ class DownloadDesk:
         self._written = time.monotonic()
         self._file.write(self._wishes.values(), self.rate)
 
-    def _discard(self, wish: Wish) -> None:
+    def _discard(self, wish: DownloadInfo) -> None:
         """Delete what has arrived of a download, unless another program is at it."""
         if not wish.name:
             return

@@ -46,6 +46,8 @@ TRANSFORMERS: Final[Mapping[str, Fit]] = {
     "flux": Fit(34.34),
     "sd3": Fit(26.0, text=0.23),
 }
+CONTROL: Final = 0.16
+"""What a ControlNet of U-Nets answers, in bytes of 16-bit numbers per px and channel: counted, not fitted."""
 DECODER: Final = Fit(12.0, 78_000.0)
 """AutoencoderKL: its last level decides, in bytes per px and channel; operations per px and channel."""
 
@@ -64,10 +66,15 @@ def fit_of(component: Component, family: str) -> Fit:
     return found or replace(TRANSFORMERS["flux"], error=0.3, assumed=True)
 
 
-def denoiser_bytes(component: Component, family: str, pixels: int, batch: int, size: int) -> int:
-    """Activations of one step for ``batch`` pictures at once, with numbers of ``size`` bytes."""
+def denoiser_bytes(
+    component: Component, family: str, pixels: int, batch: int, size: int, read: int = 0
+) -> int:
+    """Activations of one step for ``batch`` pictures at once, with numbers of ``size`` bytes.
+
+    ``read``: tokens that a transformer reads beside those of a prompt.
+    """
     fitted = fit_of(component, family)
-    units = pixels if component.convolves else pixels // component.factor**2 + fitted.text * TEXT
+    units = pixels if component.convolves else pixels // component.factor**2 + fitted.text * (TEXT + read)
     per_unit = fitted.bytes * component.width * size / 2
     return int(per_unit * units * batch * ALLOCATOR)
 
@@ -77,20 +84,29 @@ def decoder_bytes(component: Component, pixels: int, size: int) -> int:
     return int(DECODER.bytes * component.width * pixels * size / 2 * ALLOCATOR)
 
 
-def tokens(component: Component, pixels: int) -> int:
+def control_bytes(component: Component, pixels: int, batch: int, size: int) -> int:
+    """What a control model hands to a denoiser, which is there until the end of a step."""
+    if component.convolves:
+        return int(CONTROL * component.width * pixels * batch * size / 2 * ALLOCATOR)
+    answers = max(round((component.elements - component.outside) / max(component.largest, 1)), 1)
+    patches = pixels // component.factor**2
+    return int(answers * patches * component.width * batch * size * ALLOCATOR)
+
+
+def tokens(component: Component, pixels: int, read: int = 0) -> int:
     """What a transformer reads: patches of the picture, and the prompt."""
-    return pixels // component.factor**2 + TEXT
+    return pixels // component.factor**2 + TEXT + read
 
 
-def denoiser_operations(component: Component, family: str, pixels: int) -> float:
+def denoiser_operations(component: Component, family: str, pixels: int, read: int = 0) -> float:
     """Operations (multiplications and additions) of one step for one picture."""
     if component.convolves:
         base = family.partition("-")[0]
         alike = base if base in UNETS else "sd1" if component.attends else "sdxl"
         return UNETS[alike].operations * pixels * component.elements / WEIGHTS_OF[alike]
-    read = tokens(component, pixels)
+    whole = tokens(component, pixels, read)
     layers = max(round((component.elements - component.outside) / max(component.largest, 1)), 1)
-    return 2.0 * component.elements * read + 4.0 * read * read * component.width * layers
+    return 2.0 * component.elements * whole + 4.0 * whole * whole * component.width * layers
 
 
 def decoder_operations(component: Component, pixels: int) -> float:

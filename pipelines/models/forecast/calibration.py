@@ -22,6 +22,8 @@ SIDE: Final = 2048
 CHUNK: Final = 64 * 2**20
 SECONDS: Final = 2.0
 """For each measurement."""
+QUICK: Final = 0.3
+"""The same where an estimate will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Calibration:
     """``products``: operations a second by precision; ``copy`` and ``disk`` in bytes a second.
 
     ``device`` is what it was measured on; empty if it wasn't, and then no seconds can be said. ``openvino``
-    is how many times as fast as torch OpenVINO was on a processor; 0 where it isn't installed.
+    is how many times as fast as torch OpenVINO was on a processor; 0 where it isn't installed. ``quick``:
+    it was measured for a moment only, without OpenVINO.
     """
 
     device: str = ""
@@ -37,6 +40,7 @@ class Calibration:
     copy: float = 0.0
     disk: float = 0.0
     openvino: float = 0.0
+    quick: bool = False
 
 
 def read_calibration(folder: Path, device: str = "") -> Calibration:
@@ -46,26 +50,29 @@ def read_calibration(folder: Path, device: str = "") -> Calibration:
         found = Calibration(
             str(data["device"]), {str(k): float(v) for k, v in data["products"].items()},
             float(data["copy"]), float(data["disk"]), float(data.get("openvino", 0.0)),
+            bool(data.get("quick", False)),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Calibration()
     return found if not device or device == found.device else Calibration()
 
 
-def calibrate(device: str, folder: Path) -> Calibration:
-    """Measure, and keep it in ``folder``. Takes about ten seconds on a processor."""
+def calibrate(device: str, folder: Path, *, quick: bool = False) -> Calibration:
+    """Measure, and keep it in ``folder``. Takes about ten seconds on a processor, one or two if it is to be
+    ``quick``."""
     import torch
 
     from pipelines.models.device import DTYPES, capabilities
 
     kinds = ["fp32", capabilities(device, torch).dtype]
-    place = torch.device(device)
+    place, seconds = torch.device(device), QUICK if quick else SECONDS
     made = Calibration(
         device,
-        {name: _products(getattr(torch, DTYPES[name]), place) for name in dict.fromkeys(kinds)},
-        _copies(place),
+        {name: _products(getattr(torch, DTYPES[name]), place, seconds) for name in dict.fromkeys(kinds)},
+        _copies(place, seconds),
         _disk(folder),
-        _openvino(device, getattr(torch, DTYPES[kinds[-1]])),
+        0.0 if quick else _openvino(device, getattr(torch, DTYPES[kinds[-1]])),
+        quick,
     )
     atomic_write(folder / NAME, json.dumps(asdict(made), indent=2, sort_keys=True))
     return made
@@ -81,11 +88,11 @@ def _openvino(device: str, dtype: torch.dtype) -> float:
     return speedup(dtype)
 
 
-def _rate(work: Callable[[], float], wait: Callable[[], None]) -> float:
+def _rate(work: Callable[[], float], wait: Callable[[], None], seconds: float) -> float:
     """The best rate over some time; ``work`` says how much it did."""
     work()
     wait()
-    best, end = 0.0, time.perf_counter() + SECONDS
+    best, end = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < end:
         started = time.perf_counter()
         done = work()
@@ -102,7 +109,7 @@ def _wait(device: torch.device) -> Callable[[], None]:
     return lambda: torch.accelerator.synchronize(device)
 
 
-def _products(dtype: torch.dtype, device: torch.device) -> float:
+def _products(dtype: torch.dtype, device: torch.device, seconds: float) -> float:
     import torch
 
     side = SIDE // 4 if device.type == "cpu" else 2 * SIDE
@@ -113,10 +120,10 @@ def _products(dtype: torch.dtype, device: torch.device) -> float:
         return 2.0 * side**3
 
     with torch.inference_mode():
-        return _rate(work, _wait(device))
+        return _rate(work, _wait(device), seconds)
 
 
-def _copies(device: torch.device) -> float:
+def _copies(device: torch.device, seconds: float) -> float:
     import torch
 
     source = torch.empty(CHUNK, dtype=torch.uint8)
@@ -128,7 +135,7 @@ def _copies(device: torch.device) -> float:
         target.copy_(source, non_blocking=True)
         return float(CHUNK)
 
-    return _rate(work, _wait(device))
+    return _rate(work, _wait(device), seconds)
 
 
 def _disk(folder: Path) -> float:

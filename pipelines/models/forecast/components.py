@@ -35,8 +35,9 @@ _SINGLE: Final[tuple[tuple[str, str], ...]] = (
 _FIRST_LAYERS: Final = (
     "conv_in.weight", "input_blocks.0.0.weight", "img_in.weight", "x_embedder.weight",
     "x_embedder.proj.weight", "pos_embed.proj.weight", "patch_embedding.weight", "patch_embed.proj.weight",
+    "conv_first.weight", "model.0.weight", "body.0.weight",
 )  # fmt: skip
-"""The layer that sees the latents: as many rows as the network is wide."""
+"""The layer that sees the latents, or the picture to enlarge: as many rows as the network is wide."""
 
 _UNPACKED: Final = ("Sana", "LTX")
 """Beginnings of the names of transformers whose tokens are single latent pixels."""
@@ -44,6 +45,9 @@ _UNPACKED: Final = ("Sana", "LTX")
 _FIRST_ATTENTION: Final = ("down_blocks.0.attentions.", "input_blocks.1.1.")
 
 _LAST_OF_VAE: Final = ("decoder.conv_norm_out.weight", "decoder.norm_out.weight", "decoder.norm_out.gamma")
+
+
+_TIED: Final = frozenset({"shared.weight", "encoder.embed_tokens.weight"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Component:
     """What quantizing leaves as it is."""
     packed: int = 0
     """Bytes of its weights, if they are packed in its file and stay so; else 0."""
+    blocks: tuple[int, ...] = ()
+    """Numbers of each block, in the order of their names."""
     config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -153,6 +159,8 @@ def _settings(folder: Path, model: str) -> dict[str, Any]:
 
 def component_of(name: str, shapes: Shapes, config: Mapping[str, Any]) -> Component:
     """One network, from the shapes of its tensors by name and its settings, as far as they are known."""
+    if shapes.keys() >= _TIED:  # some files of T5 hold its table of words twice
+        shapes = {key: shape for key, shape in shapes.items() if key != "encoder.embed_tokens.weight"}
     sizes = {key: _count(shape) for key, shape in shapes.items()}
     total = sum(sizes.values())
     blocks = list(_blocks(sizes, total))
@@ -163,7 +171,7 @@ def component_of(name: str, shapes: Shapes, config: Mapping[str, Any]) -> Compon
         stage, blocks = "decode", []
     convolves = any(len(shape) == 4 and shape[-1] == 3 for shape in shapes.values())
     return Component(
-        name, stage, total, total - sum(blocks), max(blocks, default=0),
+        name, stage, total, total - sum(blocks), max(blocks, default=0), blocks=tuple(blocks),
         width=_width(shapes, config, stage), factor=_factor(shapes, config, stage, convolves),
         convolves=convolves, attends=any(name.startswith(_FIRST_ATTENTION) for name in shapes), config=config,
         untouched=untouched(shapes),

@@ -4,51 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from pipelines.diffusion.any_size import plan_size
-from pipelines.diffusion.size_limits import limits_for
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
 from pipelines.graph.plan import plan
 from pipelines.graph.planned import PlannedNode
 from pipelines.graph.registry import Registry
-from pipelines.models.abilities import why_not
 from pipelines.models.automatic import resolved
 from pipelines.models.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES
 from pipelines.models.forecast.activations import fit_of
 from pipelines.models.forecast.changes import Change, change
-from pipelines.models.forecast.components import Component, components_of
+from pipelines.models.forecast.components import Component
+from pipelines.models.forecast.drawings import drawing_of, enlarges
+from pipelines.models.forecast.graphs import Nodes, changes_of, loader_of, share
 from pipelines.models.forecast.history import History, Ran
-from pipelines.models.forecast.options import described, speed_of
-from pipelines.models.forecast.verdict import (
-    VERDICTS,
-    Assessment,
-    Drawing,
-    Machine,
-    Verdict,
-    assess,
-    bytes_of,
-    least_of,
-)
+from pipelines.models.forecast.opened import Opener
+from pipelines.models.forecast.options import described
+from pipelines.models.forecast.others import error_of, other
+from pipelines.models.forecast.verdict import VERDICTS, Assessment, Drawing, Machine, Verdict, assess
 from pipelines.models.gguf_language import method_for, room_of
 from pipelines.models.parts.files import is_packed
-from pipelines.models.probe import Kind
 
-_CHANGES: Final = frozenset(
-    {"model.lora", "model.embedding", "model.vae", "model.text_encoder", "model.speed"}
-)
 LONG: Final = 120.0
 """Seconds from which a run says beforehand that it will take long."""
-_LOADERS: Final[Mapping[str, Kind]] = {
-    "model.diffusion": "diffusion", "model.language": "language", "model.upscale": "upscale",
-    "model.control": "control", "model.inpaint": "inpaint", "model.adapter": "adapter",
-}  # fmt: skip
-_STEERING: Final = frozenset({"control.layer", "control.reference"})
-"""Nodes of layers, which may bring the model that reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +58,7 @@ class ModelForecast:
             "node": self.node, "model": self.model, "family": self.family, "dtype": self.dtype,
             "quantization": self.quantization, "verdict": needs.verdict, "reason": needs.reason,
             "weights": needs.weights, "activations": needs.activations, "vae": needs.decoding,
-            "vae_tiled": needs.tiled, "peak": needs.peak, "resident": needs.resident,
+            "vae_tiled": needs.tiled, "kept": needs.kept, "peak": needs.peak, "resident": needs.resident,
             "moved_per_step": needs.moved, "seconds": needs.seconds, "loading_seconds": needs.loading,
             "seconds_from": "history" if self.seen else "calibration" if needs.seconds else None,
             "seconds_plain": self.plain, "activation_error": self.error,
@@ -139,68 +119,76 @@ class Forecaster:
     """
 
     def __init__(self, catalogue: Catalogue, registry: Registry, history: History | None = None) -> None:
-        self._catalogue, self._registry, self._history = catalogue, registry, history
-        self._components = lru_cache(maxsize=64)(self._read)
-
-    def _read(self, kind: Kind, model: str, fingerprint: str) -> tuple[Component, ...]:
-        entry = self._catalogue.find(kind, model)
-        parts = self._catalogue.parts_of(entry).parts
-        return components_of(entry, {part.name: Path(part.path) for part in parts})
+        self._registry, self._history = registry, history
+        self._opener = Opener(catalogue)
 
     def forecast(self, graph: Graph, machine: Machine) -> Forecast:
         """What the graph's nodes need, each for itself."""
         planned = plan(graph, self._registry)
-        made, problems = [], {}
+        made: list[ModelForecast] = []
+        problems = {}
         for name in planned.order:
             node = planned.nodes[name]
-            loader = _loader(node, planned.nodes)
-            if loader is None or node.idle:
+            if node.idle:
                 continue
-            refiner = _loader(node, planned.nodes, "refiner") if "refiner" in node.links else None
-            switch = _share(node.literals.get("switch")) if refiner is not None else 1.0
             try:
-                made.append(self._of(node, loader, planned.nodes, machine, switch))
-                if refiner is not None and switch < 1:
-                    made.append(self._of(node, refiner, planned.nodes, machine, 1 - switch))
+                made += self._of_node(node, planned.nodes, machine)
             except DiptychError as error:
                 problems[name] = str(error)
         return Forecast(machine, tuple(made), problems)
 
+    def _of_node(self, node: PlannedNode, nodes: Nodes, machine: Machine) -> Iterator[ModelForecast]:
+        """For each model that a node works with, in the order in which it does."""
+        for entry, dtype in self._opener.by_params(node):
+            dtype = machine.dtype if dtype == "auto" else dtype
+            needs = other(entry, self._opener.parts(entry), machine, dtype, "none", node.literals)
+            yield _plain(node, entry, dtype, "none", needs)
+        loader = loader_of(node, nodes)
+        if loader is None:
+            return
+        refiner = loader_of(node, nodes, "refiner")
+        switch = share(node.literals.get("switch"), 0.8) if refiner is not None else 1.0
+        yield self._of(node, loader, "model", nodes, machine, switch)
+        upscaler = loader_of(node, nodes, "upscaler")
+        if upscaler is not None and enlarges(node, self._opener.model(loader)[0]):
+            yield self._of(node, upscaler, "upscaler", nodes, machine)
+        if refiner is not None and switch < 1:
+            yield self._of(node, refiner, "refiner", nodes, machine, 1 - switch)
+
     def _of(
-        self, node: PlannedNode, loader: PlannedNode, nodes: Mapping[str, PlannedNode], machine: Machine,
-        share: float = 1.0,
+        self, node: PlannedNode, loader: PlannedNode, port: str, nodes: Nodes, machine: Machine,
+        part_of_steps: float = 1.0,
     ) -> ModelForecast:  # fmt: skip
-        """``share``: the part of the steps that this model has."""
-        entry, parts = self._model(loader)
-        values = loader.literals
-        dtype = str(values.get("dtype", "auto"))
-        dtype = machine.dtype if dtype == "auto" else dtype
-        packed = str(values.get("quantization", "none"))
-        if (text := str(values.get("text_quantization", "none"))) != "none":
-            packed = f"{packed},text={text}"
-        packed = resolved(
-            packed, parts, entry.info.kind, device=machine.device, total=machine.total or machine.memory,
-            packs=machine.quantization, dtype=dtype,
-        )  # fmt: skip
+        """``part_of_steps``: of the drawing, those that this model has."""
+        changes = changes_of(node, nodes, port)
+        entry, parts = self._opener.model(loader, changes)
+        dtype, packed = _precision(loader, entry, parts, machine)
         if entry.info.kind == "language" and is_packed(entry.weights):
-            room = room_of(machine.total or machine.memory, machine.memory)
-            packed = method_for(str(values.get("quantization", "none")), entry.probe.elements, room, dtype)
             parts = parts if packed == "gguf" else tuple(replace(part, packed=0) for part in parts)
-        if entry.info.kind != "diffusion":
-            return _other(node.id, entry, parts, machine, dtype, packed)
-        drawing = self._drawing(node, entry, (*parts, *self._readers(node, nodes)), nodes)
-        drawing = replace(drawing, steps=max(round(drawing.steps * share), 1))
-        if (vae := str(values.get("vae_dtype", "auto"))) in BYTES:
+        if entry.info.kind != "diffusion" and not (entry.info.kind == "upscale" and entry.weights.is_dir()):
+            params = node.literals if port == "model" else {}
+            return _plain(node, entry, dtype, packed, other(entry, parts, machine, dtype, packed, params))
+        made = drawing_of(node, nodes, entry, parts, self._opener, machine.dtype, changes)
+        drawing = replace(made, steps=max(round(made.steps * part_of_steps), 1))
+        if (vae := str(loader.literals.get("vae_dtype", "auto"))) in BYTES:
             drawing = replace(drawing, vae_dtype=vae)
+        return self._drawn(node, loader, entry, drawing, machine, dtype, packed)
+
+    def _drawn(
+        self, node: PlannedNode, loader: PlannedNode, entry: Entry, drawing: Drawing, machine: Machine,
+        dtype: str, packed: str,
+    ) -> ModelForecast:  # fmt: skip
         needs = assess(drawing, machine, dtype, packed)
         better = None
         if needs.verdict != "fits":
             better = change(node, loader, entry, drawing, machine, needs, dtype, packed)
-        main = [part for part in parts if part.stage == "main"]
+        main = [part for part in drawing.components if part.stage == "main"]
         error = max((fit_of(part, entry.info.family).error for part in main), default=0.0)
+        if not main:  # times of prompts and of decoding alone aren't those of drawings
+            return replace(_plain(node, entry, dtype, packed, needs), change=better)
         ran = Ran(
             entry.info.id, machine.device, drawing.pixels, drawing.pictures, f"{dtype}/{packed}",
-            drawing.steps, described(drawing.speed),
+            drawing.steps, described(drawing.speed), drawing.steered,
         )  # fmt: skip
         seen = self._history.find(ran) if self._history is not None else None
         plain = None
@@ -213,58 +201,6 @@ class Forecaster:
             seen is not None, plain,
         )  # fmt: skip
 
-    def _model(self, loader: PlannedNode) -> tuple[Entry, tuple[Component, ...]]:
-        kind = _LOADERS[loader.record.type]
-        entry = self._catalogue.find(kind, str(loader.literals.get("model", "")))
-        entry.check(kind)
-        return entry, self._components(kind, entry.info.path, entry.fingerprint)
-
-    def _drawing(
-        self,
-        node: PlannedNode,
-        entry: Entry,
-        parts: tuple[Component, ...],
-        nodes: Mapping[str, PlannedNode],
-    ) -> Drawing:
-        info = entry.info
-        native = info.native_size or (512, 512)
-        width = _number(node.literals.get("width"), native[0])
-        height = _number(node.literals.get("height"), native[1])
-        card = {"family": info.family, "native_size": native, "size_multiple": info.size_multiple}
-        if node.literals.get("sizes", "exact") == "auto":
-            sizes = plan_size(width, height, limits_for(card))
-            first = sizes.second or sizes.first  # the second pass is the larger one, drawn in pieces
-            limit = limits_for(card).max_pixels
-            pixels = max(sizes.first[0] * sizes.first[1], min(first[0] * first[1], limit))
-        elif node.literals.get("sizes") == "reference":
-            pixels = native[0] * native[1]
-        else:
-            pixels = width * height
-        pictures = max(_number(node.literals.get("batch"), 1), 1)
-        scale = node.literals.get("guidance_scale", info.defaults.get("guidance_scale", 7.0))
-        guided = not isinstance(scale, int | float) or scale > 1
-        return Drawing(
-            parts, info.family, pixels, _number(node.literals.get("steps"), 1), pictures, pictures,
-            guided and not why_not("negative", info.family, info.variant),
-            sum(part.elements for part in self._beside(node, nodes)), info.bytes, speed_of(node, nodes),
-        )  # fmt: skip
-
-    def _beside(self, node: PlannedNode, nodes: Mapping[str, PlannedNode]) -> Iterator[Component]:
-        """Networks of the control models that steer a node."""
-        for found in _steering(node, nodes, "model.control"):
-            yield from self._model(found)[1]
-
-    def _readers(self, node: PlannedNode, nodes: Mapping[str, PlannedNode]) -> Iterator[Component]:
-        """Networks that read references before anything is drawn, and leave again as text encoders do."""
-        for found in _steering(node, nodes, "model.adapter"):
-            entry, parts = self._model(found)
-            facts = entry.probe.facts
-            wanted = {"width" if facts.get("sees") == "hidden" else "projection": facts.get("width")}
-            vision = self._catalogue.fitting("vision", wanted)
-            seeing = self._components("vision", vision.info.path, vision.fingerprint) if vision else ()
-            for name, networks in (("adapter", parts), ("vision", seeing)):
-                yield from (replace(part, name=f"{name}_{found.id}", stage="encode") for part in networks)
-
 
 def forecast(
     graph: Graph, registry: Registry, catalogue: Catalogue, machine: Machine, history: History | None = None
@@ -273,69 +209,28 @@ def forecast(
     return Forecaster(catalogue, registry, history).forecast(graph, machine)
 
 
-def _steering(node: PlannedNode, nodes: Mapping[str, PlannedNode], kind: str) -> Iterator[PlannedNode]:
-    """The nodes of a kind that name models which read a node's layers, each once."""
-    seen, open_ends = {node.id}, [node]
-    while open_ends:
-        for source, _ in open_ends.pop().links.values():
-            found = nodes.get(source)
-            if found is None or source in seen:
-                continue
-            seen.add(source)
-            if found.record.type == kind:
-                yield found
-            elif found.record.type in _STEERING:
-                open_ends.append(found)
-
-
-def _share(value: Any) -> float:
-    """A part of the steps, 0..1, with what the node itself says where the value isn't known."""
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return min(max(float(value), 0.0), 1.0) if known else 0.8
-
-
-def _loader(node: PlannedNode, nodes: Mapping[str, PlannedNode], port: str = "model") -> PlannedNode | None:
-    """The node that names the model a node works with; what changes it on the way counts little."""
-    found: PlannedNode | None = node
-    while found is not None and (found is node or found.record.type in _CHANGES):
-        link = found.links.get(port if found is node else "model")
-        found = nodes.get(link[0]) if link and node.record.type not in _CHANGES else None
-    return found if found is not None and found.record.type in _LOADERS else None
-
-
-def _number(value: Any, otherwise: int) -> int:
-    """A literal; what comes over a link isn't known before the run."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
-
-
-def _other(
-    node: str, entry: Entry, parts: tuple[Component, ...], machine: Machine, dtype: str, packed: str
-) -> ModelForecast:
-    """Models that write, enlarge or fill: their weights, and what a text's tokens keep of themselves."""
-    weights = {part.name: bytes_of(part, dtype, packed) for part in parts}
-    kept = sum(_kept_per_token(part, dtype) for part in parts) * 4096
-    whole = sum(weights.values()) + kept
-    least = sum(least_of(part, weights[part.name]) for part in parts) + kept
-    verdict: Verdict = "fits"
-    if whole + machine.spare > machine.room:
-        streams = machine.device != "cpu" and sum(weights.values()) <= machine.host
-        verdict = "offload" if streams and least + machine.spare <= machine.room else "too_large"
-    resident = min(sum(weights.values()), max(machine.room - machine.spare - kept, 0))
-    moved = sum(weights.values()) - resident if verdict == "offload" else 0
-    needs = Assessment(
-        verdict, weights, kept, 0, min(whole, machine.room) if moved else whole, resident, moved, False, None,
-        None,
+def _precision(
+    loader: PlannedNode, entry: Entry, parts: tuple[Component, ...], machine: Machine
+) -> tuple[str, str]:
+    """The precision of a model and its quantization, with what “auto” stands for."""
+    values = loader.literals
+    dtype = str(values.get("dtype", "auto"))
+    dtype = machine.dtype if dtype == "auto" else dtype
+    chosen = str(values.get("quantization", "none"))
+    packed = chosen
+    if (text := str(values.get("text_quantization", "none"))) != "none":
+        packed = f"{packed},text={text}"
+    total = machine.total or machine.memory
+    packed = resolved(
+        packed, parts, entry.info.kind, device=machine.device, total=total, packs=machine.quantization,
+        dtype=dtype,
     )  # fmt: skip
-    return ModelForecast(node, entry.info.id, entry.info.family, dtype, packed, needs)
+    if entry.info.kind == "language" and is_packed(entry.weights):
+        packed = method_for(chosen, entry.probe.elements, room_of(total, machine.memory), dtype)
+    return dtype, packed
 
 
-def _kept_per_token(part: Component, dtype: str) -> int:
-    """Bytes of keys and values that a language model keeps for each token it has read."""
-    config = part.config
-    layers, heads = config.get("num_hidden_layers"), config.get("num_attention_heads")
-    size = config.get("hidden_size")
-    if not all(isinstance(value, int) and value > 0 for value in (layers, heads, size)):
-        return 0
-    layers, heads, size = cast("tuple[int, int, int]", (layers, heads, size))
-    pairs = config.get("num_key_value_heads") or heads
-    return 2 * layers * int(pairs) * int(config.get("head_dim") or size // heads) * BYTES[dtype]
+def _plain(node: PlannedNode, entry: Entry, dtype: str, packed: str, needs: Assessment) -> ModelForecast:
+    """Of a model that doesn't draw, or of a part of one that does."""
+    error = error_of(entry) if needs.activations else 0.0
+    return ModelForecast(node.id, entry.info.id, entry.info.family, dtype, packed, needs, error)

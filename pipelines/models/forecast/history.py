@@ -29,7 +29,7 @@ LONGEST: Final = 7 * 24 * 3600.0
 @dataclass(frozen=True, slots=True)
 class Ran:
     """What decides how long a drawing takes. ``precision`` is that of the weights and their packing,
-    ``speed`` what was switched on to make it faster.
+    ``speed`` what was switched on to make it faster, ``steered`` what makes it slower.
     """
 
     model: str
@@ -39,12 +39,14 @@ class Ran:
     precision: str
     steps: int
     speed: str = ""
+    steered: str = ""
 
     @property
     def kind(self) -> str:
         """All but the steps, as one text."""
-        speed = [self.speed] if self.speed else []  # runs noted before there was a choice were plain ones
-        return json.dumps([self.model, self.device, self.pixels, self.pictures, self.precision, *speed])
+        more = [self.speed] if self.speed else []  # runs noted before there was a choice were plain ones
+        more += [f"+{self.steered}"] if self.steered else []
+        return json.dumps([self.model, self.device, self.pixels, self.pictures, self.precision, *more])
 
 
 class History:

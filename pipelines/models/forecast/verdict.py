@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from pipelines.graph.values import Speed
+from pipelines.models.abilities import IMAGE_GUIDED
 from pipelines.models.device import BYTES
 from pipelines.models.forecast.activations import (
+    control_bytes,
     decoder_bytes,
     decoder_operations,
     denoiser_bytes,
@@ -16,8 +18,10 @@ from pipelines.models.forecast.activations import (
 )
 from pipelines.models.forecast.calibration import Calibration
 from pipelines.models.forecast.components import Component
+from pipelines.models.forecast.loras import NONE, Loras
 from pipelines.models.forecast.options import cache_bytes
 from pipelines.models.quantization import PACKED_BYTES, method_of
+from pipelines.models.residency.pieces import spread
 
 Verdict = Literal["fits", "offload", "too_large"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("fits", "offload", "too_large")
@@ -72,8 +76,10 @@ class Machine:
 class Drawing:
     """What is asked of a model: ``pictures`` of ``pixels``, ``at_once`` in a batch, of ``steps`` each.
 
-    ``doubled``: each step is computed with the prompt and without. ``beside``: numbers of other networks that
-    work in each step (control models).
+    ``doubled``: each step is computed with the prompt and without. ``beside``: other networks that work in
+    each step (control models), with bytes of a number of theirs. ``regions``: prompts of their own, each of
+    which is one more pass a step. ``looked``: px of pictures that a transformer sees beside what it draws;
+    ``read``: tokens of them that it reads with the prompt.
     """
 
     components: tuple[Component, ...]
@@ -83,17 +89,42 @@ class Drawing:
     pictures: int = 1
     at_once: int = 1
     doubled: bool = True
-    beside: int = 0
+    beside: tuple[tuple[Component, int], ...] = ()
     file_bytes: int = 0
     speed: Speed = field(default_factory=Speed)
     vae_dtype: str = ""
     """Of the VAE, if it isn't that of the rest."""
+    regions: int = 0
+    looked: int = 0
+    read: int = 0
+    loras: Loras = NONE
 
     @property
     def seen(self) -> int:
         """Pixels that would have as many latent ones if, as usual, 8×8 of them made one."""
+        return self._latent(self.pixels)
+
+    @property
+    def rows(self) -> int:
+        """How many pictures the denoiser sees for each that is drawn."""
+        if self.family in IMAGE_GUIDED:
+            return 3
+        return 2 if self.doubled else 1
+
+    @property
+    def steered(self) -> str:
+        """What makes a step slower than the prompt alone, as one text; empty if nothing does."""
+        counts = {"regions": self.regions, "controls": len(self.beside), "looked": self.looked}
+        return ",".join(f"{name}={count}" for name, count in counts.items() if count)
+
+    @property
+    def tokened(self) -> int:
+        """Pixels as :attr:`seen`, with those of pictures that are looked at."""
+        return self.seen + self._latent(self.looked)
+
+    def _latent(self, pixels: int) -> int:
         factor = next((part.factor for part in self.components if part.stage == "decode"), 8)
-        return self.pixels * 64 // factor**2
+        return pixels * 64 // factor**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +144,8 @@ class Assessment:
     seconds: tuple[float, float] | None
     loading: tuple[float, float] | None
     reason: str = ""
+    kept: int = 0
+    """In main memory: weights as they were before LoRAs changed them, where there is room."""
 
 
 def bytes_of(component: Component, dtype: str, quantization: str) -> int:
@@ -138,14 +171,19 @@ def assess(drawing: Drawing, machine: Machine, dtype: str, quantization: str) ->
     stages: dict[str, list[Component]] = {"encode": [], "main": [], "decode": []}
     for part in drawing.components:
         stages[part.stage].append(part)
-    main = sum(weights[part.name] for part in stages["main"])
+    if added := drawing.loras.added(drawing.components, dtype, quantization):
+        weights["loras"] = added
+    kept = drawing.loras.kept(drawing.components, dtype, quantization)
+    main = sum(weights[part.name] for part in stages["main"]) + added
     vae = sum(weights[part.name] for part in stages["decode"])
-    beside = drawing.beside * size
-    at_once = drawing.at_once * (2 if drawing.doubled else 1)
-    drawn = sum(denoiser_bytes(part, drawing.family, drawing.seen, at_once, size) for part in stages["main"])
-    drawn += sum(
-        cache_bytes(part, drawing.speed.cache, drawing.seen, at_once, size) for part in stages["main"]
+    beside = sum(part.elements * each for part, each in drawing.beside)
+    at_once = drawing.at_once * drawing.rows
+    drawn = sum(
+        denoiser_bytes(part, drawing.family, drawing.tokened, at_once, size, drawing.read)
+        + cache_bytes(part, drawing.speed.cache, drawing.tokened, at_once, size)
+        for part in stages["main"]
     )
+    drawn += sum(control_bytes(part, drawing.seen, at_once, each) for part, each in drawing.beside)
     decoded = sum(decoder_bytes(part, drawing.pixels, BYTES[exact]) for part in stages["decode"])
     room, spare = machine.room, max(machine.spare, drawn)
     least = sum(least_of(part, weights[part.name]) for part in stages["main"])
@@ -172,18 +210,22 @@ def assess(drawing: Drawing, machine: Machine, dtype: str, quantization: str) ->
         reason = "It doesn't fit into main memory, from which it would be fetched."
     else:
         verdict = "offload"
-        resident = max(min(main, room - spare - beside - window), 0)
-    if whole + spare <= room and verdict == "offload":  # only a text encoder has to stream
-        resident = main
+        resident = _resident(stages["main"], weights, main, room - spare - beside)
     moved = 0 if verdict != "offload" else main - resident
     peak = max(
         resident + (window if moved else 0) + beside + drawn,
-        vae + decoding + (main if verdict == "fits" and not tiled else 0),
+        vae + decoding + (main + beside if verdict == "fits" and not tiled else 0),
         _encoding([weights[part.name] for part in stages["encode"]], whole, spare, machine),
     )  # fmt: skip
     if on_cpu:
         peak = sum(weights.values()) + beside + max(drawn, decoding)
-    made = Assessment(verdict, weights, drawn, decoding, peak, resident, moved, tiled, None, None, reason)
+        kept = kept if peak + kept <= room else 0
+        peak += kept
+    elif sum(weights.values()) + beside + kept > machine.host:
+        kept = 0
+    made = Assessment(
+        verdict, weights, drawn, decoding, peak, resident, moved, tiled, None, None, reason, kept
+    )
     return _timed(made, drawing, machine, dtype, quantization)
 
 
@@ -191,6 +233,21 @@ def _encoding(encoders: Sequence[int], whole: int, spare: int, machine: Machine)
     """Bytes while a prompt is encoded. What fits is put there before, and makes room only if it must."""
     together = sum(encoders) + whole if whole + spare <= machine.room else max(encoders, default=0)
     return min(together, max(machine.room - machine.spare, 0))
+
+
+def _resident(parts: Sequence[Component], weights: Mapping[str, int], main: int, room: int) -> int:
+    """Bytes of what works in each step that stay in ``room``; all of them, where only others have to wait."""
+    if main <= room:
+        return main
+    window = max(_window(part, weights[part.name]) for part in parts)
+    left = max(room - window, 0)
+    if len(parts) != 1 or not parts[0].blocks:
+        return left
+    (part,) = parts
+    each = weights[part.name] / max(part.elements, 1)
+    blocks = [int(size * each) for size in part.blocks]
+    fixed = main - sum(blocks)
+    return min(fixed + sum(blocks[place] for place in spread(blocks, max(left - fixed, 0))), left)
 
 
 def least_of(part: Component, whole: int) -> int:
@@ -228,8 +285,16 @@ def _seconds(
     if not rate or not measured.copy:
         return None
     main = [part for part in drawing.components if part.stage == "main"]
-    step = sum(denoiser_operations(part, drawing.family, drawing.seen) for part in main)
-    step *= (2 if drawing.doubled else 1) * drawing.pictures
+    step = sum(
+        denoiser_operations(part, drawing.family, drawing.tokened, drawing.read)
+        * (drawing.rows + drawing.regions)
+        for part in main
+    )
+    step += sum(
+        denoiser_operations(part, drawing.family, drawing.seen) * (drawing.rows + drawing.regions)
+        for part, _ in drawing.beside
+    )
+    step *= drawing.pictures
     decode = sum(
         decoder_operations(part, drawing.pixels) for part in drawing.components if part.stage == "decode"
     )

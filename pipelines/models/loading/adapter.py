@@ -1,25 +1,25 @@
-"""Opening what lets a model follow a picture: an IP-Adapter, and the encoder that it looks through.
+"""Opening what lets a model follow a picture; the encoder that it looks through is opened by :mod:`.vision`.
 
 An IP-Adapter (Ye et al. 2023, "IP-Adapter: Text Compatible Image Prompt Adapter for Text-to-Image Diffusion
 Models") is a projection of what the encoder sees to a few tokens, and keys and values of its own for each
-cross-attention of the U-Net.
+cross-attention of a U-Net, or for blocks of FLUX.1. FLUX.1 Redux is a projection to tokens of the prompt.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import ModelUnreadable
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Entry
 from pipelines.models.device import resolve_dtype
-from pipelines.models.libraries import import_diffusers, import_transformers
-from pipelines.models.loaded import LoadedAdapter, LoadedVision, Target
-from pipelines.models.loading.folder import check_complete, variant_files
+from pipelines.models.folders import ADAPTER_PART
+from pipelines.models.libraries import import_diffusers
+from pipelines.models.loaded import LoadedAdapter, Target
+from pipelines.models.loading.folder import variant_files
 from pipelines.models.loading.reading import Reader, explained
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 PROJECTION: Final = "image_proj."
 _KEYS: Final = re.compile(r"ip_adapter\.(\d+)\.to_k_ip\.weight")
+_XLABS: Final = (
+    (r"^ip_adapter_proj_model\.", PROJECTION),
+    (r"^double_blocks\.(\d+)\.processor\.ip_adapter_double_stream_([kv])_proj\.", r"ip_adapter.\1.to_\2_ip."),
+)
+_REDUX: Final = "redux_up.weight"
 _PLAIN: Final = (("proj.", "image_embeds."),)
 _FULL: Final = (("proj.0.", "ff.net.0.proj."), ("proj.2.", "ff.net.2."), ("proj.3.", "norm."))
 _PLUS: Final = (
@@ -38,17 +43,14 @@ _PLUS: Final = (
     (r"^(layers\.\d+)\.1\.3\.", r"\1.ff.1.net.2."),
 )  # fmt: skip
 """Names in the original layout, and what diffusers' classes call the same."""
-_LAYER: Final = re.compile(r"vision_model\.encoder\.layers\.(\d+)\.")
 _HEAD: Final = 64
 """Width of one attention head of the projection with layers."""
-HEADS: Final = 16
-"""Attention heads of every CLIP encoder of pictures that adapters are made for (ViT-L, H and bigG)."""
-_QUICK: Final = 1024
-"""The width whose CLIP came from OpenAI, with the approximate GELU; the others are OpenCLIP's."""
+_FLUX_HEAD: Final = 128
+"""Width of one attention head of FLUX.1."""
 
 
 def load_adapter(entry: Entry, handle: ModelHandle, target: Target, context: Context) -> LoadedAdapter:
-    """Open the IP-Adapter of ``entry``; see :meth:`pipelines.models.loading.ModelLoader.load`.
+    """Open the adapter of ``entry``; see :meth:`pipelines.models.loading.ModelLoader.load`.
 
     Raises:
         ModelUnreadable: weights are missing, or of other sizes than the rest says.
@@ -58,8 +60,11 @@ def load_adapter(entry: Entry, handle: ModelHandle, target: Target, context: Con
 
     dtype = resolve_dtype(handle.dtype, target.name, torch)
     with explained(handle.id, target.name):
-        Reader(entry.probe.bytes, context).read([entry.weights])
-        state = load_file(entry.weights)
+        files = [entry.weights]
+        if entry.weights.is_dir():
+            files, _ = variant_files(sorted((entry.weights / ADAPTER_PART).glob("*.safetensors")))
+        Reader(entry.probe.bytes, context).read(files)
+        state = {name: tensor for file in files for name, tensor in load_file(file).items()}
         context.cancel.check()
         model = build_adapter(state, handle.id).to(dtype)
         model.requires_grad_(False).eval().to(target.weights)
@@ -69,22 +74,66 @@ def load_adapter(entry: Entry, handle: ModelHandle, target: Target, context: Con
     )
 
 
-def build_adapter(state: State, model: str) -> torch.nn.Module:
-    """An IP-Adapter from its tensors: see :class:`pipelines.models.ip_adapter.IPAdapter`.
+def build_adapter(state: State, model: str, head: int = _FLUX_HEAD) -> torch.nn.Module:
+    """An adapter from its tensors: see :mod:`pipelines.models.ip_adapter`.
+
+    Args:
+        head: the width of an attention head of the transformer that it is for.
 
     Raises:
         ModelUnreadable: tensors are missing.
     """
     from pipelines.models.ip_adapter import IPAdapter
 
+    if _REDUX in state:
+        return _redux(state, model)
+    state = _renamed_by(state, _XLABS)
     numbers = sorted(int(found[1]) for name in state if (found := _KEYS.fullmatch(name)))
-    names = {part: [f"ip_adapter.{number}.to_{part}_ip.weight" for number in numbers] for part in "kv"}
-    missing = [name for name in names["v"] if name not in state]
-    if missing or not numbers:
-        raise ModelUnreadable(model=model, reason=f"{(missing or ['ip_adapter'])[0]} is missing.")
+    biased = f"ip_adapter.{min(numbers, default=0)}.to_k_ip.bias" in state
+    kinds = ("weight", "bias") if biased else ("weight",)
+    parts = [
+        [_held(state, f"ip_adapter.{number}.to_{part}_ip.{kind}", model) for number in numbers]
+        for kind in kinds for part in "kv"
+    ]  # fmt: skip
+    if not numbers:
+        raise ModelUnreadable(model=model, reason="ip_adapter is missing.")
     rest = {name.removeprefix(PROJECTION): state[name] for name in state if name.startswith(PROJECTION)}
-    keys, values = ([state[name] for name in names[part]] for part in "kv")
-    return IPAdapter(_projection(rest), keys, values)
+    # Those for U-Nets have odd numbers: the even ones are of attentions that see the picture alone.
+    if 0 not in numbers:
+        return IPAdapter(_projection(rest), *parts)
+    if biased:
+        return IPAdapter(_projection(rest), *parts, enters="beside")
+    return IPAdapter(_wide_projection(rest, model), *parts, enters="within", head=head)
+
+
+def _held(state: State, name: str, model: str) -> torch.Tensor:
+    if name not in state:
+        raise ModelUnreadable(model=model, reason=f"{name} is missing.")
+    return state[name]
+
+
+def _redux(state: State, model: str) -> torch.nn.Module:
+    import_diffusers()
+    from diffusers.pipelines.flux.modeling_flux import ReduxImageEncoder
+
+    from pipelines.models.ip_adapter import Redux
+
+    for name in ("redux_up.bias", "redux_down.weight", "redux_down.bias"):
+        _held(state, name, model)
+    width, seen = state["redux_down.weight"].shape[0], state[_REDUX].shape[1]
+    layers = ReduxImageEncoder(redux_dim=seen, txt_in_features=width)
+    layers.load_state_dict(dict(state))
+    return Redux(layers)
+
+
+def _wide_projection(state: State, model: str) -> torch.nn.Module:
+    from pipelines.models.ip_adapter import WideProjection
+
+    inner, seen = _held(state, "proj.0.weight", model).shape
+    width = len(_held(state, "norm.weight", model))
+    made = WideProjection(seen, inner, width, len(_held(state, "proj.2.weight", model)) // width)
+    made.load_state_dict(dict(state))
+    return made
 
 
 def _projection(state: State) -> torch.nn.Module:
@@ -126,6 +175,15 @@ def _renamed(state: State, names: tuple[tuple[str, str], ...]) -> dict[str, torc
     return {other(name): tensor for name, tensor in state.items()}
 
 
+def _renamed_by(state: State, patterns: tuple[tuple[str, str], ...]) -> dict[str, torch.Tensor]:
+    result = {}
+    for name, tensor in state.items():
+        for old, new in patterns:
+            name = re.sub(old, new, name)
+        result[name] = tensor
+    return result
+
+
 def _with_layers(state: State) -> dict[str, torch.Tensor]:
     """The projection with layers: keys and values are one matrix in the original layout."""
     result = {}
@@ -134,73 +192,5 @@ def _with_layers(state: State) -> dict[str, torch.Tensor]:
             for part, half in zip(("to_k", "to_v"), tensor.chunk(2), strict=True):
                 result[name.replace(".0.to_kv.", f".attn.{part}.")] = half
             continue
-        for old, new in _PLUS:
-            name = re.sub(old, new, name)
-        result[name] = tensor
+        result |= _renamed_by({name: tensor}, _PLUS)
     return result
-
-
-def load_vision(entry: Entry, handle: ModelHandle, target: Target, context: Context) -> LoadedVision:
-    """Open the encoder of pictures of ``entry``: a transformers folder, or a file with CLIP's tensors.
-
-    Raises:
-        ModelUnreadable: weights are missing.
-    """
-    import torch
-
-    dtype = resolve_dtype(handle.dtype, target.name, torch)
-    reader = Reader(entry.probe.bytes, context)
-    with explained(handle.id, target.name):
-        if entry.weights.is_dir():
-            model = _vision_folder(entry.weights, handle.id, dtype, reader)
-        else:
-            model = _vision_file(entry.weights, handle.id, dtype, reader)
-        context.cancel.check()
-        model.requires_grad_(False).eval().to(target.weights)
-    return LoadedVision(handle, model, target.compute, dtype)
-
-
-def _vision_folder(folder: Path, model: str, dtype: torch.dtype, reader: Reader) -> Any:
-    files, variant = variant_files(sorted(folder.glob("*.safetensors")))
-    reader.read(files)
-    network, report = import_transformers().CLIPVisionModelWithProjection.from_pretrained(
-        str(folder), dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True,
-        output_loading_info=True,
-    )  # fmt: skip
-    check_complete(model, "network", report["missing_keys"])
-    return network
-
-
-def _vision_file(file: Path, model: str, dtype: torch.dtype, reader: Reader) -> Any:
-    """CLIP's encoder of pictures from its tensors alone: their shapes say all that its settings would.
-
-    Raises:
-        ModelUnreadable: weights are missing.
-    """
-    import torch
-    from safetensors.torch import load_file
-
-    reader.read([file])
-    state = {name: tensor.to(dtype) for name, tensor in load_file(file).items() if "position_ids" not in name}
-    transformers = import_transformers()
-    patches = state["vision_model.embeddings.patch_embedding.weight"]
-    width, patch = patches.shape[0], patches.shape[-1]
-    side = round((len(state["vision_model.embeddings.position_embedding.weight"]) - 1) ** 0.5)
-    layers = {found[1] for name in state if (found := _LAYER.match(name))}
-    projection = state.get("visual_projection.weight")
-    if projection is None:
-        raise ModelUnreadable(model=model, reason="visual_projection.weight is missing.")
-    config = transformers.CLIPVisionConfig(
-        hidden_size=width, patch_size=patch, image_size=side * patch, num_hidden_layers=len(layers),
-        intermediate_size=len(state["vision_model.encoder.layers.0.mlp.fc1.weight"]),
-        num_attention_heads=HEADS, projection_dim=len(projection),
-        hidden_act="quick_gelu" if width == _QUICK else "gelu",
-    )  # fmt: skip
-    with torch.device("meta"):
-        network = transformers.CLIPVisionModelWithProjection(config)
-    network.to_empty(device="cpu").to(dtype)
-    own = network.vision_model.embeddings
-    own.position_ids = torch.arange(side * side + 1)[None]  # the one buffer that no file holds
-    found = network.load_state_dict(state, strict=False)
-    check_complete(model, "network", found.missing_keys)
-    return network

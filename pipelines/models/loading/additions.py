@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.errors import ModelChanged
+from pipelines.errors import DiptychError, ModelChanged
 from pipelines.graph.node import Context
 from pipelines.graph.values import Embedding, Lora, ModelHandle
 from pipelines.models import embedding_families
@@ -60,6 +60,27 @@ def change(loaded: LoadedDiffusion, handle: ModelHandle, files: Files, context: 
         loaded.additions.change(loras, embeddings, context, room)
     loaded.handle = loaded.handle.replace(loras=handle.loras, embeddings=handle.embeddings)
     loaded.card |= stories_of(loras, embeddings)
+
+
+def adjust(loaded: LoadedDiffusion, handle: ModelHandle, catalogue: Catalogue) -> bool:
+    """Give a loaded model's LoRAs the strengths of ``handle``, wherever its weights are; False, and nothing
+    is changed, if more than that is to be done.
+    """
+    was = loaded.handle
+    if (was.parts, was.embeddings) != (handle.parts, handle.embeddings) or loaded.additions is None:
+        return False
+    try:
+        loras, _ = additions_of(handle, catalogue)
+    except DiptychError:
+        return False  # it is said where the files are read
+    if not loaded.additions.adjust(loras):
+        return False
+    loaded.handle = was.replace(loras=handle.loras)
+    told = zip(loaded.card.get("loras", ()), handle.loras, strict=True)  # their hashes stay
+    loaded.card["loras"] = [
+        {**story, "strength": lora.strength, "text_strength": lora.text_strength} for story, lora in told
+    ]
+    return True
 
 
 def strip(loaded: LoadedDiffusion) -> None:

@@ -15,6 +15,7 @@ from pipelines.errors import ModelUnreadable, UnknownModelFamily
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Entry
+from pipelines.models.control_names import xlabs_renamed
 from pipelines.models.control_shapes import SETTINGS, t2i_renamed, t2i_settings, union_settings
 from pipelines.models.device import resolve_dtype
 from pipelines.models.families import family
@@ -25,6 +26,7 @@ from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.packed import without_weights
 from pipelines.models.probe import Probe
 from pipelines.models.safety import read_json
+from pipelines.models.signatures.controls import CONTROL_LORA, LITE
 
 if TYPE_CHECKING:
     import torch
@@ -72,11 +74,23 @@ def _from_folder(folder: Path, model: str, dtype: torch.dtype, reader: Reader) -
 def _from_single_file(
     file: Path, probe: Probe, model: str, configs: Path, dtype: torch.dtype, reader: Reader
 ) -> Any:
+    if probe.variant == CONTROL_LORA:
+        from pipelines.models.control_lora import ControlLora
+
+        network = ControlLora(_state(file, reader))
+        check_complete(model, "network", network.missing())
+        return network.to(dtype)
+    if probe.variant == LITE:
+        from pipelines.models.control_lllite import ControlLLLite, missing_parts
+
+        state = _state(file, reader)
+        check_complete(model, "network", missing_parts(state))
+        return ControlLLLite(state).to(dtype)
     if probe.variant.startswith("t2i"):
         state = t2i_renamed(_state(file, reader))
         return _built("T2IAdapter", t2i_settings(state), state, model, dtype)
     if probe.family in SETTINGS:
-        state = _state(file, reader)
+        state = xlabs_renamed(_state(file, reader))
         name, settings = SETTINGS[probe.family]
         return _built(name, settings(state), state, model, dtype)
     config = family(probe.family).config

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import LoraUnsuitable, QuantizationUnavailable, UnknownModelFamily
+from pipelines.errors import QuantizationUnavailable, UnknownModelFamily
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.catalogue import Entry
@@ -22,8 +22,8 @@ from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.loading.single import SingleFile, load_single
 from pipelines.models.lora.adding import Additions, stories_of
 from pipelines.models.packed import PackedFiles
-from pipelines.models.parts.files import bytes_beside, is_packed, sources_of
-from pipelines.models.quantization import PACKED, choices, method_of, quantize
+from pipelines.models.parts.files import bytes_beside, sources_of
+from pipelines.models.quantization import PACKED, choices, method_of, methods_of, quantize
 from pipelines.models.single_file import blueprint
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def load_diffusion(
     embeddings: Sequence[EmbeddingFile] = (),
 ) -> LoadedDiffusion:
     """Open the model of ``entry`` in the handle's precision, with ``loras`` added to its weights and the
-    words of ``embeddings``, for good; see :meth:`pipelines.models.loading.ModelLoader.load`.
+    words of ``embeddings``; see :meth:`pipelines.models.loading.ModelLoader.load`.
+
+    Where FP8 rounds the weights, they are added before, for good: nothing would be left of a small change
+    otherwise.
     """
     import torch
 
@@ -48,22 +51,22 @@ def load_diffusion(
     exact = resolve_dtype(handle.vae_dtype, target.name, torch) if handle.vae_dtype != "auto" else None
     reader = Reader(entry.probe.bytes + bytes_beside(handle), context)
     with explained(handle.id, target.name), without_notices():
-        # What is kept packed is the model without LoRAs: those are added before anything is packed.
-        kept = None if loras else kept_packed(entry, handle, target, dtype)
+        rounded = "fp8" in methods_of(handle.quantization)
+        first = rounded and bool(loras or embeddings)
+        kept = None if first else kept_packed(entry, handle, target, dtype)
         pipeline = _opened(entry, handle, Parts(configs, handle.id, dtype, reader, exact), kept)
         context.cancel.check()
         additions = Additions(pipeline, handle.id)
-        if loras and is_packed(entry.weights):
-            reason = "The weights of this model are packed (GGUF), and nothing can be added to them."
-            raise LoraUnsuitable(lora=loras[0].lora.id, model=handle.id, reason=reason, family="this model")
-        if loras or embeddings:
+        if first:
             additions.change(loras, embeddings, context, lambda _: False)
         _quantize_parts(pipeline, handle, target, dtype, kept)
+        if (loras or embeddings) and not first:
+            additions.change(loras, embeddings, context, lambda _: False)
         for network in pipeline.components.values():
             if isinstance(network, torch.nn.Module):
                 network.requires_grad_(False).eval().to(target.weights)
     card = {**_card(entry), **stories_of(loras, embeddings)}
-    additions.fixed = additions.fixed or handle.quantization != "none" or is_packed(entry.weights)
+    additions.fixed = additions.fixed or rounded
     return LoadedDiffusion(handle, pipeline, target.compute, dtype, card, additions=additions)
 
 

@@ -50,7 +50,7 @@ def load_folder(
             continue
         if name in UNUSED:
             parts[name] = None
-        if name in parts:
+        if name in parts or name in known.apart:
             continue
         files = sorted((folder / name).glob("*.safetensors"))
         if not files:

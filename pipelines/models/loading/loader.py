@@ -33,7 +33,7 @@ from pipelines.models.loaded import (
     Target,
 )
 from pipelines.models.parts.files import is_packed, numbers_of, packed_choice, sources_of
-from pipelines.models.quantization import BYTES_PER_NUMBER, check, choices, method_of
+from pipelines.models.quantization import BYTES_PER_NUMBER, check, choices, method_of, methods_of
 from pipelines.paths import RESOURCES
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ class Loader(Protocol):
 
     def changeable(self, loaded: Any) -> bool:
         """Whether a loaded model can be given other LoRAs and embeddings, and lose those it has."""
+
+    def adjust(self, loaded: Any, handle: ModelHandle) -> bool:
+        """Give it the strengths of ``handle``, wherever its weights are; False if more is to be done."""
 
     def change(self, loaded: Any, handle: ModelHandle, context: Context, room: Room) -> None:
         """Give it the LoRAs and embeddings of ``handle``, while all its weights are in main memory.
@@ -162,7 +165,7 @@ class ModelLoader:
 
                 return load_detector(entry, handle, target, context)
             case "vision":
-                from pipelines.models.loading.adapter import load_vision
+                from pipelines.models.loading.vision import load_vision
 
                 return load_vision(entry, handle, target, context)
             case "upscale" if entry.weights.is_file():
@@ -198,15 +201,21 @@ class ModelLoader:
         return additions_of(handle, self._catalogue)
 
     def takes_additions(self, handle: ModelHandle, device: str) -> bool:
-        """Weights that are packed, or are when it is loaded, take none afterwards."""
-        entry = self._entry(handle)
-        plain = not is_packed(entry.weights) and self._resolved(entry, handle, device) == "none"
-        return handle.kind == "diffusion" and plain
+        """Weights that are rounded to FP8 when it is loaded take none afterwards."""
+        if handle.kind != "diffusion":
+            return False
+        return "fp8" not in methods_of(self._resolved(self._entry(handle), handle, device))
 
     def changeable(self, loaded: Loaded) -> bool:
         """See :attr:`pipelines.models.lora.adding.Additions.fixed`."""
         additions = loaded.additions if isinstance(loaded, LoadedDiffusion) else None
         return additions is not None and not additions.fixed
+
+    def adjust(self, loaded: Loaded, handle: ModelHandle) -> bool:
+        """See :func:`pipelines.models.loading.additions.adjust`."""
+        from pipelines.models.loading.additions import adjust
+
+        return isinstance(loaded, LoadedDiffusion) and adjust(loaded, handle, self._catalogue)
 
     def change(self, loaded: Loaded, handle: ModelHandle, context: Context, room: Room) -> None:
         """See :func:`pipelines.models.loading.additions.change`; after a fault, it has none."""

@@ -10,12 +10,13 @@ from pipelines.errors import ModelUnreadable, ModelUnsuitable, OutOfMemory
 from pipelines.files import bytes_text
 from pipelines.models.gguf_header import read_header as read_gguf
 from pipelines.models.libraries import import_diffusers, import_transformers
-from pipelines.models.loading.folder import check_complete, skeleton, variant_files
+from pipelines.models.loading.autoencoder import open_vae
+from pipelines.models.loading.folder import check_complete, variant_files
 from pipelines.models.loading.reading import Reader
 from pipelines.models.loading.states import VAE, below, joined_tiny, read_state
 from pipelines.models.memory import host_memory
 from pipelines.models.parts.files import encoder_beside
-from pipelines.models.parts.needed import OWN_TOKENIZERS
+from pipelines.models.parts.needed import KIN, OWN_TOKENIZERS, PROCESSORS
 from pipelines.models.safety import check_folder, read_json
 
 if TYPE_CHECKING:
@@ -97,10 +98,13 @@ class Parts:
     # --- tokenizers -----------------------------------------------------------------------------------------
 
     def tokenizer(self, name: str, cls: str, source: Path | None = None) -> Any:
-        """A tokenizer: one that comes with the program, else that of a folder or of a GGUF file.
+        """A tokenizer: one that comes with the program, else that of a folder or of a GGUF file; with what
+        reads pictures round it, where ``cls`` says so.
 
         The OpenCLIP encoders of SD 2.x, XL and 3 were trained with ``!`` (0) as padding.
         """
+        if cls in PROCESSORS:
+            return self.processor(cls, self.tokenizer(name, PROCESSORS[cls], source))
         transformers = import_transformers()
         if source is None or not (source.is_dir() or source.suffix.lower() == ".gguf"):
             own = self.configs / OWN_TOKENIZERS[cls]
@@ -115,6 +119,17 @@ class Parts:
             str(source.parent), gguf_file=source.name, local_files_only=True
         )
 
+    def processor(self, cls: str, tokenizer: Any) -> Any:
+        """What reads pictures beside words, made round a tokenizer."""
+        transformers = import_transformers()
+        if cls == "PixtralProcessor":
+            return transformers.PixtralProcessor(transformers.PixtralImageProcessor(), tokenizer)
+        pictures = transformers.Qwen2VLImageProcessor.from_pretrained(
+            str(self.configs / "qwen_vl_processor"), local_files_only=True
+        )
+        video = transformers.Qwen2VLVideoProcessor()
+        return transformers.Qwen2VLProcessor(pictures, tokenizer, video_processor=video)
+
     # --- networks -------------------------------------------------------------------------------------------
 
     def _from_folder(self, name: str, cls: str, folder: Path) -> Any:
@@ -125,6 +140,9 @@ class Parts:
             if cls not in {*VAES, wanted}:
                 reason = f"It is a {cls}, which this model can't be given."
                 raise ModelUnsuitable(model=folder.name, reason=reason, task="turning latents into pictures")
+        else:
+            stated = (config.get("architectures") or [cls])[0]
+            cls = stated if stated in KIN.get(cls, ()) else cls
         chosen, variant = variant_files(sorted(headers))
         self.reader.read(chosen)
         library = import_diffusers() if name == "vae" else import_transformers()
@@ -142,7 +160,14 @@ class Parts:
 
         kind = getattr(import_transformers(), cls)
         config = kind.config_class.from_pretrained(str(settings), local_files_only=True)
-        state = dict(state)
+        state = (below(state, _LAYERS) if cls in _WORDS else {}) or dict(state)
+        if cls == "Qwen3VLModel":
+            state = {_seeing(key): tensor for key, tensor in state.items()}
+        cut = cls in _WORDS and _LAST not in state
+        if cut:
+            config.num_hidden_layers = _layers(state) or config.num_hidden_layers
+            # What follows the last layer isn't read either, of a model that was cut off there.
+            state[_LAST] = torch.ones(config.hidden_size)
         if cls == "CLIPTextModelWithProjection" and config.projection_dim == config.hidden_size == _CLIP_L:
             # Files of CLIP-L leave it out, since it changes nothing of what Stable Diffusion 3 reads.
             state.setdefault("text_projection.weight", torch.eye(config.hidden_size))
@@ -156,40 +181,13 @@ class Parts:
             reason = f"The weights of its {name} have other sizes than those of its kind."
             raise ModelUnreadable(model=self.model, reason=reason) from error
         check_complete(self.model, name, report["missing_keys"])
+        if cut:
+            network.norm = torch.nn.Identity()
         return network
 
     def vae(self, state: Mapping[str, torch.Tensor], settings: Path, file: str) -> Any:
         """A VAE in its original layout or in diffusers', with the settings of ``settings``; or a tiny one."""
-        diffusers = import_diffusers()
-        state = below(state, VAE) or dict(state)
-        config = read_json(settings / "config.json", self.model)
-        if any(key.startswith("decoder.layers.") for key in state):
-            return self._tiny(state, file)
-        kind = getattr(diffusers, config["_class_name"])
-        if config["_class_name"] == "AutoencoderKLQwenImage":
-            return self._like_wan(kind, state, settings)
-        return from_state(kind, state, settings, self.vae_dtype, self.model, "vae")
-
-    def _like_wan(self, kind: Any, state: Mapping[str, torch.Tensor], settings: Path) -> Any:
-        """Qwen-Image's VAE has the layers of Wan's, whose original names diffusers converts."""
-        import_diffusers()
-        from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
-
-        own = "decoder.conv_in.weight" in state
-        state = dict(state) if own else convert_wan_vae_to_diffusers(dict(state))
-        network = skeleton(kind, settings, self.vae_dtype)
-        missing, _ = network.load_state_dict(state, strict=False, assign=True)
-        check_complete(self.model, "vae", missing)
-        return network.to(self.vae_dtype).eval()
-
-    def _tiny(self, state: Mapping[str, torch.Tensor], file: str) -> Any:
-        """A tiny autoencoder in diffusers' layout; its decoder's first layer tells the latent channels."""
-        channels = int(state["decoder.layers.0.weight"].shape[1])
-        network = import_diffusers().AutoencoderTiny(latent_channels=channels)
-        missing, _ = network.load_state_dict(state, strict=False, assign=True)
-        check_complete(file, "vae", missing)
-        tiny: torch.nn.Module = network.to(self.vae_dtype).eval()
-        return tiny
+        return open_vae(below(state, VAE) or dict(state), settings, file, self.model, self.vae_dtype)
 
     def _packed_encoder(self, name: str, cls: str, file: Path, settings: Path) -> Any:
         """A text encoder in a GGUF file, unpacked: transformers computes with plain weights.
@@ -219,6 +217,26 @@ class Parts:
 
 
 _CLIP_L: Final = 768
+_WORDS: Final = frozenset({"LlamaModel", "MistralModel", "Qwen3Model"})
+"""Classes that read words alone, whatever else the language model can that a file is of."""
+_LAST: Final = "norm.weight"
+"""What follows the last layer of a language model."""
+_LAYERS: Final = ("model.language_model.", "language_model.model.", "language_model.", "model.")
+"""What stands before the layers of a language model, in a file that may hold more than those."""
+
+
+def _seeing(name: str) -> str:
+    """The name of a weight in transformers' class of a model that looks at pictures as well: files of it name
+    its layers as those of a model that doesn't.
+    """
+    name = name.removeprefix("model.")
+    return name if name.startswith(("visual.", "language_model.", "lm_head.")) else f"language_model.{name}"
+
+
+def _layers(state: Mapping[str, Any]) -> int:
+    """How many layers of a language model are there."""
+    numbers = (name.split(".", 2)[1] for name in state if name.startswith("layers."))
+    return max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1
 
 
 def read_classes(folder: Path, model: str) -> dict[str, str]:
@@ -229,33 +247,3 @@ def read_classes(folder: Path, model: str) -> dict[str, str]:
     """
     index = read_json(folder / "model_index.json", model)
     return {name: str(value[1]) for name, value in index.items() if isinstance(value, list) and value[0]}
-
-
-def from_state(
-    kind: Any, state: Mapping[str, Any], settings: Path, dtype: torch.dtype, model: str, part: str,
-    **changes: Any,
-) -> Any:  # fmt: skip
-    """A network of diffusers from weights in the original layout or its own, by the library's own conversion.
-
-    Args:
-        settings: the folder with its settings; ``changes`` replace some of them, or are options of
-            ``from_single_file``.
-
-    Raises:
-        ModelUnreadable: weights are missing, or of other shapes; nothing is ever filled with random numbers.
-    """
-    try:
-        network = kind.from_single_file(
-            dict(state), config=str(settings), local_files_only=True, dtype=dtype, **changes
-        )
-    except KeyError as error:  # the conversion takes the weights it knows out one by one
-        reason = f"Its {part} lacks the weight {error.args[0] if error.args else ''}."
-        raise ModelUnreadable(model=model, reason=reason) from error
-    except ValueError as error:
-        if "shape" not in str(error):
-            raise
-        reason = f"A weight of its {part} has another size than its kind has: {str(error)[:300]}"
-        raise ModelUnreadable(model=model, reason=reason) from error
-    missing = [key for key, tensor in network.state_dict().items() if tensor.is_meta]
-    check_complete(model, part, missing)
-    return network

@@ -29,6 +29,7 @@ _DEVIATION: Final = (0.229, 0.224, 0.225)
 """Of ImageNet's colours, where a folder doesn't say."""
 _EXCLUSIVE: Final = frozenset({"DetrForObjectDetection", "YolosForObjectDetection"})
 """Detectors for which a box shows one class or nothing; to the others each class is a question of its own."""
+_SHOWN: Final = "preprocessor_config.json"
 _SHORTEST: Final = 800
 _LONGEST: Final = 1333
 _SQUARE: Final = 640
@@ -95,8 +96,10 @@ def open_network(
 
 
 def told_by(folder: Path, model: str) -> Mapping[str, Any]:
-    """What the folder says of how a picture is to be shown."""
-    path = folder / "preprocessor_config.json"
+    """What the folder says of how a picture is to be shown, or the feature extractor of its pipeline."""
+    path = folder / _SHOWN
+    if not path.is_file() and (folder.parent / "model_index.json").is_file():
+        path = folder.parent / "feature_extractor" / _SHOWN
     found = read_json(path, model) if path.is_file() else {}
     return found if isinstance(found, dict) else {}
 

@@ -12,13 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import ModelPartMissing
 from pipelines.models.libraries import import_diffusers
 from pipelines.models.loading.folder import skeleton
-from pipelines.models.loading.part import Parts, from_state
+from pipelines.models.loading.original import CONVERTED, load_original
+from pipelines.models.loading.part import Parts
 from pipelines.models.loading.states import ENCODERS, VAE, below, denoiser_of, read_state, unpacked
+from pipelines.models.loading.weights import from_state
 from pipelines.models.packed import PackedFiles
-from pipelines.models.parts.needed import OWN_TOKENIZERS, Need, folders_text, held, missing_text, needs_of
+from pipelines.models.parts.needed import (
+    OWN_TOKENIZERS,
+    PROCESSORS,
+    Need,
+    held,
+    missing_error,
+    needs_of,
+)
 from pipelines.models.probe import Probe
 from pipelines.models.single_file import Blueprint, schedule_settings
 
@@ -52,7 +60,7 @@ def check_parts(single: SingleFile) -> None:
         if need.name not in single.given and not held(need, single.probe) and not need.optional
     ]
     if missing:
-        raise ModelPartMissing(model=single.model, parts=missing_text(missing), folder=folders_text(missing))
+        raise missing_error(single.model, missing)
 
 
 def load_single(single: SingleFile, parts: Parts, kept: PackedFiles | None = None) -> Any:
@@ -73,8 +81,7 @@ def load_single(single: SingleFile, parts: Parts, kept: PackedFiles | None = Non
     parts.reader.read([single.file])
     state = read_state(single.file, single.model)
     opened: dict[str, Any] = dict(single.given)
-    # Networks first: what is wrong is mostly in those, and a tokenizer takes its time.
-    for name, (_, cls) in sorted(single.plan.parts.items(), key=lambda item: item[0].startswith("tokenizer")):
+    for name, (_, cls) in sorted(single.plan.parts.items(), key=_turn):
         if name in opened:
             continue
         if name == single.plan.denoiser:
@@ -82,6 +89,8 @@ def load_single(single: SingleFile, parts: Parts, kept: PackedFiles | None = Non
         elif name == "scheduler":
             settings = schedule_settings(single.probe, single.plan.folder.parent)
             opened[name] = getattr(diffusers, cls).from_config(settings)
+        elif cls in PROCESSORS:
+            opened[name] = parts.processor(cls, opened["tokenizer"])
         elif cls in OWN_TOKENIZERS:
             opened[name] = parts.tokenizer(name, cls)
         elif name in needs and held(needs[name], single.probe):
@@ -89,6 +98,14 @@ def load_single(single: SingleFile, parts: Parts, kept: PackedFiles | None = Non
         else:
             opened[name] = None
     return getattr(diffusers, single.plan.pipeline)(**opened)
+
+
+def _turn(item: tuple[str, object]) -> int:
+    """Networks first: what is wrong is mostly in those, and a tokenizer takes its time. What is made round a
+    tokenizer comes after it.
+    """
+    name = item[0]
+    return 2 if name == "processor" else 1 if name.startswith("tokenizer") else 0
 
 
 def _denoiser(
@@ -106,7 +123,11 @@ def _denoiser(
         from diffusers import GGUFQuantizationConfig
 
         weights = unpacked(weights, dtype)
+        if kind.__name__ in CONVERTED:
+            return load_original(kind, weights, settings, dtype, single.model, name, packed=True, **changes)
         changes["quantization_config"] = GGUFQuantizationConfig(compute_dtype=dtype)
+    if kind.__name__ in CONVERTED:
+        return load_original(kind, weights, settings, dtype, single.model, name, **changes)
     return from_state(kind, weights, settings, dtype, single.model, name, **changes)
 
 

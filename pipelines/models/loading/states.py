@@ -25,8 +25,10 @@ VAE: Final = ("first_stage_model.", "vae.")
 ENCODERS: Final = ("text_encoders.", "cond_stage_model.", "conditioner.")
 _SCALES: Final = (".scale_weight", ".weight_scale")
 _OF_SCALED: Final = (".scale_input", ".input_scale", ".comfy_quant")
-_MARKS: Final = frozenset({"scaled_fp8"})
-"""What stands beside weights that are kept with a scale."""
+_TABLES: Final = (".ff_i.gate.weight",)
+"""Matrices that belong to no linear layer: HiDream chooses its experts by one."""
+_MARKS: Final = frozenset({"scaled_fp8", "__index_timestep_zero__"})
+"""What stands beside weights that are kept with a scale, and what marks Qwen-Image-Edit 2511."""
 
 
 def read_state(path: Path, model: str) -> State:
@@ -75,7 +77,7 @@ def unscaled(state: State) -> State:
         if weight in state and state[weight].element_size() == 1:
             # bf16 has the range of every product; its eight digits are more than FP8's four.
             state[weight] = (state[weight].float() * scale.float()).to(torch.bfloat16)
-    for name in [name for name in state if name in _MARKS or name.endswith(_OF_SCALED)]:
+    for name in [name for name in state if name.rpartition(".")[2] in _MARKS or name.endswith(_OF_SCALED)]:
         del state[name]
     return state
 
@@ -124,7 +126,7 @@ def unpacked(state: Mapping[str, Any], dtype: torch.dtype) -> dict[str, Any]:
     def ready(name: str, tensor: Any) -> Any:
         if not isinstance(tensor, GGUFParameter):
             return tensor
-        linear = name.endswith(".weight") and tensor.ndim == 2
+        linear = name.endswith(".weight") and tensor.ndim == 2 and not name.endswith(_TABLES)
         if linear and tensor.quant_type != GGMLQuantizationType.BF16:
             return tensor
         return dequantize_gguf_tensor(tensor).to(dtype)

@@ -6,11 +6,10 @@ weight that it is given; some methods turn or scale that weight, so that what th
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-
-from pipelines.models.lora.orthogonal import MOST_TERMS, NEUMANN_TERMS, InputTurned, Turned
 
 if TYPE_CHECKING:
     import torch
@@ -163,6 +162,32 @@ class Scaled:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Generalized:
+    """GLoRA: ``scale · (W · first · second + inner)``, two low-rank matrices of which one acts on what goes
+    into the layer (Chavan et al. 2023, arXiv:2306.07967, in the form LyCORIS trains).
+
+    ``first``: in × rank; ``second``: rank × in; ``inner``: without a scale of its own.
+    """
+
+    first: torch.Tensor
+    second: torch.Tensor
+    inner: LowRank
+    scale: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.inner.shape
+
+    def delta(self, weight: torch.Tensor, strength: float) -> torch.Tensor:
+        import torch
+
+        first, second = self.first.float().flatten(1), self.second.float().flatten(1)
+        seen = torch.einsum("oi...,ir->or...", weight, first)
+        seen = torch.einsum("or...,rj->oj...", seen, second)
+        return (seen + self.inner.delta(weight, 1.0).reshape(weight.shape)) * (self.scale * strength)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Decomposed:
     """DoRA: the direction of the changed weight, with a length of its own for each row or each column (Liu
     et al. 2024, arXiv:2402.09353). A strength other than 1 goes that part of the way."""
@@ -188,49 +213,23 @@ class Decomposed:
         return (changed * (target / length) - weight) * strength
 
 
-def change_of(tensors: Tensors, scale: Any, settings: Mapping[str, Any]) -> dict[str, Change]:
-    """What a module's tensors do to its ``weight`` and ``bias``; empty where that isn't known.
+def movable(change: Change) -> tuple[Change, list[torch.nn.Parameter]]:
+    """The same change with its tensors as parameters of a module, with which they move; and these."""
+    import torch
 
-    Args:
-        scale: gives the factor for a rank.
-        settings: of PEFT, for the network.
+    found: list[torch.nn.Parameter] = []
 
-    Raises:
-        KeyError, IndexError, RuntimeError: tensors are missing, or don't fit each other.
-    """
-    found: dict[str, Change] = {}
-    made: Change | None = None
-    if "down" in tensors or "up" in tensors:
-        made = LowRank(tensors["up"], tensors["down"], scale(tensors["down"].shape[0]), tensors.get("mid"))
-        if "up_bias" in tensors:
-            found["bias"] = Added(tensors["up_bias"].float() * made.scale)
-    elif "embedding_down" in tensors:
-        down, up = tensors["embedding_down"], tensors["embedding_up"]
-        made = LowRank(down.T, up.T, scale(down.shape[0]))
-    elif "hada_w1_b" in tensors:
-        made = Hadamard(tensors, scale(tensors["hada_w1_b"].shape[0]))
-    elif "lokr_w1" in tensors or "lokr_w1_b" in tensors:
-        low = next((tensors[key] for key in ("lokr_w2_b", "lokr_w1_b") if key in tensors), None)
-        made = Kronecker(tensors, 1.0 if low is None else scale(low.shape[0]))
-    elif "oft_blocks" in tensors:
-        limit = tensors.get("alpha")
-        made = Turned(
-            tensors["oft_blocks"], float(limit) if limit is not None else 0.0, tensors.get("rescale")
-        )
-    elif "oft_r" in tensors:
-        given = settings.get("num_cayley_neumann_terms")
-        terms = given if isinstance(given, int) and 4 <= given <= MOST_TERMS else NEUMANN_TERMS
-        made = InputTurned(tensors["oft_r"], 0 if settings.get("use_cayley_neumann") is False else terms)
-    elif "ia3" in tensors:
-        made = Scaled(tensors["ia3"], bool(tensors["on_input"].item()))
-    elif "ia3_l" in tensors:
-        by = tensors["ia3_l"].float()
-        made = Scaled(by - 1, by.ndim > 1 and by.shape[0] == 1 and by.shape[1] != 1)
-    elif "diff" in tensors or "w_norm" in tensors:
-        made = Added(tensors["diff"] if "diff" in tensors else tensors["w_norm"])
-    if made is not None:
-        found["weight"] = Decomposed(made, tensors["magnitude"]) if "magnitude" in tensors else made
-    for name in ("diff_b", "b_norm"):
-        if name in tensors:
-            found["bias"] = Added(tensors[name])
-    return found
+    def taken(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            found.append(torch.nn.Parameter(value, requires_grad=False))
+            return found[-1]
+        if isinstance(value, Mapping):
+            return {key: taken(inner) for key, inner in value.items()}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return dataclasses.replace(
+                value, **{part.name: taken(getattr(value, part.name)) for part in dataclasses.fields(value)}
+            )
+        return value
+
+    made: Change = taken(change)
+    return made, found

@@ -18,8 +18,6 @@ def problem_of(probe: Probe) -> str:
     """Why a LoRA can't be used, whatever the model; empty if it can."""
     if probe.variant == "control":
         return _CONTROL
-    if probe.variant == "glora":
-        return "It was made by the method GLoRA, which comes in two forms that its tensors don't tell apart."
     return ""
 
 

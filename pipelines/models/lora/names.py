@@ -174,7 +174,8 @@ def _stacked(network: str, module: Any, paths: Sequence[str]) -> list[Place]:
     places = []
     start = 0
     for path in paths:
-        count = module.get_submodule(path).weight.shape[0]
+        layer = module.get_submodule(path)
+        count = getattr(layer, "out_features", layer.weight.shape[0])  # packed weights have other shapes
         places.append(Place(network, path, torch.arange(start, start + count), torch.arange(count)))
         start += count
     return places

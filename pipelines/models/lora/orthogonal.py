@@ -36,7 +36,7 @@ class Turned:
         import torch
 
         size = self.blocks.shape[-1]
-        eye = torch.eye(size)
+        eye = torch.eye(size, device=weight.device)
         turns = _cayley(self.blocks.float(), self.limit * weight.shape[0])
         turns = turns * strength + (1 - strength) * eye
         rows = weight.flatten(1)
@@ -70,7 +70,7 @@ def _cayley(blocks: torch.Tensor, limit: float) -> torch.Tensor:
     size = skew.norm() + 1e-8
     if limit > 0 and size > limit:
         skew = skew * (limit / size)
-    eye = torch.eye(skew.shape[-1])
+    eye = torch.eye(skew.shape[-1], device=skew.device)
     return (eye + skew) @ torch.linalg.inv(eye - skew)
 
 
@@ -98,12 +98,12 @@ class InputTurned:
     def delta(self, weight: torch.Tensor, strength: float) -> torch.Tensor:
         import torch
 
-        size = self._size
-        rows, columns = torch.triu_indices(size, size, 1)
-        skew = torch.zeros(self.triangles.shape[0], size, size)
+        size, device = self._size, weight.device
+        rows, columns = torch.triu_indices(size, size, 1, device=device)
+        skew = torch.zeros(self.triangles.shape[0], size, size, device=device)
         skew[:, rows, columns] = self.triangles.float()
         turns = self._turned(skew - skew.transpose(1, 2))
-        turns = turns * strength + (1 - strength) * torch.eye(size)
+        turns = turns * strength + (1 - strength) * torch.eye(size, device=device)
         flat = weight.flatten(1).unflatten(1, (-1, size))
         turned = torch.einsum("okn,kmn->okm", flat, turns.expand(flat.shape[1], -1, -1))
         return turned.reshape(weight.shape) - weight
@@ -112,7 +112,7 @@ class InputTurned:
         """The matrices that turn: ``(I + Q)(I - Q)⁻¹ ≈ I + 2Q + 2Q² + … + Qⁿ``."""
         import torch
 
-        eye = torch.eye(skew.shape[-1])
+        eye = torch.eye(skew.shape[-1], device=skew.device)
         if not self.terms:
             return torch.linalg.solve(eye + skew, eye - skew, left=False)
         turns, power = eye + 2 * skew, skew
@@ -120,3 +120,53 @@ class InputTurned:
             power = power @ skew
             turns = turns + 2 * power
         return turns + power @ skew
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputMixed:
+    """BOFT as PEFT has it: what goes into a layer is turned in stages of blocks that mix ever wider apart,
+    what comes out is scaled (Liu et al. 2024, arXiv:2311.06243, section 4).
+
+    ``stages``: stages × blocks × size × size; ``scale``: factors of the rows. Of a convolution, inputs and
+    kernel are one axis.
+    """
+
+    stages: torch.Tensor
+    scale: torch.Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        rows = self.scale.numel() if self.scale is not None else 0
+        return (rows, self.stages.shape[1] * self.stages.shape[-1])
+
+    def delta(self, weight: torch.Tensor, strength: float) -> torch.Tensor:
+        import torch
+
+        size = self.stages.shape[-1]
+        skew = self.stages.float()
+        skew = (skew - skew.transpose(-1, -2)) / 2
+        eye = torch.eye(size, device=weight.device)
+        turns = torch.linalg.solve(eye + skew, eye - skew, left=False)
+        turns = turns * strength + (1 - strength) * eye
+        turned = weight.flatten(1).T
+        for number, turn in enumerate(turns):
+            order = self._order(number, weight.device)
+            met = torch.empty_like(turned).index_copy(0, order, turned).unflatten(0, (-1, size))
+            turned = (turn @ met).flatten(0, 1)[order]
+        turned = turned.T
+        if self.scale is not None:
+            turned = turned * (1 + (self.scale.float().reshape(-1, 1) - 1) * strength)
+        return turned.reshape(weight.shape) - weight
+
+    def _order(self, number: int, device: torch.device) -> torch.Tensor:
+        """Where the inputs go before the blocks of a stage turn them: within groups of ``2^number`` blocks,
+        all first halves before all second ones.
+        """
+        import torch
+
+        blocks, size = self.stages.shape[1], self.stages.shape[-1]
+        order = torch.arange(blocks * size, device=device)
+        if not number:
+            return order
+        halves = order.reshape(-1, 2**number, 2, size // 2)
+        return halves.transpose(1, 2).flatten()

@@ -13,9 +13,11 @@ from pipelines.graph.node import Context
 from pipelines.models.loaded import LoraFile
 from pipelines.models.loading.reading import Reader
 from pipelines.models.lora.blocks import Blocks, block_of, read_blocks
-from pipelines.models.lora.changes import Change, change_of
+from pipelines.models.lora.changes import Change
+from pipelines.models.lora.methods import change_of
 from pipelines.models.lora.names import Place, Places
 from pipelines.models.lora.weights import LoraWeights, Source, read_lora, scale_of
+from pipelines.models.packed_layers import packed
 
 if TYPE_CHECKING:
     import torch
@@ -27,27 +29,43 @@ _FIRST: Final = ("conv_in", "x_embedder", "img_in", "pos_embed.proj")
 """Layers that have more inputs in models for inpainting and editing: behind those that the others have."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """A parameter of a layer. ``packed``: it is kept in fewer bits, and stays as it is."""
+
+    network: torch.nn.Module
+    layer: torch.nn.Module
+    parameter: torch.nn.Parameter
+    packed: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Out × in × kernel, however it is kept."""
+        layer: Any = self.layer
+        return (layer.out_features, layer.in_features) if self.packed else tuple(self.parameter.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.parameter.numel() * self.parameter.element_size()
+
+
 @dataclass(slots=True, eq=False)
 class Module:
     """A module of a LoRA file: what it does to a weight, and the layers that this weight is in."""
 
     change: Change
     strength: float
-    name: str
-    """Of the parameter: ``weight`` or ``bias``."""
-    layers: Sequence[tuple[Place, torch.nn.Parameter]]
+    file: int
+    """Which of the files it is of."""
+    layers: Sequence[tuple[Place, Weight]]
 
 
 @dataclass(slots=True, eq=False)
 class Target:
     """A weight that is changed, by modules of one or more files; with each, the place that is meant."""
 
-    parameter: torch.nn.Parameter
+    weight: Weight
     modules: list[tuple[Module, Place]] = field(default_factory=list)
-
-    @property
-    def bytes(self) -> int:
-        return self.parameter.numel() * self.parameter.element_size()
 
 
 Plan = dict[int, Target]
@@ -71,17 +89,29 @@ def plan_of(pipeline: Any, files: Sequence[LoraFile], model: str, context: Conte
     if not files:
         return plan
     places = Places(pipeline)
-    for file in files:
+    for number, file in enumerate(files):
         context.cancel.check()
         reader.read([file.path])
         if not places.networks:
             raise unsuitable(file, model, "Models of its kind take no LoRAs.")
         weights = read_lora(file.path, file.lora.id, next(iter(places.networks)))
         for module in _modules(places, weights, file, model, context):
-            for place, parameter in module.layers:
-                target = plan.setdefault(id(parameter), Target(parameter))
+            module.file = number
+            for place, weight in module.layers:
+                target = plan.setdefault(id(weight.parameter), Target(weight))
                 target.modules.append((module, place))
     return plan
+
+
+def strength_of(file: LoraFile, blocks: Blocks, network: str, path: str, module: torch.nn.Module) -> float:
+    """How strong a LoRA is in a layer.
+
+    Args:
+        network, path: the names of the network in its pipeline, and of the layer in it.
+        module: the network.
+    """
+    strength = file.lora.text_strength if network.startswith("text_encoder") else file.lora.strength
+    return strength * blocks.factor(block_of(network, path, module))
 
 
 def unsuitable(file: LoraFile, model: str, reason: str) -> LoraUnsuitable:
@@ -147,20 +177,27 @@ def _module(
     model: str,
 ) -> Module:
     """One module with its strength: where its blocks have others, those of its first layer."""
-    network, path = layers[0].network, layers[0].module
-    strength = file.lora.text_strength if network.startswith("text_encoder") else file.lora.strength
-    strength *= blocks.factor(block_of(network, path, places.networks[network]))
+    first = layers[0]
+    strength = strength_of(file, blocks, first.network, first.module, places.networks[first.network])
     known = []
     for place in layers:
-        parameter = getattr(places.networks[place.network].get_submodule(place.module), name, None)
-        if parameter is None:
+        network = places.networks[place.network]
+        weight = _weight(network, network.get_submodule(place.module), name)
+        if weight is None:
             continue  # a shift of a layer that has none
-        if not parameter.is_floating_point() or hasattr(parameter, "quant_type"):
-            raise unsuitable(file, model, "The model's weights are packed, and nothing can be added to them.")
-        if not _fits(change.shape, place, tuple(parameter.shape)):
+        if not weight.packed and not weight.parameter.is_floating_point():
+            raise unsuitable(file, model, "Its weights are kept in a way that nothing can be added to.")
+        if not _fits(change.shape, place, weight.shape):
             raise unsuitable(file, model, "Its layers have other sizes than those of this model.")
-        known.append((place, parameter))
-    return Module(change, strength, name, known)
+        known.append((place, weight))
+    return Module(change, strength, 0, known)
+
+
+def _weight(network: torch.nn.Module, layer: torch.nn.Module, name: str) -> Weight | None:
+    parameter = getattr(layer, name, None)
+    if parameter is None:
+        return None
+    return Weight(network, layer, parameter, name == "weight" and packed(layer))
 
 
 def _fits(shape: Sequence[int], place: Place, wanted: Sequence[int]) -> bool:

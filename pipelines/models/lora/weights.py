@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,13 +37,18 @@ _MAGNITUDES: Final = {
     ".lora_magnitude_vector.weight": "magnitude", ".lora_magnitude_vector.default": "magnitude",
     ".lora_magnitude_vector.default.weight": "magnitude",
 }  # fmt: skip
+_GENERALIZED: Final = {f".{name}.weight": f"glora_{name}" for name in ("a1", "a2", "b1", "b2", "bm")}
 _LYCORIS: Final = (
     "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2", "lokr_w1", "lokr_w1_a",
     "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2", "oft_blocks", "rescale", "diff", "diff_b",
     "w_norm", "b_norm", "on_input", "ia3_l", "alpha",
 )  # fmt: skip
+_TURNING: Final = {
+    ".oft_R.weight": "oft_r", ".oft_R.default.weight": "oft_r", ".boft_R": "boft_r", ".boft_s": "boft_s",
+    ".boft_R.default": "boft_r", ".boft_s.default": "boft_s",
+}  # fmt: skip
 ENDINGS: Final[Mapping[str, str]] = {
-    **_PAIRS, **_MAGNITUDES, **{f".{name}": name for name in _LYCORIS}, ".oft_R.weight": "oft_r",
+    **_PAIRS, **_MAGNITUDES, **_GENERALIZED, **_TURNING, **{f".{name}": name for name in _LYCORIS},
     **{f".{name}.default": name for name in _LYCORIS}, ".lora_up.bias": "up_bias",
 }  # fmt: skip
 """How names of tensors end, and what the tensor is; the longest ending that fits is meant."""
@@ -117,20 +122,16 @@ def _sources(state: Mapping[str, torch.Tensor]) -> tuple[Source, ...]:
     endings: dict[str, str] = {}
     slices: dict[tuple[str, str], dict[int, torch.Tensor]] = {}
     for key, tensor in state.items():
-        if key.startswith(_WORDS):
+        named = name_of(key, state)
+        if named is None:
             continue
+        module, kind, ending = named
         if listed := _LISTED.search(key):
-            slices.setdefault((key[: listed.start()], listed[1]), {})[int(listed[2])] = tensor
+            slices.setdefault((module, kind), {})[int(listed[2])] = tensor
             continue
-        ending = next((ending for ending in _BY_LENGTH if key.endswith(ending)), None)
-        if ending is None and key.endswith(".weight") and f"{key.removesuffix('.weight')}.on_input" in state:
-            found.setdefault(key.removesuffix(".weight"), {})["ia3"] = tensor
-        elif ending is not None:
-            module = key.removesuffix(ending)
-            module = module.removesuffix(".lora") if ending == ".alpha" else module
-            found.setdefault(module, {})[ENDINGS[ending]] = tensor
-            if ENDINGS[ending] != "alpha":
-                endings.setdefault(module, ending)
+        found.setdefault(module, {})[kind] = tensor
+        if kind not in ("alpha", "ia3"):
+            endings.setdefault(module, ending)
     for (module, side), parts in slices.items():
         import torch
 
@@ -141,6 +142,25 @@ def _sources(state: Mapping[str, torch.Tensor]) -> tuple[Source, ...]:
         for module, tensors in found.items()
         if set(tensors) - {"alpha", "on_input"}
     )
+
+
+def name_of(key: str, names: Container[str]) -> tuple[str, str, str] | None:
+    """What a tensor is: the module that it belongs to, what of it (values of :data:`ENDINGS`), and how its
+    name ends; None if that isn't known.
+
+    Args:
+        names: of all tensors of the file.
+    """
+    if key.startswith(_WORDS):
+        return None
+    if listed := _LISTED.search(key):
+        return key[: listed.start()], listed[1], listed[0]
+    ending = next((ending for ending in _BY_LENGTH if key.endswith(ending)), None)
+    if ending is None:
+        module = key.removesuffix(".weight")
+        return (module, "ia3", ".weight") if module != key and f"{module}.on_input" in names else None
+    module = key.removesuffix(ending)
+    return (module.removesuffix(".lora") if ending == ".alpha" else module), ENDINGS[ending], ending
 
 
 def _settings(path: Path, header: Header, name: str, denoiser: str) -> Settings:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import DiptychError, ModelPartMissing
+from pipelines.models.parts.published import where_text
 from pipelines.models.probe import Probe
 from pipelines.models.safety import read_json
 from pipelines.models.single_file import Blueprint
@@ -26,6 +27,18 @@ OWN_TOKENIZERS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Classes of tokenizers that come with the program, and their folders beside the families' settings."""
 
+PROCESSORS: Final[Mapping[str, str]] = {
+    "PixtralProcessor": "PreTrainedTokenizerFast",
+    "Qwen2VLProcessor": "Qwen2Tokenizer", "Qwen2_5_VLProcessor": "Qwen2Tokenizer",
+}  # fmt: skip
+"""Classes that read pictures beside words, and the tokenizer that each is made round."""
+
+KIN: Final[Mapping[str, tuple[str, ...]]] = {
+    "MistralModel": ("Mistral3ForConditionalGeneration",), "LlamaModel": ("LlamaForCausalLM",),
+    "Qwen3Model": ("Qwen3ForCausalLM",), "Qwen3VLModel": ("Qwen3VLForConditionalGeneration",),
+}  # fmt: skip
+"""Classes that hold an encoder's layers, and more that reading a prompt doesn't need."""
+
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"sd3": ("text_encoder_3", "tokenizer_3")}
 """Parts that a family draws without, by its folder: Stable Diffusion 3 was trained to do without T5 at times
 (Esser et al. 2024, arXiv:2403.03206)."""
@@ -37,13 +50,18 @@ _ENCODERS: Final[Mapping[str, tuple[str, ...]]] = {
     "UMT5EncoderModel": ("umt5", "pile-t5"),
     "Gemma2Model": ("gemma2",),
     "Qwen3Model": ("qwen3",),
+    "Qwen3ForCausalLM": ("qwen3",),
+    "MistralModel": ("mistral",),
+    "LlamaModel": ("llama3",),
     "Qwen2_5_VLForConditionalGeneration": ("qwen2.5-vl",),
+    "Qwen3VLModel": ("qwen3-vl",),
 }
 """Class of an encoder -> the families a probe may find it to be; their width decides among these."""
 
 _WITHIN: Final[Mapping[str, tuple[str, ...]]] = {
     "clip-l": ("clip_l",), "clip-g": ("clip_g",), "t5": ("t5xxl",), "pile-t5": ("pile_t5xl",),
     "gemma2": ("gemma2_2b",), "qwen3": ("qwen3_4b",), "qwen2.5-vl": ("qwen25_7b",),
+    "mistral": ("mistral3_24b",), "llama3": ("llama",), "qwen3-vl": ("qwen3vl_4b",),
 }  # fmt: skip
 """Family of an encoder -> what it is called below ``text_encoders.`` in a file that holds a whole model."""
 
@@ -51,13 +69,28 @@ _TITLES: Final[Mapping[str, str]] = {
     "clip-l": "CLIP-L text encoder", "clip-h": "CLIP-H text encoder", "clip-g": "CLIP-G text encoder",
     "t5": "T5-XXL text encoder", "umt5": "UMT5-XXL text encoder", "pile-t5": "Pile-T5-XL text encoder",
     "gemma2": "Gemma 2 2B text encoder", "qwen3": "Qwen3 4B text encoder",
-    "qwen2.5-vl": "Qwen2.5-VL 7B text encoder",
+    "qwen2.5-vl": "Qwen2.5-VL 7B text encoder", "mistral": "Mistral Small 3 24B text encoder",
+    "llama3": "Llama 3.1 8B text encoder", "qwen3-vl": "Qwen3-VL 4B text encoder",
 }  # fmt: skip
 
 _WIDTHS: Final[Mapping[str, int]] = {
     "clip-l": 768, "clip-h": 1024, "clip-g": 1280, "t5": 4096, "umt5": 4096, "pile-t5": 2048, "gemma2": 2304,
-    "qwen3": 2560, "qwen2.5-vl": 3584,
+    "qwen3": 2560, "qwen2.5-vl": 3584, "mistral": 5120, "llama3": 4096,
+    "qwen3-vl": 2560,
 }  # fmt: skip
+
+_CLIP_TOKENS: Final = 77
+
+_OTHER_SIZES: Final[Mapping[tuple[str, int], tuple[str, tuple[str, ...]]]] = {
+    ("qwen3", 4096): ("Qwen3 8B text encoder", ("qwen3_8b",)),
+}
+"""Family and width of encoders that are used in a second size -> title, and what it is called in a file."""
+
+_TOKENIZERS: Final[Mapping[str, str]] = {
+    "PixtralProcessor": "Mistral", "PreTrainedTokenizerFast": "Llama 3",
+    "Qwen2VLProcessor": "Qwen2", "Qwen2_5_VLProcessor": "Qwen2",
+}  # fmt: skip
+"""What a tokenizer is called whose class doesn't say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +132,10 @@ def read_needs(folder: Path, parts: tuple[tuple[str, str], ...]) -> tuple[Need, 
     for name, cls in parts:
         if name.startswith("tokenizer"):
             if cls not in OWN_TOKENIZERS:
-                title = f"tokenizer ({cls.removesuffix('Fast').removesuffix('Tokenizer')})"
-                facts = {"vocabulary": _words(folder, name)}
-                found.append(Need(name, "tokenizer", cls, title, facts=facts, optional=name in optional))
+                plain = cls.removesuffix("Fast").removesuffix("Tokenizer")
+                title, within = f"tokenizer ({_TOKENIZERS.get(cls, plain)})", PROCESSORS.get(cls, cls)
+                facts = {"vocabulary": words_of(folder, name)}
+                found.append(Need(name, "tokenizer", within, title, facts=facts, optional=name in optional))
         elif name.startswith(("text_encoder", "vae")):
             settings = read_json(folder / name / "config.json", folder.name)
             make = _vae if name == "vae" else _encoder
@@ -109,7 +143,7 @@ def read_needs(folder: Path, parts: tuple[tuple[str, str], ...]) -> tuple[Need, 
     return tuple(found)
 
 
-def _words(folder: Path, tokenizer: str) -> int:
+def words_of(folder: Path, tokenizer: str) -> int:
     """How many words the encoder of a tokenizer knows; 0 if that isn't said."""
     try:
         config = read_json(
@@ -117,11 +151,11 @@ def _words(folder: Path, tokenizer: str) -> int:
         )
     except DiptychError:
         return 0
-    words = _text(config).get("vocab_size") if isinstance(config, dict) else None
+    words = text_settings(config).get("vocab_size") if isinstance(config, dict) else None
     return words if isinstance(words, int) else 0
 
 
-def _text(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+def text_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of what reads words, in models that look at pictures, too."""
     inner = settings.get("text_config")
     return inner if isinstance(inner, dict) else settings
@@ -132,14 +166,19 @@ _needs = lru_cache(maxsize=64)(read_needs)
 
 
 def _encoder(name: str, cls: str, settings: Mapping[str, Any], optional: bool) -> Need:
-    width = int(settings.get("d_model") or _text(settings).get("hidden_size") or 0)
-    named = [family for family in _ENCODERS.get(cls, ()) if _WIDTHS.get(family) == width]
+    width = int(settings.get("d_model") or text_settings(settings).get("hidden_size") or 0)
+    other = [family for family in _ENCODERS.get(cls, ()) if (family, width) in _OTHER_SIZES]
+    named = other or [family for family in _ENCODERS.get(cls, ()) if _WIDTHS.get(family) == width]
     families = (*named, "t5encoder") if "t5" in named else tuple(named)
-    title = _TITLES[named[0]] if named else f"text encoder ({cls})"
-    within = tuple(alias for family in named for alias in _WITHIN.get(family, ()))
+    if other:
+        title, within = _OTHER_SIZES[other[0], width]
+    else:
+        title = _TITLES[named[0]] if named else f"text encoder ({cls})"
+        within = tuple(alias for family in named for alias in _WITHIN.get(family, ()))
     facts = {"width": width}
     if cls.startswith("CLIP"):
-        facts["length"] = int(settings.get("max_position_embeddings", 77))
+        facts["length"] = int(settings.get("max_position_embeddings", _CLIP_TOKENS))
+        title += f" for {facts['length']} tokens" if facts["length"] != _CLIP_TOKENS else ""
     return Need(name, "text_encoder", cls, title, families, facts, within, optional, dict(settings))
 
 
@@ -148,9 +187,10 @@ def _vae(name: str, cls: str, settings: Mapping[str, Any], optional: bool) -> Ne
     plain = f"kl-{channels}"
     families = {
         "AutoencoderKL": plain, "AutoencoderTiny": plain, "AutoencoderDC": "dc-ae",
-        "AutoencoderKLQwenImage": f"wan-{channels}",
+        "AutoencoderKLQwenImage": f"wan-{channels}", "AutoencoderKLFlux2": plain,
     }  # fmt: skip
-    title = f"VAE with {channels} latent channels"
+    plainly = f"VAE with {channels} latent channels"
+    title = "deep compression autoencoder" if cls == "AutoencoderDC" else plainly
     facts = {"latent_channels": channels}
     return Need(
         name, "vae", cls, title, tuple(filter(None, [families.get(cls)])), facts, ("vae",), optional,
@@ -184,12 +224,21 @@ def missing_text(missing: Sequence[Need]) -> str:
     return ", ".join(need.title for need in missing if not need.optional)
 
 
+def missing_error(model: str, missing: Sequence[Need]) -> ModelPartMissing:
+    """What is said of a model that lacks parts which it can't do without."""
+    lacking = [need for need in missing if not need.optional]
+    return ModelPartMissing(
+        model=model, parts=missing_text(lacking), folder=folders_text(lacking),
+        where=where_text(need.title for need in lacking),
+    )  # fmt: skip
+
+
 def with_missing(info: ModelInfo, missing: Sequence[Need]) -> ModelInfo:
     """What is told of a model that lacks parts which are nowhere to be found."""
     lacking = [need for need in missing if not need.optional]
     if not lacking:
         return info
-    error = ModelPartMissing(model=info.id, parts=missing_text(lacking), folder=folders_text(lacking)).info()
+    error = missing_error(info.id, lacking).info()
     problem = " ".join(filter(None, error.sentences()[1:]))
     return info.model_copy(update={"problem": problem, "problem_code": error.code})
 

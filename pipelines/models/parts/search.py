@@ -18,7 +18,16 @@ from pipelines.files import is_there
 from pipelines.graph.values import Part
 from pipelines.models.entries import Entry
 from pipelines.models.known import fingerprint
-from pipelines.models.parts.needed import Need, fits, held, needs_of
+from pipelines.models.parts.needed import (
+    KIN,
+    PROCESSORS,
+    Need,
+    fits,
+    held,
+    needs_of,
+    text_settings,
+    words_of,
+)
 from pipelines.models.safety import read_json
 from pipelines.models.single_file import Blueprint
 
@@ -136,10 +145,10 @@ def _lent(need: Need, other: Entry) -> Path | None:
         tokenizer = read_json(other.weights / "tokenizer_config.json", other.info.id)
     except DiptychError:
         return None
-    cls = str(tokenizer.get("tokenizer_class", "")).removesuffix("Fast")
-    words, wanted = config.get("vocab_size"), need.facts["vocabulary"]
-    same = isinstance(words, int) and abs(words - wanted) <= _PADDING
-    return other.weights if same and cls == need.cls.removesuffix("Fast") else None
+    cls = str(tokenizer.get("tokenizer_class", ""))
+    words = config.get("vocab_size")
+    same = isinstance(words, int) and words > 0 and _as_tokenizer(need, cls, words)
+    return other.weights if same else None
 
 
 _PADDING: Final = 128
@@ -152,13 +161,32 @@ def _same(need: Need, folder: Path, name: str) -> bool:
         value = index.get(name) if isinstance(index, dict) else None
         cls = str(value[1]) if isinstance(value, list) and len(value) == 2 else ""
         if need.sort == "tokenizer":
-            return cls.removesuffix("Fast") == need.cls.removesuffix("Fast")
+            return _as_tokenizer(need, PROCESSORS.get(cls, cls), words_of(folder, name))
         config = read_json(folder / name / "config.json", folder.name)
     except DiptychError:
         return False
-    if cls != need.cls or not any((folder / name).glob("*.safetensors")) or not isinstance(config, dict):
+    like = cls == need.cls or cls in KIN.get(need.cls, ())
+    if not like or not any((folder / name).glob("*.safetensors")) or not isinstance(config, dict):
         return False
-    return all(config.get(key, value) == value for key, value in need.settings.items() if key in _TELLING)
+    told, wanted = text_settings(config), text_settings(need.settings)
+    return all(told.get(key, value) == value for key, value in wanted.items() if key in _TELLING)
+
+
+def _as_tokenizer(need: Need, cls: str, words: int) -> bool:
+    """Whether a tokenizer is of the class that is needed, for a vocabulary of the size that is needed.
+
+    Args:
+        words: how many its vocabulary has; 0 if that isn't known.
+    """
+    cls, wanted = cls.removesuffix("Fast"), need.cls.removesuffix("Fast")
+    apart = abs(words - need.facts["vocabulary"]) if words and need.facts["vocabulary"] else None
+    if cls != wanted and not (apart is not None and {cls, wanted} <= _ANY_WORDS):
+        return False
+    return apart is None or apart <= _PADDING
+
+
+_ANY_WORDS: Final = frozenset({"PreTrainedTokenizer", "LlamaTokenizer", "TokenizersBackend"})
+"""Classes that serve many vocabularies, without “Fast”: their names say nothing of whose it is."""
 
 
 def _beside_encoder(need: Need, chosen: Sequence[Part]) -> Part | None:

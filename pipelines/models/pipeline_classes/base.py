@@ -39,13 +39,14 @@ class PipelineClass:
     ``opened_as`` is the class of diffusers that runs it: a folder made for image-to-image holds the same
     parts, and the plain pipeline serves every use. ``networks`` must have weights, the denoiser comes first.
     ``components`` are the classes its parts may have. ``optional`` are parts it works without, whose folders
-    may be left away.
+    may be left away; ``apart`` are parts that are opened as models of their own, when they are needed.
     """
 
     opened_as: str
     networks: tuple[str, ...]
     components: frozenset[str]
     optional: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
 
     @property
     def denoiser(self) -> str:

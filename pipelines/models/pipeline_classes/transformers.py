@@ -28,6 +28,18 @@ _SD3: Final = PipelineClass(
     optional=frozenset({"text_encoder_3", "tokenizer_3"}),
 )
 _FLUX_1: Final = PipelineClass("FluxPipeline", _FLUX_PARTS, _FLUX)
+_FLUX_CONTROL: Final = PipelineClass("FluxControlPipeline", _FLUX_PARTS, _FLUX)
+_REDUX: Final = PipelineClass(
+    "FluxPriorReduxPipeline",
+    ("image_embedder",),
+    COMMON
+    | T5
+    | {
+        "ReduxImageEncoder", "SiglipVisionModel", "SiglipImageProcessor", "SiglipImageProcessorFast",
+    },
+    apart=frozenset({"image_encoder"}),
+)  # fmt: skip
+"""No pipeline that draws: an adapter, and the encoder that it looks through."""
 _CHROMA: Final = PipelineClass(
     "ChromaPipeline", _ONE_ENCODER, COMMON | FLOW_SCHEDULERS | T5 | {"ChromaTransformer2DModel"}
 )
@@ -50,6 +62,10 @@ PIPELINES: Final[Mapping[str, PipelineClass]] = {
     "FluxImg2ImgPipeline": _FLUX_1,
     "FluxInpaintPipeline": _FLUX_1,
     "FluxFillPipeline": PipelineClass("FluxFillPipeline", _FLUX_PARTS, _FLUX),
+    "FluxControlPipeline": _FLUX_CONTROL,
+    "FluxControlImg2ImgPipeline": _FLUX_CONTROL,
+    "FluxControlInpaintPipeline": _FLUX_CONTROL,
+    "FluxPriorReduxPipeline": _REDUX,
     "ChromaPipeline": _CHROMA,
     "ChromaImg2ImgPipeline": _CHROMA,
     "ChromaInpaintPipeline": _CHROMA,

@@ -58,12 +58,17 @@ class Changing:
         return slot
 
     def change(self, slot: Slot, context: Context, divide: Callable[[Slot], None]) -> None:
-        """Change a claimed model to what its key says, in main memory, and give it its parts with ``divide``.
+        """Change a claimed model to what its key says: where it is, if that is enough; else in main memory,
+        and give it its parts with ``divide``.
 
         Raises:
             DiptychError: whatever the loader raises; the model is kept, without any additions.
         """
         handle, device = slot.key
+        if self._loader.adjust(slot.loaded, handle):
+            with self._room.changed:
+                slot.changing = False
+            return
         for part in slot.parts:
             part.leave()
             part.close()

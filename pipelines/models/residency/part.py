@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.models.packed_layers import settle
-from pipelines.models.residency.pieces import Piece, split
+from pipelines.models.residency.pieces import Piece, split, spread
 from pipelines.models.residency.streaming import Stream
 from pipelines.models.speed.compiling import uncompile
 
@@ -169,18 +169,7 @@ class Part:
 
     def _chosen(self, room: int) -> Sequence[Piece]:
         """Blocks to stay, spread evenly over the network: the others are then fetched while those compute."""
-        total = sum(block.bytes for block in self._blocks)
-        due, taken, chosen = 0.0, 0, []
-        for block in self._blocks:
-            due += block.bytes * room / total
-            if taken + block.bytes <= due:
-                chosen.append(block)
-                taken += block.bytes
-        for block in self._blocks:  # what the spreading left over
-            if block not in chosen and taken + block.bytes <= room:
-                chosen.append(block)
-                taken += block.bytes
-        return chosen
+        return [self._blocks[place] for place in spread([block.bytes for block in self._blocks], room)]
 
     # --- being used -----------------------------------------------------------------------------------------
 

@@ -108,6 +108,24 @@ def split(module: torch.nn.Module, *, divisible: bool = True) -> tuple[Piece, li
     return Piece(module, [tensor for tensor in tensors if id(tensor) not in taken]), pieces
 
 
+def spread(sizes: Sequence[int], room: int) -> list[int]:
+    """Which of blocks of such sizes stay where there is ``room`` for some: spread as evenly as may be, then
+    the first that still fit.
+    """
+    total, due, taken = sum(sizes), 0.0, 0
+    chosen: list[int] = []
+    for place, size in enumerate(sizes):
+        due += size * room / total
+        if taken + size <= due:
+            chosen.append(place)
+            taken += size
+    for place, size in enumerate(sizes):  # what the spreading left over
+        if place not in chosen and taken + size <= room:
+            chosen.append(place)
+            taken += size
+    return chosen
+
+
 def weights_of(module: torch.nn.Module) -> Iterator[torch.Tensor]:
     """Parameters, buffers and what packed layers keep beside them, each once."""
     yield from module.parameters()

@@ -1,10 +1,10 @@
 """How models are recognised by the tensors in their headers: signatures, one module a group of families.
 
-:func:`identify` tries them in a fixed order, the first that fits names the file; :func:`nearest` says which
-came closest to one that none fits. A new family is a row in one of these modules.
+:func:`.registry.identify` tries them in a fixed order, the first that fits names the file; its ``nearest``
+says which came closest to one that none fits. A new family is a row in one of these modules. Only what they
+are made of is imported here: the studio reads a table or two of theirs.
 """
 
 from pipelines.models.signatures.base import Found, Key, Kind, Signature, View
-from pipelines.models.signatures.registry import SIGNATURES, NearMiss, identify, nearest
 
-__all__ = ["SIGNATURES", "Found", "Key", "Kind", "NearMiss", "Signature", "View", "identify", "nearest"]
+__all__ = ["Found", "Key", "Kind", "Signature", "View"]

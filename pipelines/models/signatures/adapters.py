@@ -12,7 +12,10 @@ _WIDTHS: Final = {768: "sd1", 1024: "sd2", 2048: "sdxl", 4096: "flux"}
 IP: Final = "ip_adapter.1.to_k_ip.weight"
 """What every IP-Adapter for a U-Net has."""
 _FACES: Final = "It looks at faces with a network of another kind, which can't be opened safely."
-_LATER: Final = "Adapters for FLUX.1 can't be used yet; those for Stable Diffusion 1.x and XL can."
+_OTHER: Final = "It was made for a transformer other than FLUX.1; no such model can use adapters here."
+_FIRST: Final = "ip_adapter.0.to_k_ip.weight"
+"""What those for FLUX.1 have: the even numbers are of attentions that see the picture alone in a U-Net."""
+_XLABS: Final = "double_blocks.0.processor.ip_adapter_double_stream_k_proj.weight"
 
 
 def _t2i(entry: str, variant: str) -> Describe:
@@ -57,11 +60,34 @@ def _ip(view: View) -> Found:
 
 
 def _flux_ip(view: View) -> Found:
-    return Found("adapter", "ip-adapter", "", "flux", "xlabs", problem=_LATER)
+    """By XLabs: CLIP's embedding, keys and values for the first blocks. By InstantX: what SigLIP pooled, for
+    all blocks; one whose matrices have biases is XLabs' under names of InstantX, as diffusers has it.
+    """
+    if view.has(_XLABS):
+        proj, layout, blocks = "ip_adapter_proj_model.", "xlabs", "double_blocks."
+    else:
+        proj, blocks = "image_proj.", "ip_adapter."
+        layout = "diffusers" if view.has("ip_adapter.0.to_k_ip.bias") else "instantx"
+    wide = layout == "instantx"
+    facts = {
+        "cross_attention_dim": view.side(f"{proj}norm.weight", 0), "sees": "pooled" if wide else "embedding",
+        "width": view.side(f"{proj}proj.0.weight" if wide else f"{proj}proj.weight", 1),
+        "layers": view.count(blocks),
+    }  # fmt: skip
+    return Found("adapter", "ip-adapter", "", "flux", layout, facts)
+
+
+def _other_ip(view: View) -> Found:
+    return Found("adapter", "ip-adapter", layout="original", problem=_OTHER)
 
 
 def _redux(view: View) -> Found:
-    return Found("adapter", "redux", "", "flux", "original", problem=_LATER)
+    """Each patch that a SigLIP sees becomes a token of the prompt."""
+    facts = {
+        "cross_attention_dim": view.side("redux_down.weight", 0), "sees": "patches",
+        "width": view.side("redux_up.weight", 1),
+    }  # fmt: skip
+    return Found("adapter", "redux", "", "flux", "original", facts)
 
 
 def _inversion(view: View) -> Found:
@@ -94,11 +120,12 @@ def lone_embedding(view: View) -> Found | None:
 
 
 SIGNATURES: Final = (
-    Signature("an IP-Adapter", keys(IP), _ip),
-    Signature("an IP-Adapter for FLUX.1", (Key("ip_adapter.0.to_k_ip.weight", (3072, ANY)),), _flux_ip),
+    Signature("an IP-Adapter", keys(IP), _ip, absent=(_FIRST,)),
+    Signature("an IP-Adapter for FLUX.1", (Key(_FIRST, (3072, ANY)),), _flux_ip),
+    Signature("an IP-Adapter for another transformer", keys(_FIRST), _other_ip),
     Signature(
         "an IP-Adapter for FLUX.1 by XLabs",
-        keys("double_blocks.0.processor.ip_adapter_double_stream_k_proj.weight"),
+        keys(_XLABS, "ip_adapter_proj_model.proj.weight"),
         _flux_ip,
     ),
     Signature("a FLUX.1 Redux adapter", keys("redux_up.weight", "redux_down.weight"), _redux),

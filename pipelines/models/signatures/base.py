@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from pipelines.models.header import Header
+from pipelines.models.signatures.names import Names, names_in
 
 Kind = Literal[
     "diffusion", "language", "upscale", "inpaint", "control",
@@ -91,9 +92,14 @@ class View:
         names = (name[start:] for name in self.header.tensors if name.startswith(self.prefix))
         return "\n".join(("", *names, ""))
 
+    @cached_property
+    def names(self) -> Names:
+        """The same for looking for many words."""
+        return names_in(self.text)
+
     def holds(self, part: str) -> bool:
         """Whether a name contains ``part``; ``\\n`` in it is the beginning or the end of a name."""
-        return part in self.text
+        return self.names.holds(part)
 
     def count(self, pattern: str) -> int:
         """How many blocks there are: one more than the largest number ``pattern`` finds, or 0.
@@ -113,7 +119,8 @@ class Found:
     """What a signature says of a file that fits it.
 
     ``problem``: why a model that was recognised can't be used. ``reason``: why it can't be named more
-    exactly. ``base``: the family that a LoRA, a control model or an adapter is for.
+    exactly. ``base``: the family that a LoRA, a control model or an adapter is for. ``native_size``: in px,
+    where a tensor tells it.
     """
 
     kind: Kind | None
@@ -124,6 +131,7 @@ class Found:
     facts: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
     reason: str = ""
+    native_size: tuple[int, int] | None = None
 
 
 Describe = Callable[[View], Found]

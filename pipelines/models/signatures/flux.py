@@ -18,6 +18,8 @@ from pipelines.models.signatures.base import (
     stated,
 )  # fmt: skip
 
+_MORE: Final = "It sees a mask and a reference in each token, which can't be shown to it here."
+
 
 def _facts(view: View, entry: str, text: str, double: str, single: str) -> dict[str, Any]:
     held: dict[str, Any] = {"encoders": found} if (found := encoders(view)) else {}
@@ -56,7 +58,7 @@ def _flux(view: View, facts: dict[str, Any], layout: str, guided: bool) -> Found
         case 128:
             return Found("diffusion", "flux-control", "control", "", layout, facts)
         case 448:  # OpenFLUX-like trainings with a mask and a reference
-            return Found("diffusion", "flux-control", "reference", "", layout, facts)
+            return Found("diffusion", "flux-control", "reference", "", layout, facts, _MORE)
     variant = "schnell" if not guided else "kontext" if stated(view, "kontext") else "dev"
     if variant == "dev":
         facts["same_shapes"] = ("kontext", "krea")
@@ -73,8 +75,9 @@ def _flux2(view: View) -> Found:
     guided = view.has("guidance_in.in_layer.weight") or view.has(
         "time_guidance_embed.guidance_embedder.linear_1.weight"
     )
+    klein = {7680: "klein-4b", 12288: "klein-9b"}.get(facts["context_dim"], "klein")
     variant = {(8, 48): "dev", (5, 20): "klein-4b", (8, 24): "klein-9b"}.get(
-        (facts["blocks"], facts["single_blocks"]), "dev" if guided else "klein"
+        (facts["blocks"], facts["single_blocks"]), "dev" if guided else klein
     )
     facts["guidance_embeds"] = guided
     return Found("diffusion", "flux2", variant, "", "original" if original else "diffusers", facts)
@@ -91,6 +94,17 @@ def _chroma(view: View) -> Found:
     layout = "original" if original else "diffusers"
     problem = "It draws pixels without latents, which can't be done here." if radiance else ""
     return Found("diffusion", "chroma", "radiance" if radiance else "", "", layout, facts, problem)
+
+
+def _krea2(view: View) -> Found:
+    original = view.has("first.weight")
+    entry, text, block = "img_in.weight", "txt_in.linear_1.weight", "transformer_blocks."
+    if original:
+        entry, text, block = "first.weight", "txtmlp.1.weight", "blocks."
+    inner = f"{block}0.{'mlp' if original else 'ff'}.gate.weight"
+    facts = _facts(view, entry, text, block, "single_blocks.")
+    facts |= {"inner_width": view.side(inner, 0), "latent_channels": 16}
+    return Found("diffusion", "krea2", "", "", "original" if original else "diffusers", facts)
 
 
 SIGNATURES: Final = (
@@ -154,5 +168,11 @@ SIGNATURES: Final = (
         named("hunyuan-video"),
         prefixes=DENOISER,
     ),
-    Signature("Krea 2", keys("txtfusion.projector.weight"), named("krea2"), prefixes=DENOISER),
+    Signature("Krea 2", keys("txtfusion.projector.weight", "first.weight"), _krea2, prefixes=DENOISER),
+    Signature(
+        "Krea 2 in diffusers' layout",
+        keys("text_fusion.projector.weight", "img_in.weight"),
+        _krea2,
+        prefixes=DENOISER,
+    ),
 )

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import prod
 from typing import Any, Final
 
 from pipelines.models.header import Header
 from pipelines.models.signatures.base import Found
+from pipelines.models.signatures.names import Names, names_in
 
 _DOWN: Final = (
     ".lora_down.weight", ".lora_A.weight", ".lora_A.default.weight", ".lora.down.weight", "_lora.down.weight",
@@ -21,8 +23,8 @@ _DOWN: Final = (
 )  # fmt: skip
 """The ends of the names of the first matrix, rank × width of what goes into the module."""
 _MARKS: Final = (
-    "lora", ".hada_w", ".lokr_w", ".oft_", ".a1.weight", ".diff\n", ".on_input", ".ia3_l", ".w_norm",
-    ".up_list.0",
+    "lora", ".hada_w", ".lokr_w", ".oft_", ".boft_R", ".a1.weight", ".diff\n", ".on_input", ".ia3_l",
+    ".w_norm", ".up_list.0",
 )  # fmt: skip
 _OTHER: Final = (
     ".lora_up.weight",
@@ -32,6 +34,7 @@ _OTHER: Final = (
     ".oft_blocks",
     ".oft_diag",
     ".oft_R.weight",
+    ".boft_R",
     ".a1.weight",
     ".diff",
     ".on_input",
@@ -40,12 +43,14 @@ _OTHER: Final = (
     ".up_list.0",
 )
 """The same for methods without such a matrix."""
+_ENDS: Final = tuple(f"{ending}\n" for ending in (*_DOWN, *_OTHER))
 _LYCORIS: Final = (
-    ".hada_w1_b", ".lokr_w1", ".lokr_w1_b", ".oft_blocks", ".oft_diag", ".a1.weight", ".diff", ".on_input",
+    "\nlycoris_", ".hada_w1_b\n", ".lokr_w1\n", ".lokr_w1_b\n", ".oft_blocks\n", ".oft_diag\n",
+    ".a1.weight\n", ".diff\n", ".on_input\n",
 )  # fmt: skip
 
 _KINDS: Final = (
-    (".hada_w1", "loha"), (".lokr_w", "lokr"), (".oft_", "oft"), (".a1.weight", "glora"),
+    (".hada_w1", "loha"), (".lokr_w", "lokr"), (".oft_", "oft"), (".boft_R", "boft"), (".a1.weight", "glora"),
     (".dora_scale", "dora"), ("lora_magnitude_vector", "dora"), (".on_input", "ia3"), (".ia3_l", "ia3"),
     (".lora_", "lora"), (".diff\n", "full"),
 )  # fmt: skip
@@ -66,42 +71,54 @@ _UNMISTAKABLE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 class _Names:
     """The names of all tensors as text, as they are and with dots turned to underscores as kohya does."""
 
-    def __init__(self, header: Header, text: str) -> None:
+    def __init__(self, header: Header, names: Names) -> None:
         self.header = header
-        self.text = text
-        self.flat = text.replace(".", "_")
-        self.sample = text if len(text) <= 2 * _SAMPLE else text[:_SAMPLE] + text[-_SAMPLE:]
+        self.text = text = names.text
+        self.flat = names.flat.text
+        self.sample = names if len(text) <= 2 * _SAMPLE else names_in(text[:_SAMPLE] + text[-_SAMPLE:])
+        self._flat = names.flat
 
     def holds(self, *words: str) -> bool:
         """Whether a module's name has one of these words; ``\\n`` is where a name begins."""
-        return any(word in self.flat for word in words)
+        return self._flat.holds(*words)
 
     def width(self, *words: str) -> int:
         """Width of what goes into a module with one of these words in its name; 0 if there is none."""
-        for name in self.having(*words):
-            shape = self.header.shape(name) if name.endswith(_DOWN) else None
-            if shape is not None and len(shape) >= 2:
-                return shape[1]
-        return 0
+        return next(filter(None, map(self._into, self.having(*words))), 0)
+
+    def _into(self, name: str) -> int:
+        """Width of what goes into the module of a tensor; 0 if this one doesn't tell."""
+        shape = self.header.shape(name) or ()
+        if len(shape) < 2:
+            return 0
+        module, factor, _ = name.partition(".lokr_w")
+        if factor:
+            sides = [self.header.shape(f"{module}.lokr_w{n}{end}") for n in (1, 2) for end in ("", "_b")]
+            return prod(side[1] for side in sides if side is not None and len(side) >= 2)
+        if name.endswith((*_DOWN, ".diff")):
+            return shape[1]
+        if name.endswith((".a1.weight", ".a2.weight")):
+            return max(shape[:2])  # the other side is the rank
+        if name.endswith(".oft_R.weight"):  # blocks by what is above their diagonals
+            return shape[0] * round((1 + (1 + 8 * shape[1]) ** 0.5) / 2)
+        return shape[1] * shape[-1] if name.endswith(".boft_R") else 0
 
     def having(self, *words: str) -> Iterator[str]:
         """The names that have one of the words, as they are in the file."""
         for word in words:
-            at = self.flat.find(word)
+            at = self.flat.find(word) if self.holds(word) else -1
             while at >= 0:
                 start, end = self.flat.rfind("\n", 0, at + 1) + 1, self.flat.find("\n", at + 1)
                 yield self.text[start:end]
                 at = self.flat.find(word, end)
 
 
-def identify_lora(header: Header, text: str) -> Found | None:
-    """What a LoRA is; None if the file is none. ``text``: all names, between line ends."""
-    if not any(mark in text for mark in _MARKS):  # the common case: no more than a few searches
+def identify_lora(header: Header, all_names: Names) -> Found | None:
+    """What a LoRA is; None if the file is none. ``all_names``: those of its tensors."""
+    if not all_names.holds(*_MARKS) or not all_names.holds(*_ENDS):
         return None
-    if not any(f"{ending}\n" in text for ending in (*_DOWN, *_OTHER)):
-        return None
-    names = _Names(header, text)
-    kind = next((kind for mark, kind in _KINDS if mark in names.sample), "lora")
+    names = _Names(header, all_names)
+    kind = next((kind for mark, kind in _KINDS if names.sample.holds(mark)), "lora")
     base, variant = _base(names)
     if base == "flux" and names.width("img_in_lora_A", "x_embedder_lora_A") == 128:
         kind = "control"  # Black Forest Labs' control LoRAs widen the first layer: it sees a second picture
@@ -112,23 +129,22 @@ def identify_lora(header: Header, text: str) -> Found | None:
 
 def _layout(names: _Names) -> str:
     """Who wrote it, as far as the names tell; the trainers' own words for their formats."""
-    text = names.sample
-    if "\nlycoris_" in text or any(f"{ending}\n" in text for ending in _LYCORIS):
+    sample = names.sample
+    if sample.holds(*_LYCORIS):
         return "lycoris"
-    if "_lora1.down" in text or "_lora2.down" in text:
+    if sample.holds("_lora1.down", "_lora2.down"):
         return "xlabs"
-    if any(mark in text for mark in ("\nlora_transformer_", "\nbundle_emb.", "\nlora_prior_")):
+    if sample.holds("\nlora_transformer_", "\nbundle_emb.", "\nlora_prior_"):
         return "onetrainer"
-    if any(mark in text for mark in ("\nlora_unet_", "\nlora_te_", "\nlora_te1_", "\nlora_te2_")):
+    if sample.holds("\nlora_unet_", "\nlora_te_", "\nlora_te1_", "\nlora_te2_"):
         return "kohya"
-    if "\ndiffusion_model." in text:
+    if sample.holds("\ndiffusion_model."):
         return "ai-toolkit"
-    if "\ndouble_blocks." in text or "\nsingle_blocks." in text:
+    if sample.holds("\ndouble_blocks.", "\nsingle_blocks."):
         return "bfl"
-    if "\nbase_model.model." in text or ".lora_A.default." in text:
+    if sample.holds("\nbase_model.model.", ".lora_A.default."):
         return "peft"
-    ours = ("\nunet.", "\ntransformer.", "\ntext_encoder")
-    return "diffusers" if any(part in text for part in ours) else "peft"
+    return "diffusers" if sample.holds("\nunet.", "\ntransformer.", "\ntext_encoder") else "peft"
 
 
 def _encoder(names: _Names) -> bool:

@@ -20,15 +20,14 @@ from pipelines.models.signatures import (
     video,
 )
 from pipelines.models.signatures.base import Found, Key, Signature, View
+from pipelines.models.signatures.names import first_word
 
 SIGNATURES: Final[tuple[Signature, ...]] = (
     *controls.SIGNATURES, *adapters.SIGNATURES, *stable_diffusion.SIGNATURES, *flux.SIGNATURES,
     *transformers.SIGNATURES, *video.SIGNATURES, *upscalers.SIGNATURES, *autoencoders.SIGNATURES,
     *text_encoders.SIGNATURES,
 )  # fmt: skip
-_PREFIXES: Final = {
-    prefix: prefix[: prefix.find(".") + 1] for signature in SIGNATURES for prefix in signature.prefixes
-}
+_PREFIXES: Final = {prefix: first_word(prefix) for signature in SIGNATURES for prefix in signature.prefixes}
 """Every prefix, and its first word: few files have any of them."""
 
 
@@ -51,7 +50,7 @@ def identify(header: Header) -> Found | None:
     whole = View(header)
     found = None
     if not whole.has(adapters.IP):  # some of those have LoRAs beside them
-        found = lora.identify_lora(header, whole.text) or adapters.lone_embedding(whole)
+        found = lora.identify_lora(header, whole.names) or adapters.lone_embedding(whole)
     if found is not None:
         return found
     views = _views(header, whole)
@@ -83,10 +82,10 @@ def _partial(views: dict[str, View]) -> Iterator[NearMiss]:
 
 def _views(header: Header, whole: View) -> dict[str, View]:
     """One view for each prefix that tensors have."""
-    starts = {f"{name.partition('.')[0]}." for name in header.tensors}
+    firsts = whole.names.firsts
     views = {
         prefix: View(header, prefix)
-        for prefix, start in _PREFIXES.items()
-        if prefix and start in starts and (prefix == start or whole.holds(f"\n{prefix}"))
+        for prefix, first in _PREFIXES.items()
+        if prefix and first in firsts and whole.holds(f"\n{prefix}")
     }
     return {"": whole, **views}

@@ -43,7 +43,7 @@ def _original(view: View) -> Found:
     missing = [
         title for key, title in ((_VAE, "the VAE"), *_ENCODERS[base]) if key not in view.header.tensors
     ]
-    facts |= {"parts": _parts(view, base)} | _prediction(view, "sd1" if channels == 9 else base)
+    facts |= {"parts": _parts(view, base)} | _prediction(view, base if channels == 4 else "sd1")
     if missing and not problem:
         problem = f"It holds only a part of a {base} checkpoint; missing: {', '.join(missing)}."
     return Found("diffusion", family, variant, "", "original", facts, problem)
@@ -62,8 +62,7 @@ def _by_channels(base: str, channels: int) -> tuple[str, str, str]:
             )
             return f"{base}-edit", "edit", problem
         case 5 if base == "sd2":
-            problem = "Its denoiser takes 5 channels: it draws after a depth map, which can't be done yet."
-            return "sd2-depth", "depth", problem
+            return "sd2-depth", "depth", ""
     return "", "", f"Its denoiser takes {channels} channels, so it needs another picture as input."
 
 
@@ -88,7 +87,8 @@ def _prediction(view: View, base: str) -> dict[str, Any]:
 
     By rule: a ``v_pred`` marker tensor or the ModelSpec metadata decides; without them SD 2.x is taken for
     the 768 px v-prediction model (the one most checkpoints derive from), everything else for epsilon: all
-    SD 2.x inpainting models derive from the one that predicts the noise. ``ztsnr`` marks zero terminal SNR.
+    SD 2.x models for inpainting and depth derive from the one that predicts the noise. ``ztsnr`` marks zero
+    terminal SNR.
     """
     stated = view.header.metadata.get("modelspec.prediction_type", "").lower()
     if "v_pred" in view.header.tensors or stated.startswith("v"):

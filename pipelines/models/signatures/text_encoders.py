@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipelines.models.picture_encoders import SIGLIP
 from pipelines.models.signatures.base import ANY, Found, Key, Signature, View, keys
 
-_PREFIXES: Final = ("", "text_encoder.", "model.", "language_model.", "model.language_model.", "transformer.")
+_PREFIXES: Final = (
+    "", "text_encoder.", "model.", "language_model.", "model.language_model.", "transformer.",
+    "language_model.model.",
+)  # fmt: skip
 _CLIP: Final = tuple(f"{outer}{inner}" for outer in _PREFIXES[:3] for inner in ("", "text_model."))
 _VISION: Final = ("", "vision_model.", "model.vision_model.", "visual.vision_model.")
-_KNOWN: Final = frozenset({("qwen3", 2560), ("gemma2", 2304), ("qwen2.5-vl", 3584)})
-"""Language models whose settings come with the program: those that read prompts for Z-Image, Lumina 2 and
-Qwen-Image."""
+_KNOWN: Final = frozenset(
+    {
+        ("qwen3", 2560), ("qwen3", 4096), ("qwen3-vl", 2560), ("gemma2", 2304), ("qwen2.5-vl", 3584),
+        ("mistral", 5120), ("llama3", 4096),
+    }
+)  # fmt: skip
+"""Language models whose settings come with the program: those that read prompts for a model that draws."""
+_SEEING: Final = frozenset({"visual.patch_embed.proj.weight", "model.visual.patch_embed.proj.weight"})
+"""What a model that looks at pictures as well has, by the names of its makers and of transformers."""
 _WHOLE: Final = "It is a part of a language model, without its settings; open the whole folder it belongs to."
 
 
@@ -48,11 +58,11 @@ def _causal(view: View) -> Found:
     if view.has("layers.0.pre_feedforward_layernorm.weight"):
         family = "gemma3" if view.has("layers.0.self_attn.q_norm.weight") else "gemma2"
     elif view.has("layers.0.self_attn.q_norm.weight"):
-        family = "qwen3"
+        family = "qwen3-vl" if _SEEING & view.header.tensors.keys() else "qwen3"
     elif view.has("layers.0.self_attn.q_proj.bias"):
         family = "qwen2.5-vl" if "visual.blocks.0.attn.qkv.weight" in view.header.tensors else "qwen2.5"
     else:
-        family = "mistral" if words == 131_072 else "llama"
+        family = {131_072: "mistral", 128_256: "llama3"}.get(words, "llama")
     facts = {"width": width, "layers": view.count("layers."), "vocabulary": words}
     problem = "" if (family, width) in _KNOWN else _WHOLE
     return Found("text_encoder", family, "", "", "transformers", facts, problem)
@@ -70,11 +80,10 @@ def _vision(view: View) -> Found:
     family = "siglip" if siglip else f"clip-vision-{size}".rstrip("-")
     outside = view.header.tensors.get("visual_projection.weight")
     facts = {
-        "width": width, "layers": view.count("encoder.layers."),
+        SIGLIP if siglip else "width": width, "layers": view.count("encoder.layers."),
         "projection": outside.shape[0] if outside is not None and outside.shape else 0,
     }  # fmt: skip
-    problem = "No adapter that can be used here looks through it." if siglip else ""
-    return Found("vision", family, layout="transformers", facts=facts, problem=problem)
+    return Found("vision", family, layout="transformers", facts=facts)
 
 
 SIGNATURES: Final = (
@@ -85,6 +94,7 @@ SIGNATURES: Final = (
             Key("encoder.layers.0.self_attn.q_proj.weight"),
         ),
         _clip,
+        absent=("embeddings.patch_embedding.weight",),
         prefixes=_CLIP,
     ),
     Signature(

@@ -47,29 +47,64 @@ def _sd3(view: View) -> Found:
 
 
 def _pixart(view: View) -> Found:
-    """Alpha at 1024 px is told the size and the shape of the picture, Sigma isn't."""
+    """Alpha at 1024 px is told the size and the shape of the picture, Sigma isn't. Of files in the original
+    layout, the number of words that stand for no prompt tells them apart as well: 120, and 300.
+    """
     original = view.has("x_embedder.proj.weight")
     entry = "x_embedder.proj.weight" if original else "pos_embed.proj.weight"
+    text = "y_embedder.y_proj.fc1.weight" if original else "caption_projection.linear_1.weight"
     sized = view.has("csize_embedder.mlp.0.weight") or view.has(
         "adaln_single.emb.resolution_embedder.linear_1.weight"
     )
-    return _found(
-        view, "pixart", "alpha" if sized else "sigma", "original" if original else "diffusers",
-        in_channels=view.side(entry, 1), width=view.side(entry, 0), latent_channels=4,
-        blocks=view.count("blocks." if original else "transformer_blocks."),
+    alpha = sized or view.side("y_embedder.y_embedding", 0) == _ALPHA_WORDS
+    found = _found(
+        view, "pixart", "alpha" if alpha else "sigma", "original" if original else "diffusers",
+        in_channels=view.side(entry, 1), width=view.side(entry, 0), latent_channels=4, sized=sized,
+        blocks=view.count("blocks." if original else "transformer_blocks."), context_dim=view.side(text, 1),
     )  # fmt: skip
+    return _sampled(view, found, patch=2, factor=8)
+
+
+_ALPHA_WORDS: Final = 120
+
+
+def _sampled(view: View, found: Found, patch: int, factor: int) -> Found:
+    """With the size it was trained at, as its places tell it, one for each token of a square picture.
+
+    Args:
+        patch: latent pixels of a token's side.
+        factor: px of the picture for each of those.
+    """
+    side = patch * math.isqrt(view.side("pos_embed", 1))
+    if not side:
+        return found
+    size = (side * factor, side * factor)
+    return replace(found, facts={**found.facts, "sample_size": side}, native_size=size)
 
 
 def _sana(view: View) -> Found:
     original = view.has("x_embedder.proj.weight")
     entry = "x_embedder.proj.weight" if original else "patch_embed.proj.weight"
-    width = view.side(entry, 0)
+    text = "y_embedder.y_proj.fc1.weight" if original else "caption_projection.linear_1.weight"
+    norm = "blocks.0.attn.q_norm.weight" if original else "transformer_blocks.0.attn1.norm_q.weight"
+    width, blocks = view.side(entry, 0), view.count("blocks." if original else "transformer_blocks.")
     guided = view.has("time_embed.guidance_embedder.linear_1.weight") or view.has("cfg_embedder.mlp.0.weight")
-    variant = "sprint" if guided else {1152: "0.6b", 2240: "1.6b"}.get(width, "")
-    return _found(
+    variant = "sprint" if guided else {1152: "0.6b", 2240: "4.8b" if blocks > 40 else "1.6b"}.get(width, "")
+    heads, head_width = _SANA_CROSS.get(width, (0, 0))
+    found = _found(
         view, "sana", variant, "original" if original else "diffusers", width=width, latent_channels=32,
-        in_channels=view.side(entry, 1), blocks=view.count("blocks." if original else "transformer_blocks."),
+        in_channels=view.side(entry, 1), blocks=blocks, context_dim=view.side(text, 1), cross_heads=heads,
+        cross_head_width=head_width, qk_norm="rms_norm_across_heads" if view.has(norm) else "",
     )  # fmt: skip
+    found = _sampled(view, found, patch=1, factor=32)
+    placed = _SANA_PLACED.get(found.facts.get("sample_size", 0), 0.0)
+    return replace(found, facts={**found.facts, "interpolation": placed})
+
+
+_SANA_CROSS: Final[Mapping[int, tuple[int, int]]] = {1152: (16, 72), 2240: (20, 112)}
+"""Width -> heads of the attention to words, and how wide each is: no tensor's shape tells that."""
+_SANA_PLACED: Final[Mapping[int, float]] = {64: 1.0, 128: 2.0}
+"""Size it was trained at -> the scale of its places: only the ones for 2048 and 4096 px have any."""
 
 
 def _auraflow(view: View) -> Found:
@@ -103,19 +138,25 @@ _LUMINA_CAPTION: Final = "time_caption_embed.caption_embedder.1.weight"
 def _hidream(view: View) -> Found:
     edits = stated(view, "e1", "edit")
     layout = "original" if view.prefix else "diffusers"  # both use the same names
-    return _found(
+    found = _found(
         view, "hidream", "e1" if edits else "i1", layout, width=view.side("x_embedder.proj.weight", 0),
         latent_channels=16, blocks=view.count("double_stream_blocks."),
         single_blocks=view.count("single_stream_blocks."),
     )  # fmt: skip
+    return replace(found, problem=_CHANGES) if edits else found
+
+
+_CHANGES: Final = "It changes pictures in a way of its own, which can't be done here."
 
 
 def _qwen_image(view: View) -> Found:
-    """Qwen-Image-Edit has the shapes of Qwen-Image; a mark of its second kind, or the metadata, names it."""
-    edits = view.has("__index_timestep_zero__") or stated(view, "edit")
+    """Qwen-Image-Edit has the shapes of Qwen-Image; a mark of the latest, or the metadata, names it."""
+    marked = view.has("__index_timestep_zero__")
+    edits = marked or stated(view, "edit")
     layered = view.has("time_text_embed.addition_t_embedding.weight")
-    variant = "layered" if layered else "edit" if edits else ""
-    more: Mapping[str, Any] = {} if variant else {"same_shapes": ("edit",)}
+    several = marked or stated(view, "plus", "2509", "2511")
+    variant = "layered" if layered else "plus" if edits and several else "edit" if edits else ""
+    more: Mapping[str, Any] = {"zero_cond": marked} if variant else {"same_shapes": ("edit", "plus")}
     family, layout = "qwen-image-edit" if edits else "qwen-image", "original" if view.prefix else "diffusers"
     found = _found(
         view, family, variant, layout,
@@ -129,13 +170,25 @@ _LAYERS: Final = "It draws pictures in layers, which can't be done here."
 
 
 def _kandinsky5(view: View) -> Found:
-    entry = "visual_embeddings.in_layer.weight"
-    width = view.side(entry, 0)
+    """One made for editing sees a picture's latents and a mark beside those it draws."""
+    entry, block = "visual_embeddings.in_layer.weight", "visual_transformer_blocks.0."
+    width, seen = view.side(entry, 0), view.side(entry, 1)
     variant = {1792: "lite-video", 2560: "lite-image", 4096: "pro-video"}.get(width, "")
-    return _found(
-        view, "kandinsky5", variant, "original" if view.prefix else "diffusers", width=width,
-        in_channels=view.side(entry, 1), blocks=view.count("visual_transformer_blocks."),
+    film, sees = variant.endswith("video"), seen > view.side("out_layer.out_layer.weight", 0)
+    edits = sees and not film
+    found = _found(
+        view, "kandinsky5-edit" if edits else "kandinsky5", "edit" if edits else variant,
+        "original" if view.prefix else "diffusers", width=width, in_channels=seen, sees=sees,
+        blocks=view.count("visual_transformer_blocks."), text_blocks=view.count("text_transformer_blocks."),
+        inner_width=view.side(f"{block}feed_forward.in_layer.weight", 0),
+        time_width=view.side("time_embeddings.in_layer.weight", 0), latent_channels=16,
+        context_dim=view.side("text_embeddings.in_layer.weight", 1),
+        pooled_dim=view.side("pooled_text_embeddings.in_layer.weight", 1),
     )  # fmt: skip
+    return replace(found, problem=_FILM) if film else found
+
+
+_FILM: Final = "It makes video, and Diptych makes pictures."
 
 
 def _qwen_image_2(view: View) -> Found:

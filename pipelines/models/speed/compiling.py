@@ -1,8 +1,8 @@
 """Compiled blocks: those that a network repeats are compiled once, in the first step that calls one.
 
 It is waited for, since a step can't be half compiled: the first step takes up to a minute or two, and is said
-to. What was compiled is kept with the model, so that the next run begins at once. LoRAs that change need no
-other code. Blocks that are fetched for each step are computed as they are.
+to. What was compiled is kept with the model, so that the next run begins at once. LoRAs in dense weights need
+no other code. Blocks that are fetched for each step are computed as they are.
 """
 
 from __future__ import annotations

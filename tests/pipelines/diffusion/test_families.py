@@ -19,7 +19,7 @@ from pipelines.diffusion.samplers import Sampler, availability
 from pipelines.diffusion.sampling import uses_negative
 from pipelines.diffusion.scheduling import scheduler_config
 from pipelines.errors import Cancelled, ModelUnsuitable
-from pipelines.graph.values import Image, Mask
+from pipelines.graph.values import Image, Layer, ListValue, Mask
 from pipelines.inpaint.geometry import SizeLimits, plan_crop
 from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
@@ -60,6 +60,7 @@ VARIANTS: Final = frozenset({"sd3", "flux-schnell", "pixart-alpha"})
 
 SIDE: Final = 64
 PROMPT: Final = "a red apple"
+OTHER: Final = "a blue house, and a dog"
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +268,33 @@ def test_cancel_takes_effect_inside_a_step(context: DiffusionContext) -> None:
         start.remove()
         end.remove()
     assert not reached
+
+
+def test_a_region_has_a_prompt_of_its_own_and_what_is_outside_stays(context: DiffusionContext) -> None:
+    """In one step, after which nothing of it has spread; one that says what all does changes nothing."""
+
+    def latents(prompt: str, *regions: Layer, batch: int = 1) -> torch.Tensor:
+        size = {"width": SIDE, "height": SIDE, "sizes": "exact", "steps": 1, "guidance_scale": 4.0}
+        inputs = given(context, prompt, negative="blue", regions=ListValue(regions))
+        latent = TextToImage().run(inputs, TextToImage.Params(**size, batch=batch), context)["latent"]
+        first: torch.Tensor = (latent[0] if batch > 1 else latent).tensor()
+        return first
+
+    plain, alone = latents(PROMPT), latents(OTHER)
+    half, difference = SIDE // 2, float((alone - plain).abs().max())
+    upper, corner = _region(OTHER, np.s_[:half]), _region(PROMPT, np.s_[half:, :half])
+    steered = latents(PROMPT, upper, corner, batch=2)
+    close = min(1e-4, difference / 20)
+    assert difference > 1e-4
+    half = plain.shape[2] // 2
+    torch.testing.assert_close(steered[:, :, half:], plain[:, :, half:], atol=close, rtol=1e-6)
+    torch.testing.assert_close(steered[:, :, :half], alone[:, :, :half], atol=close, rtol=1e-6)
+
+
+def _region(prompt: str, place: Any) -> Layer:
+    values = np.zeros((SIDE, SIDE), np.float32)
+    values[place] = 1
+    return Layer("region", prompt, mask=Mask(values), info={"prompt": prompt, "weight": 1.0})
 
 
 def test_what_is_not_read_of_a_long_prompt_is_told(context: DiffusionContext) -> None:

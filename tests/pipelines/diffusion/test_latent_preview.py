@@ -8,6 +8,7 @@ import torch
 
 from pipelines.diffusion import preview
 from pipelines.diffusion.preview import MAX_SIDE, preview_matrix, render
+from pipelines.graph.values import Part
 from pipelines.nodes.diffusion import TextToImage
 
 
@@ -88,3 +89,16 @@ def test_the_map_is_fitted_for_every_family(families, family, tmp_path):
     matrix = preview_matrix(families[family], tmp_path)
     assert matrix.shape == (channels + 1, 3)
     assert np.isfinite(matrix).all()
+
+
+def test_another_vae_has_a_map_of_its_own(families, tmp_path):
+    loaded, own = families["sd1"], families["sd1"].handle
+    try:
+        for parts in ((), (Part("vae", "other", "/other.safetensors", "2"),)):
+            loaded.handle = own.replace(parts=parts)
+            loaded.memo.clear()
+            preview_matrix(loaded, tmp_path)
+    finally:
+        loaded.handle = own
+        loaded.memo.clear()
+    assert len(list((tmp_path / "preview").iterdir())) == 2

@@ -13,7 +13,13 @@ from pipelines.diffusion.prompt_tags import Tag, as_read, read_tags
 from pipelines.diffusion.tagged_models import fingerprint_of_tags, warn_of_tags, with_tags
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import ErrorInfo, ModelMissing
+from pipelines.graph.document import Graph, NodeRecord
+from pipelines.graph.keys import key_for, needed_values
+from pipelines.graph.plan import plan
+from pipelines.graph.registry import builtin
 from pipelines.graph.values import Embedding, Layer, ModelHandle
+from pipelines.nodes.canvas import Canvas
+from pipelines.nodes.control import RegionLayer
 from pipelines.nodes.diffusion import TextToImage
 
 MODEL = ModelHandle("diffusion", "m", "/m", "sd1")
@@ -38,7 +44,8 @@ LISTED = (
 class Models:
     """Knows what is listed, and notes the warnings of a node."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: str = "f") -> None:
+        self.mark = mark
         self.models = self
         self.warnings: list[ErrorInfo] = []
         self.searches = 0
@@ -51,7 +58,7 @@ class Models:
         found = next((each for each in LISTED if each.id == model), None)
         if found is None:
             raise ModelMissing(model=model)
-        return ModelHandle(found.kind, found.id, found.path, found.base, fingerprint=f"f:{model}")
+        return ModelHandle(found.kind, found.id, found.path, found.base, fingerprint=f"{self.mark}:{model}")
 
     def warn(self, warning: ErrorInfo) -> None:
         self.warnings.append(warning)
@@ -149,9 +156,28 @@ def test_elsewhere_than_in_the_prompt_a_lora_is_left_out() -> None:
     ]
 
 
+@pytest.mark.parametrize("port", ["prompt", "negative"])
+def test_a_prompt_that_another_node_writes_is_looked_at_before_its_picture_is(port: str) -> None:
+    """A LoRA that was replaced would be drawn with as it was otherwise."""
+    written = NodeRecord.new("text.constant", params={"text": "embedding:bad-hands"})
+    draw = NodeRecord.new("diffusion.text_to_image", params={"steps": 3}, inputs={port: ("written", "text")})
+    planned = plan(Graph().with_node("written", written).with_node("draw", draw), builtin()).nodes["draw"]
+    assert needed_values(planned) == (port,)
+
+    def key(text: str, mark: str) -> bytes:
+        values = {**planned.literals, port: text}
+        return key_for(planned, [port], {"written": b"the same"}, values, Models(mark), "")
+
+    assert key("embedding:bad-hands", "old") != key("embedding:bad-hands", "new")
+    assert key("a cat", "old") == key("a cat", "new")
+
+
 def test_the_files_of_a_prompt_are_part_of_its_key() -> None:
     models = Models()
     key = TextToImage.fingerprint({"prompt": "<lora:pixel art> <lora:gone>"}, models)
     assert key == "f:Pixel Art.safetensors\nPromptTagUnknown"
     assert "f:bad-hands.safetensors" in fingerprint_of_tags("embedding:bad-hands", models)
+    layers = [{"kind": "region", "prompt": "embedding:bad-hands"}]
+    assert Canvas.fingerprint({"layers": layers}, models) == "f:bad-hands.safetensors"
+    assert RegionLayer.fingerprint({"prompt": "embedding:bad-hands"}, models) == "f:bad-hands.safetensors"
     assert TextToImage.fingerprint({"prompt": "a cat"}, models) == TextToImage.fingerprint({}, models) == ""

@@ -12,6 +12,7 @@ from pipelines.engine.protocol import (
     Cancel,
     Failure,
     FindCached,
+    KeepResults,
     ListNodes,
     NodeFinished,
     NodeProgress,
@@ -19,6 +20,7 @@ from pipelines.engine.protocol import (
     NodeStarted,
     Problems,
     Ready,
+    ResultsKept,
     Run,
     RunFinished,
     RunStarted,
@@ -235,6 +237,15 @@ def test_results_on_disk_are_there_after_a_new_start(tmp_path):
         statuses.append(drive.run(slow).nodes["a"])
         drive.client.close()
     assert statuses == ["executed", "cached"]
+    drive = in_process(tmp_path, REGISTRY).start()  # none is wanted any more, and one is there still
+    told = []
+    for number, limit in enumerate((None, 2**20, None, 1, 0)):
+        drive.client.send(KeepResults(request=str(number), limit=limit, clear=number == 2))
+        told.append(drive.until(ResultsKept, request=str(number)))
+    assert [(item.results, item.deleted) for item in told] == [(1, 0), (1, 0), (0, 1), (0, 0), (0, 0)]
+    assert told[0].bytes == told[2].deleted_bytes > 0
+    drive.client.close()
+    assert not list(tmp_path.rglob("*.entry"))
 
 
 def test_views_are_told_what_nodes_hold_that_a_cached_run_left_out(drive):

@@ -209,4 +209,4 @@ def test_offers_are_for_this_machine(start: Callable[[], Drive]) -> None:
     sdxl = next(offer for offer in told.offers if offer.id == "sdxl")
     assert sdxl.checked
     assert sdxl.page.endswith(sdxl.source)
-    assert not next(offer for offer in told.offers if offer.id == "sd15").checked
+    assert not next(offer for offer in told.offers if offer.id == "chroma1-hd").checked

@@ -74,7 +74,9 @@ def test_an_engine_that_dies_again_and_again_is_given_up(drive):
     for _ in range(10):
         event = drive.until(Ready)
         os.kill(event.pid, signal.SIGKILL)
-        if not drive.until(Lost).restarting:
+        lost = drive.until(Lost)
+        assert lost.error.code == "EngineDiedIdle", "no run was in the middle of anything"
+        if not lost.restarting:
             break
     else:
         pytest.fail("it was restarted for ever")

@@ -241,12 +241,16 @@ def test_where_files_go_is_part_of_the_key_of_what_saves_them(bench: Bench) -> N
     assert statuses(bench.run(made, salt="two")) == {"t": "cached", "s": "executed"}
 
 
-@pytest.mark.parametrize("linked", [False, True])
-def test_a_file_reading_node_sees_a_changed_file(bench: Bench, linked: bool) -> None:
+@pytest.mark.parametrize("named", ["here", "over a link", "at an input"])
+def test_a_file_reading_node_sees_a_changed_file(bench: Bench, named: str) -> None:
     path = bench.folder / "note.txt"
     path.write_text("one")
-    reader = ("stub.read", {}, {"path": ("p", "value")}) if linked else ("stub.read", {"path": "note.txt"})
-    made = graph(p=("stub.constant", {"value": "note.txt"}), r=reader)
+    linked = {"path": ("p", "value")}
+    reader = {
+        "here": ("stub.read", {"path": "note.txt"}), "over a link": ("stub.read", {}, linked),
+        "at an input": ("stub.told", {}, linked | {"after": ("q", "value")}),
+    }[named]  # fmt: skip
+    made = graph(p=("stub.constant", {"value": "note.txt"}), q=("stub.constant", {"value": "2"}), r=reader)
     assert value(bench.run(made), "r", "text") == "one"
     assert statuses(bench.run(made))["r"] == "cached"
     path.write_text("two, longer")

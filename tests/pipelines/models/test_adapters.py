@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import FluxPriorReduxPipeline, FluxTransformer2DModel, ReduxImageEncoder
+from transformers import CLIPConfig, CLIPModel, SiglipImageProcessor
 
 from pipelines.errors import AdapterMissing, ModelPickled, ModelUnreadable, ModelUnsuitable
 from pipelines.models.access import Models
@@ -20,6 +22,11 @@ from tests.helpers import adapter_files as made
 from tests.helpers.fake_card import FakeCard
 from tests.helpers.model_files import LoadingContext, sparse
 from tests.helpers.tiny_pipelines import unet
+
+TINY_FLUX: dict[str, Any] = {
+    "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 16, "num_attention_heads": 2,
+    "joint_attention_dim": 32, "axes_dims_rope": (4, 4, 8),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +60,54 @@ def test_an_adapter_is_found_and_opened_for_its_family(tmp_path: Path, state: An
         opened(access(tmp_path), "adapter")
 
 
+def test_redux_is_opened_as_a_file_or_as_a_folder_with_its_own_encoder(tmp_path: Path) -> None:
+    state = made.flux_adapter(FluxTransformer2DModel(**TINY_FLUX), "redux")
+    made.save(tmp_path / "adapter" / "redux.safetensors", state)
+    embedder = ReduxImageEncoder(made.SEEN, TINY_FLUX["joint_attention_dim"])
+    embedder.load_state_dict(state)
+    processor = SiglipImageProcessor(size={"height": 32, "width": 32})
+    whole = FluxPriorReduxPipeline(made.siglip(), processor, embedder)
+    whole.save_pretrained(tmp_path / "adapter" / "whole")
+    models, seen = access(tmp_path), torch.rand(1, 16, made.SEEN)
+    for name in ("redux.safetensors", "whole"):
+        loaded = opened(models, "adapter", name)
+        assert (loaded.handle.family, loaded.sees, loaded.width) == ("flux", "patches", made.SEEN)
+        with torch.inference_mode():
+            assert torch.equal(loaded.model(seen), embedder(seen).image_embeds)
+    encoder = opened(models, "vision", str(tmp_path / "adapter" / "whole" / "image_encoder"))
+    (tmp_path / "vision").mkdir()
+    older = {f"vision_model.{name}": tensor for name, tensor in made.siglip().state_dict().items()}
+    made.save(tmp_path / "vision" / "siglip.safetensors", older)
+    models, picture = access(tmp_path), torch.rand(1, 3, 32, 32)
+    handle = models.fitting("vision", {"siglip": made.SEEN})
+    assert handle is not None
+    assert handle.id == "siglip.safetensors"
+    with torch.inference_mode():
+        expected = encoder.model(picture).last_hidden_state
+        found = opened(models, "vision", handle.path).model(picture).last_hidden_state
+    assert torch.allclose(found, expected, atol=1e-5)
+    del older["vision_model.head.probe"]
+    made.save(tmp_path / "vision" / "siglip.safetensors", older)
+    with pytest.raises(ModelUnreadable, match=r"head\.probe"):
+        opened(access(tmp_path), "vision", handle.path)
+
+
 def test_the_encoder_is_found_by_what_an_adapter_needs(tmp_path: Path) -> None:
     network = made.vision(projection=24)
     state = network.state_dict()
     made.save(tmp_path / "vision" / "small.safetensors", {**state, "logit_scale": torch.ones(())})
     network.save_pretrained(tmp_path / "vision" / "image_encoder")
+    words = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    both = {"text_config": words, "vision_config": network.config.to_dict()}
+    pair = CLIPModel(CLIPConfig(**both, projection_dim=24))
+    pair.load_state_dict(state, strict=False)
+    pair.save_pretrained(tmp_path / "vision" / "pair")
     models = access(tmp_path)
     assert models.fitting("vision", {"width": 99}) is None
     assert models.fitting("vision", {"projection": 24}).kind == "vision"
     picture = torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
-        for name in ("small.safetensors", "image_encoder"):
+        for name in ("small.safetensors", "image_encoder", "pair"):
             found = opened(models, "vision", next(i.path for i in models.list() if i.path.endswith(name)))
             assert torch.allclose(found.model(picture).image_embeds, network(picture).image_embeds, atol=1e-5)
 
@@ -73,7 +117,10 @@ def test_the_encoder_is_found_by_what_an_adapter_needs(tmp_path: Path) -> None:
     [
         ({"image_proj.proj.0.weight": (8, 512), "ip_adapter.1.to_k_ip.weight": (320, 768),
           "ip_adapter.0.to_q_lora.down.weight": (4, 320)}, "faces"),
-        ({"redux_up.weight": (12288, 1152), "redux_down.weight": (4096, 12288)}, "FLUX.1"),
+        ({"image_proj.perceiver_resampler.proj_in.weight": (768, 1280), "image_proj.norm.weight": (768,),
+          "ip_adapter.1.to_k_ip.weight": (320, 768)}, "faces"),
+        ({"ip_adapter.0.to_k_ip.weight": (2432, 1280), "ip_adapter.1.to_k_ip.weight": (2432, 1280)},
+         "other than FLUX.1"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_used_says_why(tmp_path: Path, shapes: Any, word: str) -> None:
@@ -99,6 +146,9 @@ def test_models_say_whether_they_follow_references() -> None:
     assert "layer:reference" in layer_limits(("pixart", {}), [adapter])
     assert "layer:reference" not in layer_limits(("flux", {}), [], "kontext")
     assert "layer:control" in layer_limits(("sd1", {}), [adapter])
+    assert "No adapter" in layer_limits(("flux-control", {}), [adapter])["layer:reference"]
+    assert layer_limits(("flux-control", {}), [("flux", {"reads": "references"})]) == {}
+    assert "layer:control" not in layer_limits(("sd2-depth", {}), [])
 
 
 def test_an_adapter_is_a_model_like_others_to_the_manager_of_memory(state: Any) -> None:

@@ -31,6 +31,7 @@ def test_the_list_is_sound() -> None:
         assert model.licence.sell == "yes" or model.licence.note, (
             f"{model.id} doesn't say under which condition"
         )
+        assert bool(model.licence.checked) == model.licence.source.startswith("https://"), model.id
         assert bool(model.parameters) == bool(model.counted_from)
         assert bool(model.steps) == bool(model.quality)
 

@@ -302,6 +302,9 @@ def test_this_computer_is_measured_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert read_calibration(tmp_path) == made
     assert min(*made.products.values(), made.copy, made.disk, made.openvino) > 0
     assert read_calibration(tmp_path, "cuda:0") == Calibration()
+    monkeypatch.setattr("pipelines.models.forecast.calibration.QUICK", 0.01)
+    assert calibrate("cpu", tmp_path, quick=True).quick
+    assert read_calibration(tmp_path).quick
     (tmp_path / "calibration.json").write_text("[]")
     assert read_calibration(tmp_path) == Calibration()
 

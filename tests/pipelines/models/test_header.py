@@ -106,9 +106,10 @@ def test_absurd_header_length(tmp_path: Path, length: int) -> None:
     ],
 )
 def test_broken_rules(tmp_path: Path, header: dict[str, object], data_bytes: int, reason: str) -> None:
-    path = raw(tmp_path / "m.safetensors", json.dumps(header).encode(), data_bytes)
-    with pytest.raises(ModelUnreadable, match=reason):
-        read_header(path)
+    for separators in (None, (",", ":")):  # the second is how the library writes them, which is read in bulk
+        text = json.dumps(header, separators=separators).encode()
+        with pytest.raises(ModelUnreadable, match=reason):
+            read_header(raw(tmp_path / "m.safetensors", text, data_bytes))
 
 
 @pytest.mark.parametrize(
@@ -120,12 +121,42 @@ def test_broken_rules(tmp_path: Path, header: dict[str, object], data_bytes: int
         b'{"a"',
         b"{\xff\xfe}",
         b'{"a":{"dtype":"F32","shape":[' + b"9" * 5_000 + b'],"data_offsets":[0,8]}}',
+        b'{"a":{"dtype":"F32","shape":[02],"data_offsets":[0,8]}}',
+        b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[00,8]}}',
+        b'{"a\n":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+        b'{"\\":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+        b'{"\xff":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+        b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}}',
+        b'{"a":{"shape":"F32","dtype":[2],"data_offsets":[0,8]}}',
+        b'{"__metadata__":{"x":"y","x":"y"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+        b'{"__metadata__":{"x":"y"},"__metadata__":{},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
     ],
-    ids=["duplicate", "deep", "nan", "cut", "not utf-8", "huge number"],
-)
+    ids=["duplicate", "deep", "nan", "cut", "not utf-8", "huge number", "zero first", "zeros", "line end",
+         "escape", "latin", "brace", "swapped", "metadata twice", "two metadata"],
+)  # fmt: skip
 def test_broken_json(tmp_path: Path, text: bytes) -> None:
     with pytest.raises(ModelUnreadable):
         read_header(raw(tmp_path / "m.safetensors", text, 8))
+
+
+def test_the_form_of_the_text_changes_nothing(tmp_path: Path) -> None:
+    """Read in bulk or tensor by tensor: in another order, with spaces, with escapes, with odd metadata."""
+    tensors = {"a.b": entry(0, 8), "ü": entry(8, 24, [2, 2]), "half": entry(24, 28, [2], "F16"),
+               "none": entry(28, 28, [0, 5])}  # fmt: skip
+    notes = {"ss_tag_frequency": json.dumps({"a": {"1girl": 3}}), "title": 'Ü \\ "'}
+    compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+    texts = [
+        compact({"__metadata__": notes, **tensors}),
+        compact({"__metadata__": notes, **tensors}) + "   ",
+        json.dumps({**tensors, "__metadata__": notes}),
+        compact({"__metadata__": notes, **dict(reversed(tensors.items()))}),
+    ]
+    headers = [read_header(raw(tmp_path / "m.safetensors", text.encode(), 28)) for text in texts]
+    assert headers[0].tensors["ü"].shape == (2, 2)
+    assert headers[0].numbers == {"F32": 6, "F16": 2}
+    for header in headers:
+        assert (header.metadata, dict(header.tensors)) == (notes, dict(headers[0].tensors))
+        assert header.numbers == headers[0].numbers
 
 
 def test_huge_metadata_within_the_bound_is_read(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_no_pickle_passes_under_any_name(tmp_path: Path, canary: Path) -> None:
             disguised.write_bytes(path.read_bytes())
             with pytest.raises(ModelPickled) as caught:
                 check_file(disguised)
-            assert f"diptych models convert “{disguised}”" in str(caught.value), name
+            assert f'diptych models convert "{disguised}"' in str(caught.value), name
     assert not canary.exists()
 
 

@@ -216,18 +216,18 @@ def test_a_checkpoint_opens_offline_and_draws(name: str, configs: Path, tmp_path
     assert np.isfinite(picture).all()
 
 
-@pytest.mark.parametrize("name", ["sd1", "sdxl"])
-def test_a_checkpoint_made_for_inpainting_opens_with_its_nine_channels(
-    name: str, configs: Path, tmp_path: Path
+@pytest.mark.parametrize(("name", "channels"), [("sd1", 9), ("sdxl", 9), ("sd2", 5)])
+def test_a_checkpoint_made_for_inpainting_or_depth_opens_with_its_channels(
+    name: str, channels: int, configs: Path, tmp_path: Path
 ) -> None:
     parts = parts_of(configs / name)
-    config = {**parts["unet"].config, "in_channels": 9}
+    config = {**parts["unet"].config, "in_channels": channels}
     parts["unet"] = type(parts["unet"]).from_config(config)
     file = tmp_path / "tiny.safetensors"
     save_file(original(name, parts), file)
-    pipeline = read(file, configs / name, in_channels=9)
+    pipeline = read(file, configs / name, in_channels=channels)
     expected, found = (network.state_dict() for network in (parts["unet"], pipeline.unet))
-    assert found["conv_in.weight"].shape[1] == 9
+    assert found["conv_in.weight"].shape[1] == channels
     assert all(torch.equal(found[key], expected[key]) for key in expected)
     assert pipeline.vae.config.latent_channels == 4
 

@@ -12,6 +12,7 @@ import torch
 
 from pipelines.errors import Cancelled, LoraUnsuitable
 from pipelines.graph.values import Lora, ModelHandle
+from pipelines.models import quantization
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.loading import CONFIGS, ModelLoader
 from pipelines.models.loading import diffusion as load_diffusion
@@ -168,3 +169,29 @@ def test_on_a_card_networks_come_back_changed(files: Files) -> None:
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
     assert not torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[3])
+
+
+def test_a_packed_model_is_read_once_and_other_strengths_move_nothing(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantization, "SMALLEST", 64)
+    device = FakeDevice(ROOM)
+    models = manager(files, device)
+
+    def drawn(**strengths: float) -> tuple[torch.Tensor, int]:
+        """A picture, and the bytes that were moved for it."""
+        moved = device.copied_in
+        handle = files.handle(**strengths).replace(quantization="int8")
+        with models.use(handle, LoadingContext("fake:0")) as loaded:
+            return draw(loaded.pipeline), device.copied_in - moved
+
+    (plain, _), (full, _), (again, still) = drawn(), drawn(b=1.0), drawn(b=1.0)
+    half, moved = drawn(b=0.5)
+    assert moved == still
+    assert not torch.equal(plain, half)
+    assert not torch.equal(full, half)
+    assert torch.equal(full, again)
+    assert torch.equal(drawn(b=1.0)[0], full)
+    drawn(a=1.0)
+    assert torch.equal(drawn()[0], plain)
+    assert files.opened == 1

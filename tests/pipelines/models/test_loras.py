@@ -272,7 +272,7 @@ def test_files_that_can_not_be_used(built: Built) -> None:
     pickled.write_bytes(b"\x80\x02c__builtin__\neval\n(U\x0f__import__('os')tR.")
     cases: list[tuple[Path, type[DiptychError], str]] = [
         (written(folder / "lora" / "broken.safetensors", broken), ModelUnreadable, "no numbers"),
-        (written(folder / "lora" / "glora.safetensors", glora), ModelUnsuitable, "GLoRA"),
+        (written(folder / "lora" / "glora.safetensors", glora), LoraUnsuitable, "other sizes"),
         (pickled, ModelPickled, "pickle"),
         (folder / "diffusion" / "sd1", ModelUnsuitable, "drawing"),
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft.tuners.boft.layer import BOFTLayer
 from peft.tuners.loha.layer import make_weight, make_weight_cp
 from peft.tuners.lokr.layer import make_kron
 from peft.tuners.lokr.layer import make_weight_cp as make_core
@@ -21,13 +22,15 @@ from pipelines.models.header import read_header
 from pipelines.models.loaded import LoraFile
 from pipelines.models.lora.adding import Additions
 from pipelines.models.probe import probe_file
-from tests.helpers import lora_files, tiny_large, tiny_pipelines
+from tests.helpers import lora_files, tiny_large, tiny_pipelines, tiny_transformers
 from tests.helpers.lora_files import CONVOLUTION, ENCODER, LINEAR, NORM, RANK, relative, written
 from tests.helpers.model_files import LoadingContext
 
 Place = tuple[str, str]
 State = dict[str, torch.Tensor]
-CONVOLUTIONS = ("loha", "loha_tucker", "lokr_tucker", "lokr_low", "oft", "dora", "tucker", "ia3_input")
+CONVOLUTIONS = ("loha", "loha_tucker", "lokr_tucker", "lokr_low", "oft", "dora", "tucker", "ia3_input",
+    "glora", "peft_boft",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,14 @@ def expected(method: str, weight: torch.Tensor, parts: State, strength: float = 
             module = OFTRotationModule(weight.shape[1] // 4, 6, 4, weight.shape[1])
             module.weight.data = parts["oft_R.weight"]
             added = (module.get_weight().detach() @ weight.T).T - weight
+        case "glora" | "glora_before":
+            names = ("a1", "a2", "b1", "b2") if method == "glora" else ("a2", "a1", "b2", "b1")
+            a1, a2, b1, b2 = (parts[f"{name}.weight"] for name in names)
+            a1, a2 = a1.flatten(1), a2.flatten(1)
+            seen = torch.einsum("oi...,ij->oj...", weight, a1 @ a2)
+            added = (seen + (b1.flatten(1) @ b2.flatten(1)).reshape(weight.shape)) * (alpha / RANK)
+        case "peft_boft":
+            return mixed(weight, parts["boft_R"], parts["boft_s"], strength)
         case _:
             added = weight * (parts["ia3_l"] - 1)
     return weight + strength * added.reshape(weight.shape)
@@ -121,6 +132,20 @@ def turned(weight: torch.Tensor, parts: State, strength: float) -> torch.Tensor:
     if "rescale" in parts:
         rows = rows * (1 + (parts["rescale"] - 1) * strength)
     return rows.reshape(weight.shape)
+
+
+def mixed(weight: torch.Tensor, stages: torch.Tensor, scale: torch.Tensor, strength: float) -> torch.Tensor:
+    """By PEFT's own rotations and permutations, as matrices as wide as the weight."""
+    count, blocks, size, _ = stages.shape
+    width = blocks * size
+    turns = BOFTLayer.cayley_batch(None, stages.flatten(0, 1)).unflatten(0, (count, blocks))
+    turns = strength * turns + (1 - strength) * torch.eye(size)
+    rows = weight.flatten(1).T
+    for number, stage in enumerate(turns):
+        order = BOFTLayer.block_butterfly_perm(None, width, blocks // 2**number, size // 2, count - 1)
+        moved = BOFTLayer.perm2mat(None, order)
+        rows = moved @ torch.block_diag(*stage) @ moved.T @ rows
+    return (rows.T * (1 + (scale - 1) * strength)).reshape(weight.shape)
 
 
 def cases() -> Iterator[Any]:
@@ -155,6 +180,20 @@ def test_each_method_adds_what_it_was_trained_to(sd1: Any, tmp_path: Path, metho
         assert not torch.equal(parameter, before)
         additions.restore()
         assert torch.equal(parameter, before)
+
+
+def test_whole_factors_are_scaled_as_settings_beside_the_file_say(sd1: Any, tmp_path: Path) -> None:
+    """PEFT's LoKr; LyCORIS has no scale where nothing is of low rank."""
+    parameter = weight_of(sd1, LINEAR)
+    before = parameter.detach().clone()
+    parts = relative("lokr", before)
+    del parts["alpha"]
+    state = {f"base_model.model.{LINEAR[1]}.{end}": part for end, part in parts.items()}
+    path = written(tmp_path / "adapter_model.safetensors", state)
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LOKR", "r": 8, "alpha": 4}')
+    additions = add(sd1, path)
+    torch.testing.assert_close(parameter, before + 0.5 * make_kron(parts["lokr_w1"], parts["lokr_w2"], 1.0))
+    additions.restore()
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.bfloat16])
@@ -259,12 +298,18 @@ _JOINED = {
     "z_image": ("diffusion_model.layers.0.attention.qkv", "layers.0.attention.to_{}"),
     "qwen_image": ("lora_unet_transformer_blocks_0_attn_to_q", "transformer_blocks.0.attn.to_{}"),
     "sd3": ("transformer.transformer_blocks.0.attn.to_q", "transformer_blocks.0.attn.to_{}"),
+    "pixart_sigma": (
+        "base_model.model.transformer_blocks.0.attn1.to_q",
+        "transformer_blocks.0.attn1.to_{}",
+    ),
+    "pixart_alpha": ("lora_transformer_transformer_blocks_0_attn2_to_q", "transformer_blocks.0.attn2.to_{}"),
 }
 
 
 @pytest.mark.parametrize("family", _JOINED)
 def test_each_family_of_transformers_by_the_names_its_trainers_write(tmp_path: Path, family: str) -> None:
-    pipeline = getattr(tiny_pipelines if family == "sd3" else tiny_large, family)()
+    homes = {"sd3": tiny_pipelines, "pixart_sigma": tiny_transformers, "pixart_alpha": tiny_transformers}
+    pipeline = getattr(homes.get(family, tiny_large), family)()
     name, path = _JOINED[family]
     letters = "qkv" if name.endswith("qkv") else "q"
     weights = [pipeline.transformer.get_submodule(path.format(letter)).weight for letter in letters]

@@ -12,6 +12,7 @@ from pipelines.models.access import Models
 from pipelines.models.catalogue import Catalogue, default_roots
 from pipelines.models.loading import CONFIGS, ModelLoader
 from pipelines.models.residency import Residency
+from tests.helpers.family_headers import Shapes
 from tests.helpers.model_files import sparse
 
 FLUX = {
@@ -94,22 +95,70 @@ def test_a_folder_of_the_same_family_comes_first(comfy: Path, tmp_path: Path) ->
     assert [Path(part.path).name for part in parts if part.name == "vae"] == ["ae.safetensors"]
 
 
-def test_a_tokenizer_is_lent_by_a_language_model(tmp_path: Path) -> None:
+FLUX_2 = {
+    "double_stream_modulation_img.lin.weight": (36_864, 6144), "img_in.weight": (6144, 128),
+    "txt_in.weight": (6144, 15_360), "double_blocks.7.img_attn.proj.weight": (1, 1),
+    "single_blocks.47.linear2.weight": (1, 1), "guidance_in.in_layer.weight": (6144, 256),
+}  # fmt: skip
+MISTRAL = {
+    "model.embed_tokens.weight": (131_072, 5120), "model.layers.29.input_layernorm.weight": (5120,),
+    "tekken_model": (9,),
+}  # fmt: skip
+LENT = [
+    (Z_IMAGE, QWEN, VAE, "Qwen2", "Qwen3ForCausalLM", 151_936, "Qwen2Tokenizer"),
+    (FLUX_2, MISTRAL, {**VAE, "decoder.conv_in.weight": (512, 32, 3, 3)}, "Mistral", "MistralForCausalLM",
+     131_072, "LlamaTokenizerFast"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "encoder", "vae", "name", "architecture", "words", "cls"), LENT)
+def test_a_tokenizer_is_lent_by_a_language_model(
+    model: Shapes, encoder: Shapes, vae: Shapes, name: str, architecture: str, words: int, cls: str,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     own = tmp_path / "own"
-    sparse(own / "diffusion" / "z-image.safetensors", Z_IMAGE)
-    sparse(own / "text_encoder" / "qwen3_4b.safetensors", QWEN)
-    sparse(own / "vae" / "ae.safetensors", VAE)
+    sparse(own / "diffusion" / "model.safetensors", model)
+    sparse(own / "text_encoder" / "encoder.safetensors", encoder)
+    sparse(own / "vae" / "vae.safetensors", vae)
     found = access(own)
-    info = next(info for info in found.list() if info.family == "z-image")
+    info = next(info for info in found.list() if info.title == "model")
     assert info.problem_code == "ModelPartMissing"
-    assert "tokenizer (Qwen2)." in info.problem
-    lender = own / "language" / "Qwen3-0.6B"
-    sparse(lender / "model.safetensors", {"model.norm.weight": (1024,)})
-    settings = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "vocab_size": 151_936}
-    (lender / "config.json").write_text(json.dumps(settings))
-    (lender / "tokenizer_config.json").write_text('{"tokenizer_class": "Qwen2Tokenizer"}')
-    (lender / "tokenizer.json").write_text("{}")
-    assert not next(info for info in found.list() if info.family == "z-image").problem
-    assert chosen(found, "z-image.safetensors") == {
-        "text_encoder": "qwen3_4b.safetensors", "tokenizer": "Qwen3-0.6B", "vae": "ae.safetensors",
+    assert f"tokenizer ({name})." in info.problem
+    for lender, many in (("another", 128_000), ("lender", words)):
+        sparse(own / "language" / lender / "model.safetensors", {"model.norm.weight": (1024,)})
+        settings = {"architectures": [architecture], "model_type": "any", "vocab_size": many}
+        (own / "language" / lender / "config.json").write_text(json.dumps(settings))
+        (own / "language" / lender / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": cls}))
+        (own / "language" / lender / "tokenizer.json").write_text("{}")
+    assert not next(info for info in found.list() if info.title == "model").problem
+    assert chosen(found, "model.safetensors") == {
+        "text_encoder": "encoder.safetensors", "tokenizer": "lender", "vae": "vae.safetensors",
     }  # fmt: skip
+
+
+def test_parts_of_a_folder_whose_classes_hold_more(tmp_path: Path) -> None:
+    own, folder = tmp_path / "own", tmp_path / "own" / "diffusion" / "FLUX.2-dev"
+    sparse(own / "diffusion" / "flux2.safetensors", FLUX_2)
+    shutil.copytree(CONFIGS / "flux2", folder)
+    for part, shapes in (("text_encoder", MISTRAL), ("transformer", {"x_embedder.bias": (1,)}), ("vae", VAE)):
+        sparse(folder / part / "model.safetensors", shapes)
+    index, config = folder / "model_index.json", folder / "text_encoder" / "config.json"
+    kind = "Mistral3ForConditionalGeneration"
+    index.write_text(index.read_text().replace("MistralModel", kind))
+    config.write_text(json.dumps({"architectures": [kind], "text_config": json.loads(config.read_text())}))
+    (folder / "tokenizer").mkdir()
+    (folder / "tokenizer" / "tokenizer_config.json").write_text("{}")
+    found = access(own).find("diffusion", "flux2.safetensors").parts
+    assert {part.name: Path(part.path) for part in found} == {
+        name: folder / name for name in ("text_encoder", "tokenizer", "vae")
+    }
+
+
+def test_a_card_tells_models_of_the_same_shapes_apart(comfy: Path, tmp_path: Path) -> None:
+    card = comfy / "unet" / "flux1-dev.diptych.json"
+    card.write_text('{"variant": "kontext"}')
+    info = next(info for info in access(tmp_path / "own", comfy).list() if info.title == "flux1-dev")
+    assert (info.family, info.variant, info.defaults["guidance_scale"]) == ("flux-kontext", "kontext", 2.5)
+    card.write_text('{"variant": "fill"}')  # whose first layer is another
+    info = next(info for info in access(tmp_path / "own", comfy).list() if info.title == "flux1-dev")
+    assert (info.family, info.variant) == ("flux", "dev")

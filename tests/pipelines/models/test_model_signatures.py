@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.models.header import read_header
+from pipelines.models.libraries import import_diffusers
+from pipelines.models.loading import CONFIGS
+from pipelines.models.packed import without_weights
 from pipelines.models.probe import Probe, probe_file
+from pipelines.models.single_file import blueprint
 from tests.helpers import family_headers as made
 from tests.helpers.family_headers import Shapes, diffusers, lora, prefixed
 from tests.helpers.model_files import SDXL, U, sparse
@@ -24,7 +28,10 @@ DIFFUSERS = [
     ("flux2-klein-4b", "diffusion", "flux2", "klein-4b"), ("qwen-image", "diffusion", "qwen-image", ""),
     ("z-image", "diffusion", "z-image", ""), ("chroma", "diffusion", "chroma", ""),
     ("lumina2", "diffusion", "lumina2", ""), ("hidream", "diffusion", "hidream", "i1"),
-    ("kandinsky5", "diffusion", "kandinsky5", ""), ("auraflow", "diffusion", "auraflow", ""),
+    ("kandinsky5", "diffusion", "kandinsky5", "lite-image"),
+    ("kandinsky5-edit", "diffusion", "kandinsky5-edit", "edit"), ("sana-0.6b", "diffusion", "sana", "0.6b"),
+    ("krea2", "diffusion", "krea2", ""),
+    ("flux2-klein-9b", "diffusion", "flux2", "klein-9b"), ("auraflow", "diffusion", "auraflow", ""),
     ("wan-t2v-14b", "diffusion", "wan", "t2v-14b"), ("wan-t2v-1.3b", "diffusion", "wan", "t2v-1.3b"),
     ("wan-i2v-14b", "diffusion", "wan", "i2v-14b"), ("wan-ti2v-5b", "diffusion", "wan", "ti2v-5b"),
     ("ltx", "diffusion", "ltx", "2b"), ("ltx2", "diffusion", "ltx2", ""),
@@ -72,6 +79,23 @@ def test_networks_under_diffusers_names(
     if kind == "diffusion":  # as programs save it with a prefix of their own
         again = probed(tmp_path, prefixed(diffusers(name)))
         assert (again.kind, again.family, again.variant) == (kind, family, variant)
+
+
+OPENED = (
+    "pixart-alpha", "pixart-sigma", "sana-0.6b", "sana-1.6b", "sana-sprint", "flux2-dev", "flux2-klein-4b",
+    "flux2-klein-9b", "hidream", "kandinsky5", "kandinsky5-edit", "krea2",
+)  # fmt: skip
+"""Members of families that differ in more than their depth."""
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_a_denoiser_gets_the_sizes_that_its_tensors_tell(tmp_path: Path, name: str) -> None:
+    plan = blueprint(probed(tmp_path, diffusers(name)), CONFIGS)
+    assert plan is not None
+    kind = getattr(import_diffusers(), plan.parts["transformer"][1])
+    with without_weights():
+        network = kind.from_config({**kind.load_config(str(plan.folder / "transformer")), **plan.changes})
+    assert {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()} == diffusers(name)
 
 
 @pytest.mark.parametrize("name", list(ORIGINAL))
@@ -296,6 +320,44 @@ LORAS = {
         "lycoris",
         "lokr",
     ),
+    "lokr of Z-Image": (
+        {
+            f"diffusion_model.layers.0.attention.to_q.lokr_{part}": shape
+            for part, shape in {"w1": (60, 60), "w2_a": (64, 16), "w2_b": (16, 64)}.items()
+        },
+        "z-image",
+        "lycoris",
+        "lokr",
+    ),
+    "glora": (
+        {
+            f"lycoris_transformer_blocks_0_attn1_to_q.{part}.weight": shape
+            for part, shape in {
+                "a1": (1152, 16),
+                "a2": (16, 1152),
+                "b1": (1152, 16),
+                "b2": (16, 1152),
+            }.items()
+        },
+        "pixart",
+        "lycoris",
+        "glora",
+    ),
+    "peft boft": (
+        {
+            "base_model.model.transformer_blocks.0.attn1.to_q.boft_R": (1, 72, 16, 16),
+            "base_model.model.transformer_blocks.0.attn1.to_q.boft_s": (1152, 1),
+        },
+        "pixart",
+        "peft",
+        "boft",
+    ),
+    "peft of PixArt": (
+        lora({"base_model.model.transformer_blocks.0.attn1.to_q": (1152, 1152)}, PEFT),
+        "pixart",
+        "peft",
+        "lora",
+    ),
     "dora": (
         {
             **lora({"lora_unet_double_blocks_0_img_attn_qkv": (3 * W, W)}, KOHYA),
@@ -313,7 +375,7 @@ def test_loras_of_every_trainer(tmp_path: Path, name: str) -> None:
     shapes, base, layout, variant = LORAS[name]
     probe = probed(tmp_path, shapes)
     assert (probe.kind, probe.base, probe.layout, probe.variant) == ("lora", base, layout, variant)
-    assert probe.facts["rank"] == (0 if name == "lokr" else 16)
+    assert probe.facts["rank"] == (0 if name in ("lokr", "lokr of Z-Image", "glora", "peft boft") else 16)
 
 
 # --- small files --------------------------------------------------------------------------------------------
@@ -329,6 +391,14 @@ def test_loras_of_every_trainer(tmp_path: Path, name: str) -> None:
          "adapter", "ip-adapter", "sd1"),
         ({"image_proj.latents": (1, 16, 1280), "ip_adapter.1.to_k_ip.weight": (640, 2048)},
          "adapter", "ip-adapter", "sdxl"),
+        ({"double_blocks.0.processor.ip_adapter_double_stream_k_proj.weight": (3072, 4096),
+          "ip_adapter_proj_model.proj.weight": (65536, 768)}, "adapter", "ip-adapter", "flux"),
+        ({"image_proj.proj.0.weight": (2304, 1152), "ip_adapter.0.to_k_ip.weight": (3072, 4096),
+          "ip_adapter.1.to_k_ip.weight": (3072, 4096)}, "adapter", "ip-adapter", "flux"),
+        ({"redux_up.weight": (12288, 1152), "redux_down.weight": (4096, 12288)},
+         "adapter", "redux", "flux"),
+        ({"vision_model.embeddings.patch_embedding.weight": (1152, 3, 14, 14),
+          "vision_model.head.probe": (1, 1, 1152)}, "vision", "siglip", ""),
         ({"conv_in.weight": (320, 64, 3, 3), "body.0.block1.weight": (320, 320, 3, 3)},
          "control", "sd1", "sd1"),
         ({"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3)}, "vae", "tiny-4", "sd"),
@@ -344,6 +414,9 @@ def test_loras_of_every_trainer(tmp_path: Path, name: str) -> None:
 def test_what_is_added_to_a_model(tmp_path: Path, shapes: Shapes, kind: str, family: str, base: str) -> None:
     probe = probed(tmp_path, shapes)
     assert (probe.kind, probe.family, probe.base) == (kind, family, base)
+    if base == "flux" and kind == "adapter":
+        sees = {"pooled": 1152, "embedding": 768, "patches": 1152}
+        assert probe.facts["width"] == sees[probe.facts["sees"]]
 
 
 def test_an_unknown_file_says_what_came_closest_and_what_it_lacked(tmp_path: Path) -> None:

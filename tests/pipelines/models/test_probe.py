@@ -20,15 +20,15 @@ def probed(tmp_path: Path, shapes: dict[str, tuple[int, ...]], **options: object
     return probe_file(read_header(sparse(tmp_path / "flux-lora-vae.safetensors", shapes, **options)))
 
 
-def inpaint(shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    return {**shapes, U + "input_blocks.0.0.weight": (320, 9, 3, 3)}
+def inpaint(shapes: dict[str, tuple[int, ...]], channels: int = 9) -> dict[str, tuple[int, ...]]:
+    return {**shapes, U + "input_blocks.0.0.weight": (320, channels, 3, 3)}
 
 
 @pytest.mark.parametrize(
     ("shapes", "family"),
     [
         (SD1, "sd1"), (SD2, "sd2"), (SDXL, "sdxl"), (REFINER, "sdxl-refiner"), (inpaint(SD1), "sd1-inpaint"),
-        (inpaint(SD2), "sd2-inpaint"), (inpaint(SDXL), "sdxl-inpaint"),
+        (inpaint(SD2), "sd2-inpaint"), (inpaint(SDXL), "sdxl-inpaint"), (inpaint(SD2, 5), "sd2-depth"),
     ],
 )  # fmt: skip
 def test_checkpoints(tmp_path: Path, shapes: dict[str, tuple[int, ...]], family: str) -> None:
@@ -42,6 +42,7 @@ def test_checkpoints(tmp_path: Path, shapes: dict[str, tuple[int, ...]], family:
         (SD1, {}, "epsilon"),
         (SD2, {}, "v_prediction"),
         (SD2, {"modelspec.prediction_type": "epsilon"}, "epsilon"),
+        (inpaint(SD2, 5), {}, "epsilon"),
         (SDXL, {}, "epsilon"),
         (SDXL, {"modelspec.prediction_type": "v"}, "v_prediction"),
         ({**SDXL, "v_pred": (0,), "ztsnr": (0,)}, {}, "v_prediction"),

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from pipelines.errors import (
-    LoraUnsuitable,
     ModelMissing,
     ModelPartMissing,
     ModelUnreadable,
@@ -27,7 +26,7 @@ from pipelines.models.forecast.components import components_of
 from pipelines.models.forecast.verdict import bytes_of
 from pipelines.models.gguf_header import read_header as read_gguf
 from pipelines.models.header import read_header
-from pipelines.models.loading import ModelLoader
+from pipelines.models.loading import CONFIGS, ModelLoader
 from pipelines.models.loading import part as load_part
 from pipelines.models.loading.part import Parts
 from pipelines.models.loading.reading import Reader
@@ -41,7 +40,8 @@ from pipelines.models.single_file import Blueprint, blueprint
 from pipelines.nodes.diffusion import TextToImage
 from pipelines.nodes.model import DiffusionModelNode
 from pipelines.nodes.model_parts import TextEncoderNode, VaeNode
-from tests.helpers.diffusion_context import STARTER, DiffusionContext
+from tests.helpers import family_headers
+from tests.helpers.diffusion_context import DiffusionContext
 from tests.helpers.fake_card import part_on
 from tests.helpers.model_files import LoadingContext, original_clip, original_vae, sparse
 from tests.helpers.original_transformers import write_gguf, write_t5_gguf
@@ -54,6 +54,7 @@ from tests.helpers.tiny_files import (
     tiny_configs,
     tiny_signatures,
 )
+from tests.helpers.tiny_large import qwen_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +83,111 @@ def same(pipeline: Any, expected: dict[str, Any]) -> None:
         found, wanted = getattr(pipeline, name).state_dict(), network.state_dict()
         assert set(found) == set(wanted), name
         assert all(torch.equal(found[key], wanted[key]) for key in wanted), name
+        held, buffers = dict(getattr(pipeline, name).named_buffers()), dict(network.named_buffers())
+        assert all(torch.equal(held[key], buffers[key]) for key in buffers), name
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("flux", "FluxPipeline"), ("sd3", "StableDiffusion3Pipeline"), ("qwen-image", "QwenImagePipeline")],
-)
+    [
+        ("flux", "FluxPipeline"), ("sd3", "StableDiffusion3Pipeline"), ("qwen-image", "QwenImagePipeline"),
+        ("flux2", "Flux2Pipeline"), ("flux2-klein-4b", "Flux2KleinPipeline"),
+        ("pixart-alpha", "PixArtAlphaPipeline"), ("pixart-sigma", "PixArtSigmaPipeline"),
+        ("sana", "SanaPipeline"), ("sana-sprint", "SanaSprintPipeline"), ("hidream", "HiDreamImagePipeline"),
+        ("kandinsky5", "Kandinsky5T2IPipeline"), ("krea2", "Krea2Pipeline"),
+        ("qwen-image-edit", "QwenImageEditPlusPipeline"),
+    ],
+)  # fmt: skip
 def test_a_whole_checkpoint(
     name: str, kind: str, configs: Path, made: dict[str, Any], tmp_path: Path
 ) -> None:
-    state = checkpoint(name, made[name])
-    lent = {"tokenizer": STARTER / "tokenizer"} if name == "qwen-image" else {}
+    parts = made[name.removesuffix("-edit")]
+    state = checkpoint(name, parts)
+    if name.endswith("-edit"):
+        state["model.diffusion_model.__index_timestep_zero__"] = torch.zeros(0)
+    lent = tokenizers(configs, name, tmp_path)
     pipeline = opened(save(tmp_path / "whole.safetensors", state), configs, **lent)
-    same(pipeline, made[name])
+    same(pipeline, parts)
     assert type(pipeline).__name__ == kind
-    assert all(pipeline.components[part] for part in pipeline.components if part.startswith("tokenizer"))
+    words = ("tokenizer", "processor")
+    assert all(pipeline.components[part] for part in pipeline.components if part.startswith(words))
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "change", "reason"),
+    [
+        ("pixart-sigma", "blocks.0.attn.qkv.weight", None, "3 weights of its transformer are missing"),
+        ("pixart-sigma", "t_block.1.bias", 1, "another size than its kind has: adaln_single.linear.bias"),
+        ("pixart-sigma", "blocks.0.attn.sr.weight", 4, "has no place for, transformer_blocks.0.attn.sr"),
+        ("flux2", "double_blocks.0.txt_attn.qkv.weight", None, "weights of its transformer are missing"),
+    ],
+)
+def test_a_faulty_denoiser_is_never_filled_up(
+    name: str, key: str, change: int | None, reason: str, configs: Path, made: dict[str, Any], tmp_path: Path
+) -> None:
+    state = checkpoint(name, made[name])
+    key = f"model.diffusion_model.{key}"
+    if change is None:
+        del state[key]
+    else:
+        old = state.get(key, torch.zeros(0, 1))
+        state[key] = torch.cat([old, torch.zeros(change, *old.shape[1:])])
+    lent = tokenizers(configs, name, tmp_path)
+    with pytest.raises(ModelUnreadable, match=reason):
+        opened(save(tmp_path / "faulty.safetensors", state), configs, **lent)
+
+
+def tokenizers(configs: Path, name: str, folder: Path) -> dict[str, Path]:
+    """A small one for all tokenizers of a model; none where those that come with the program are tried."""
+    if name in ("flux", "sd3"):
+        return {}
+    qwen_tokenizer().save_pretrained(folder / "words")
+    return {part: folder / "words" for part in plan_of(configs, name).parts if part.startswith("tokenizer")}
+
+
+@pytest.mark.parametrize(("sides", "size"), [((120, 32), 512), ((300, 64), 1024), ((300, 128), 2048)])
+def test_the_places_of_pixart_tell_the_size_it_was_trained_at(
+    sides: tuple[int, int], size: int, tmp_path: Path
+) -> None:
+    words, side = sides
+    shapes = {
+        **family_headers.pixart(),
+        "pos_embed": (1, side**2, 1152),
+        "y_embedder.y_embedding": (words, 4096),
+    }
+    probe = probe_file(read_header(sparse(tmp_path / "m.safetensors", shapes)))
+    assert (probe.variant, probe.native_size) == ("alpha" if words == 120 else "sigma", (size, size))
+    plan = blueprint(probe, CONFIGS)
+    assert plan is not None
+    assert plan.changes["sample_size"] == 2 * side
+    assert plan.pipeline == ("PixArtAlphaPipeline" if words == 120 else "PixArtSigmaPipeline")
+
+
+def test_a_vae_of_flux2_with_a_narrower_decoder(configs: Path, made: dict[str, Any]) -> None:
+    wide = made["flux2"]["vae"]
+    vae = type(wide).from_config({**wide.config, "decoder_block_out_channels": [4, 8]})
+    parts = Parts(configs, "tiny", torch.float32, Reader(1, LoadingContext()))
+    for state in (original_vae(vae), vae.state_dict()):
+        found = parts.vae(state, configs / "flux2" / "vae", "vae.safetensors").state_dict()
+        assert all(torch.equal(found[key], tensor) for key, tensor in vae.state_dict().items())
+
+
+def test_a_text_encoder_that_was_cut_off(configs: Path, made: dict[str, Any], tmp_path: Path) -> None:
+    dense = made["flux2"]["text_encoder"]
+    cut = {
+        key: tensor for key, tensor in dense.state_dict().items() if not key.startswith(("layers.1", "norm"))
+    }
+    file = save(
+        tmp_path / "mistral.safetensors", {f"language_model.model.{key}": t for key, t in cut.items()}
+    )
+    parts = Parts(configs, "tiny", torch.float32, Reader(1, LoadingContext()))
+    opened = parts.open("text_encoder", "MistralModel", file, configs / "flux2" / "text_encoder")
+    words = torch.arange(12)[None]
+    with torch.no_grad():
+        found = opened(words, output_hidden_states=True).hidden_states
+        expected = dense(words, output_hidden_states=True).hidden_states
+    assert len(found) == 2
+    assert all(torch.equal(one, other) for one, other in zip(found, expected[:2], strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +213,21 @@ def test_a_denoiser_alone_with_parts_in_files(
 ) -> None:
     beside = {name: files[name] for name in ("text_encoder", "text_encoder_2", "vae")}
     same(opened(files["transformer"], configs, **beside), made["flux"])
+
+
+def test_a_denoiser_that_sees_a_control_picture(
+    configs: Path, made: dict[str, Any], files: dict[str, Path], tmp_path: Path
+) -> None:
+    plain = made["flux"]["transformer"]
+    wide = type(plain).from_config({**plain.config, "in_channels": 128}).eval()
+    state = original_denoiser("flux", wide)
+    beside = {name: files[name] for name in ("text_encoder", "text_encoder_2", "vae")}
+    for file in (save(tmp_path / "canny.safetensors", state), write_gguf(tmp_path / "canny.gguf", state)):
+        pipeline = opened(file, configs, **beside)
+        assert type(pipeline).__name__ == "FluxControlPipeline"
+        assert pipeline.transformer.config.in_channels == 128
+        if file.suffix != ".gguf":
+            same(pipeline, {**made["flux"], "transformer": wide})
 
 
 def flux_inputs() -> dict[str, torch.Tensor]:
@@ -153,6 +259,59 @@ def test_a_packed_denoiser_stays_packed(configs: Path, made: dict[str, Any], fil
             assert torch.equal(network(**inputs).sample, found)
     assert part.moved == 2 * (part.bytes - part.resident) > 0
     part.leave()
+
+
+def inputs_of(name: str) -> dict[str, Any]:
+    text = torch.randn(1, 3, 32)
+    match name:
+        case "hidream":
+            return {
+                "hidden_states": torch.randn(1, 16, 16, 16), "timesteps": torch.ones(1),
+                "encoder_hidden_states_t5": text, "encoder_hidden_states_llama3": torch.randn(2, 1, 3, 32),
+                "pooled_embeds": torch.randn(1, 96),
+            }  # fmt: skip
+        case "flux2-klein-4b":
+            return {
+                "hidden_states": torch.randn(1, 4, 128), "encoder_hidden_states": text,
+                "timestep": torch.ones(1), "img_ids": torch.zeros(1, 4, 4), "txt_ids": torch.zeros(1, 3, 4),
+            }  # fmt: skip
+        case "sana":
+            return {
+                "hidden_states": torch.randn(1, 32, 4, 4), "encoder_hidden_states": text,
+                "timestep": torch.ones(1),
+            }  # fmt: skip
+    return {
+        "hidden_states": torch.randn(1, 1, 4, 4, 16), "encoder_hidden_states": text,
+        "timestep": torch.ones(1), "pooled_projections": torch.randn(1, 32),
+        "visual_rope_pos": [torch.arange(n) for n in (1, 2, 2)],
+        "text_rope_pos": torch.arange(3), "scale_factor": (1.0, 1.0, 1.0),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["flux2-klein-4b", "hidream", "sana", "kandinsky5"])
+def test_packed_denoisers_of_other_families(
+    name: str, configs: Path, made: dict[str, Any], tmp_path: Path
+) -> None:
+    from diffusers.quantizers.gguf.utils import GGUFLinear
+
+    torch.manual_seed(0)
+    parts = made[name]
+    file = write_gguf(tmp_path / "model.gguf", original_denoiser(name, parts["transformer"]))
+    probe = probe_gguf(read_gguf(file))
+    plan = blueprint(probe, configs)
+    assert plan is not None
+    given = {part: None for part in plan.parts if part not in ("transformer", "vae", "scheduler")}
+    given["vae"] = parts["vae"]
+    reading = Parts(configs, "tiny", torch.float32, Reader(1, LoadingContext()))
+    network = load_single(SingleFile(file, "tiny", probe, plan, given), reading).transformer
+    linear = [layer for layer in parts["transformer"].modules() if isinstance(layer, torch.nn.Linear)]
+    packed = [layer for layer in network.modules() if isinstance(layer, GGUFLinear)]
+    assert len(packed) > 0.7 * len(linear)
+    assert all(layer.weight.dtype == torch.uint8 for layer in packed)
+    inputs = inputs_of(name)
+    with torch.no_grad():
+        found, expected = network(**inputs).sample, parts["transformer"](**inputs).sample
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
 
 
 # --- from the catalogue to a picture ------------------------------------------------------------------------
@@ -350,8 +509,11 @@ def test_a_packed_t5_is_unpacked_where_there_is_room(
         parts.open("text_encoder_2", "T5EncoderModel", file, configs / "flux" / "text_encoder_2")
 
 
-def plan_of(configs: Path) -> Blueprint:
-    plan = blueprint(Probe("diffusion", "flux", variant="dev"), configs)
+def plan_of(configs: Path, name: str = "flux") -> Blueprint:
+    family, _, variant = name.partition("-")
+    if family not in ("flux2", "pixart", "sana"):
+        family, variant = name, ""
+    plan = blueprint(Probe("diffusion", family, variant=variant), configs)
     assert plan is not None
     return plan
 
@@ -392,14 +554,18 @@ def test_what_a_packed_model_takes_is_foretold(access: Models, files: dict[str, 
     assert bytes_of(beside[2], "bf16", "none") == 2 * read_header(files["vae"]).elements()
 
 
-def test_a_lora_is_not_added_to_packed_weights(access: Models, tmp_path: Path) -> None:
-    names = ("double_blocks_0_img_attn_proj", "single_blocks_0_linear2")
-    file = sparse(tmp_path / "style.safetensors", {
-        f"lora_unet_{name}.{part}.weight": shape
-        for name in names for part, shape in (("lora_down", (4, 3072)), ("lora_up", (3072, 4)))
-    })  # fmt: skip
-    lora = access.find("lora", str(file))
-    handle = access.find("diffusion", "dev-Q8_0.gguf", dtype="fp32")
-    handle = handle.replace(loras=(Lora(lora.id, lora.path, lora.fingerprint),))
-    with pytest.raises(LoraUnsuitable, match="packed"), access.use(handle, LoadingContext()):
-        pass
+def test_a_lora_works_beside_packed_weights(access: Models, made: dict[str, Any], tmp_path: Path) -> None:
+    layers = made["flux"]["transformer"].transformer_blocks[0].attn
+    names = {"double_blocks_0_img_attn_proj": layers.to_out[0], "double_blocks_0_img_attn_qkv": layers.to_q}
+    state = {}
+    for name, layer in names.items():
+        rows = layer.out_features * (3 if name.endswith("qkv") else 1)
+        state[f"lora_unet_{name}.lora_down.weight"] = torch.randn(4, layer.in_features)
+        state[f"lora_unet_{name}.lora_up.weight"] = torch.randn(rows, 4)
+    lora = access.find("lora", str(save(tmp_path / "style.safetensors", state)))
+    plain = access.find("diffusion", "dev-Q8_0.gguf", dtype="fp32")
+    before, held = drawn(access, plain, tmp_path), len(access.held())
+    with_it = plain.replace(loras=(Lora(lora.id, lora.path, lora.fingerprint),))
+    assert not np.array_equal(drawn(access, with_it, tmp_path).pixels, before.pixels)
+    assert np.array_equal(drawn(access, plain, tmp_path).pixels, before.pixels)
+    assert len(access.held()) == held  # it was changed, not opened again

@@ -32,7 +32,7 @@ def test_the_precision_goes_down_with_the_card() -> None:
 
 def test_without_a_measurement_no_seconds_are_said() -> None:
     assert of("sdxl", 24, calibration=Calibration()).seconds is None
-    assert of("sd35-medium", 24).verdict is None, "nobody counted its parameters"
+    assert of("real-esrgan-x4", 24).verdict is None, "nobody counted its parameters"
 
 
 def test_what_nobody_would_wait_for_is_suggested_only_if_nothing_else_is(
@@ -48,4 +48,12 @@ def test_what_nobody_would_wait_for_is_suggested_only_if_nothing_else_is(
     machine = Machine("cuda:0", 40 * 10**9, 64 * 10**9, "bf16", calibration=MEASURED)
     assert [each.model.id for each in judge(machine, [made, slow]) if each.label] == ["a"]
     assert [each.model.id for each in judge(machine, [slow]) if each.label] == ["slow"]
+    # fewer operations, but far more pixels to attend to: the seconds decide, not the count of operations
+    small = made.model_copy(update={
+        "id": "small", "pipeline": "StableDiffusionPipeline", "parameters": {"denoiser": 10**9}, "steps": 18,
+        "quality": 0,
+    })  # fmt: skip
+    assert small.effort > made.effort
+    labels = {each.label: each.model.id for each in judge(machine, [made, small])}
+    assert labels == {"Balanced": "small", "Best": "a"}
     assert len(judge(machine)) == len(curated()), "all others follow"
