@@ -9,7 +9,9 @@ Runs offscreen, in a folder of its own, so that nobody's session is touched. Eac
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -38,7 +40,9 @@ def prepare() -> None:
     """Set what must be set before Qt and our modules are imported."""
     sys.path.insert(0, str(ROOT))
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    os.environ["DIPTYCH_HOME"] = tempfile.mkdtemp(prefix="diptych-screenshots-")
+    home = tempfile.mkdtemp(prefix="diptych-screenshots-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ["DIPTYCH_HOME"] = home
 
 
 class Photographer:
@@ -180,7 +184,7 @@ def take(out: Path, theme: str) -> None:
 
 def keyboard() -> str:
     """The keyboard table, the canvas's keys included."""
-    from studio.commands import keyboard_table
+    from studio.commands.table import keyboard_table
 
     photographer = Photographer(Path(), "dark")
     try:

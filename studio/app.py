@@ -16,25 +16,26 @@ from pipelines.engine.locks import FileLock
 from pipelines.engine.protocol import Settings as EngineSettings
 from pipelines.errors import ErrorInfo, FolderUnusable
 from pipelines.graph.assets import assets_of
-from studio import picture_files
 from studio.appearance import apply_theme
+from studio.assembly import assemble
 from studio.background import in_background
-from studio.document import GraphDocument
-from studio.forecasts import Forecasts
+from studio.documents.document import GraphDocument
+from studio.documents.sheet import Sheet
 from studio.inpaint.left_elsewhere import LeftElsewhere
 from studio.keeping import recovery, session_files
 from studio.keeping.moments import moment_text
 from studio.keeping.profile_lock import profile_lock, use_profile
 from studio.keeping.session import SessionKeeper
 from studio.keeping.session_files import WORKSPACE, Saved, SavedSheet
-from studio.main_window import MainWindow
 from studio.models.getting import offline_reason
 from studio.panels.second_studio import SecondStudio
-from studio.parts import Parts, assemble
+from studio.parts import Parts
+from studio.pictures import picture_files
 from studio.settings import Settings, SettingsStore, default_path
-from studio.sheet import Sheet
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.window.forecasts import Forecasts
+from studio.window.main_window import MainWindow
 
 QUIT_POOL_MS = 1_500
 CANVAS_MS = 600
@@ -54,6 +55,7 @@ def engine_settings(settings: Settings, *, keeps_downloads: bool = True) -> Engi
         nodes_dir=str(paths.nodes_dir()),
         agreements=str(paths.agreements_path()),
         reserve_bytes=round(settings.reserve_gb * 1e9),
+        disk_cache_bytes=round(settings.results_gb * 1e9),
         offline=offline_reason(stays=settings.stay_offline),
         keeps_downloads=keeps_downloads,
     )
@@ -81,6 +83,7 @@ class StudioApp(QObject):
             for sheet, found in self._restored:
                 self.keeper.go_on_from(sheet, found.state, found.crashed)
             self._say_what_came_back(saved)
+            self.window.actions_.models.getting.waiting.keep_in(session_folder)
         take = lambda paths: self.window.canvas_actions.out.take_back(paths)  # noqa: E731 - it makes the canvas
         self.left = LeftElsewhere(self.window.banner, take, self)
         self._closed = False
@@ -163,7 +166,7 @@ class StudioApp(QObject):
 
 def make_parts(settings: SettingsStore, *, read_only: bool = False) -> Parts:
     """The parts with the real engine."""
-    from studio.engine import EngineBridge, default_queue
+    from studio.engine.bridge import EngineBridge, default_queue
 
     document = GraphDocument()
     queue = None if read_only else default_queue()

@@ -36,6 +36,8 @@ class Settings(BaseModel):
     device: str = Field("auto", max_length=40)
     reserve_gb: float = Field(0.0, ge=0, le=1024)
     """Of the device's memory (1 GB: 10^9 bytes), kept free for other programs."""
+    results_gb: float = Field(0.0, ge=0, le=1024)
+    """Results of nodes that are kept on disk for the next start; 0 keeps none."""
     stay_offline: bool = False
     """Whether nothing may be downloaded."""
     painting_program: str = Field("", max_length=4096)

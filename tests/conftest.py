@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipelines import paths
+from pipelines.engine.exchange import is_alive
+
+SCRATCH = "diptych-tests-"
+"""How folders of test runs begin that no fixture can remove; the number of the process follows."""
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the engine does: tests run on busy machines
@@ -27,13 +31,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     prepared = paths.models_dir() / "language"
-    home = Path(tempfile.mkdtemp(prefix="diptych-tests-"))
+    _sweep()
+    home = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ["DIPTYCH_HOME"] = str(home)
     models = paths.models_dir() / "language"
     models.mkdir(parents=True)
     for model in prepared.iterdir() if prepared.is_dir() else ():
         _lend(model, models / model.name)
+
+
+def _sweep() -> None:
+    """Delete what runs left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        pid = folder.name.removeprefix(SCRATCH).split("-")[0]
+        if pid.isdigit() and not is_alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lend(model: Path, target: Path) -> None:

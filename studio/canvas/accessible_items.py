@@ -5,21 +5,37 @@ Qt takes nothing (a null pointer) where there is no parent, child or window, whi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeAlias
 
 from PySide6.QtCore import QPoint, QRect, QRectF
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
 
 from studio.canvas.face import PortFace
-from studio.canvas.port_cursor import RADIUS
+from studio.canvas.port_cursor import RADIUS, PortCursor
+from studio.canvas.scene import GraphScene
 from studio.canvas.spoken import box_words, node_words, port_words, wire_words
-
-if TYPE_CHECKING:
-    from studio.canvas.accessible import GraphAccess
+from studio.canvas.view import GraphView
 
 Key: TypeAlias = tuple[str, ...]
 """``node``, ``port``, ``wire`` or ``box``, and what names it in the scene."""
 Text, Role = QAccessible.Text, QAccessible.Role
+
+
+class Access(Protocol):
+    """Who has the interfaces of a view: :class:`studio.canvas.accessible.GraphAccess`."""
+
+    view: GraphView
+    ports: PortCursor
+    press: Callable[[], object]
+
+    @property
+    def scene(self) -> GraphScene: ...
+    def root(self) -> QAccessibleInterface: ...
+    def places(self) -> dict[Key, int]: ...
+    def thing(self, key: Key) -> Thing: ...
+    def focus_key(self) -> Key | None: ...
+    def follow(self) -> None: ...
 
 
 class _Actions(QAccessibleActionInterface):
@@ -49,7 +65,7 @@ class Thing(QAccessibleInterface):
     role_ = Role.ListItem
     can_press = False
 
-    def __init__(self, access: GraphAccess, key: Key) -> None:
+    def __init__(self, access: Access, key: Key) -> None:
         super().__init__()
         self.access, self.key = access, key
         self._actions = _Actions(self)
@@ -261,7 +277,7 @@ class _Box(Thing):
         self.access.scene.boxes.select([self._box])
 
 
-def make_thing(access: GraphAccess, key: Key) -> Thing:
+def make_thing(access: Access, key: Key) -> Thing:
     """The interface of what a key names."""
     kinds: dict[str, type[Thing]] = {"node": _Node, "port": _Port, "wire": _Wire, "box": _Box}
     return kinds[key[0]](access, key)

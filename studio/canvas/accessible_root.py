@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtWidgets import QAccessibleWidget
 
-from studio.canvas.accessible_items import Key, Thing
-
-if TYPE_CHECKING:
-    from studio.canvas.accessible import GraphAccess
+from studio.canvas.accessible_items import Access, Key, Thing
 
 
 class GraphRoot(QAccessibleWidget):
     """Qt has it for as long as the view; its children are asked for anew each time."""
 
-    def __init__(self, access: GraphAccess) -> None:
+    def __init__(self, access: Access) -> None:
         super().__init__(access.view, QAccessible.Role.List)
         self._access = access
 

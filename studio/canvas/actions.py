@@ -18,7 +18,7 @@ from studio.canvas.scene import GraphScene
 from studio.canvas.spoken import wires_of
 from studio.canvas.style import GRID
 from studio.canvas.view import GraphView
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.edits import downstream, upstream
 from studio.graph.rewiring import healed, taken_out, with_links
 from studio.graph.subgraph_edits import INPUTS, OUTPUTS

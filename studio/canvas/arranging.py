@@ -7,7 +7,7 @@ from collections.abc import Callable
 from studio.canvas.alignment import Edge, Point, Rect, aligned, distributed, straightened
 from studio.canvas.command import CanvasCommand
 from studio.canvas.scene import GraphScene
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.translate import tr
 
 

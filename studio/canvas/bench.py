@@ -26,7 +26,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pipelines.bench.canvas_graphs import large_graph, many_types
 from pipelines.bench.report import resident_bytes
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.theme import current_theme
 
 VIEW: Final = (1600, 1000)
@@ -210,7 +210,7 @@ def measure_palette(types: int) -> Figures:
     palette = workspace.palette_
 
     def open_again(_: int) -> None:
-        workspace.open_palette(QPointF(0, 0), None)
+        workspace.adding.open_palette(QPointF(0, 0), None)
         QApplication.processEvents()
 
     def close() -> None:

@@ -15,7 +15,7 @@ from studio.canvas.items import BoxItem
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.canvas.view import GraphView
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import COLOURS, Box, Kind, boxes, free_box_id
 from studio.theme import current_theme
 from studio.translate import tr

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from studio.canvas.items.box import BoxItem
 from studio.canvas.style import CanvasStyle
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import Box, Kind, boxes
 
 Key = tuple[Kind, str]

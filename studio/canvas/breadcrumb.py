@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.subgraph_ports import uses
-from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from studio.command import Command
+from studio.commands.command import Command
 
 MENU = "Graph"
 

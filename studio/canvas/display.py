@@ -14,8 +14,8 @@ from studio.canvas.run_state import Bridge
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
 from studio.canvas.viewer_slots import LETTERS, ViewerSlots
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.previews import preview_of, toggled
-from studio.scoped_document import ScopedDocument
 
 
 class CanvasDisplay(QObject):

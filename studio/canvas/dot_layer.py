@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping
 
 from PySide6.QtCore import QPointF
 
 from pipelines.graph.document import Graph
+from studio.canvas.item_scene import ItemScene
 from studio.canvas.items import WireItem
+from studio.documents.document import GraphDocument
 from studio.graph.waypoints import End, Points, all_waypoints
-
-if TYPE_CHECKING:
-    from studio.canvas.scene import GraphScene
 
 Dot = tuple[str, str, int]
 """A dot by its wire's end (node and input) and its place among the wire's dots."""
 
 
 class DotLayer:
-    """Dots are the document's, or a gesture's until it is done. It never writes."""
+    """Dots are the document's, or a gesture's until it is done. It never writes. ``place`` leads a wire."""
 
-    def __init__(self, scene: GraphScene) -> None:
-        self._scene = scene
+    def __init__(self, document: GraphDocument, scene: ItemScene, place: Callable[[WireItem], None]) -> None:
+        self._document, self._scene, self._place = document, scene, place
         self._graph: Graph | None = None
         self._known: dict[End, Points] = {}
         self._shown: dict[End, Points] = {}
 
     def known(self) -> Mapping[End, Points]:
         """The dots of the document, by wire."""
-        graph = self._scene.document.graph
+        graph = self._document.graph
         if graph is not self._graph:
             self._graph, self._known = graph, all_waypoints(graph) if "waypoints" in graph.view else {}
         return self._known
@@ -48,7 +46,7 @@ class DotLayer:
 
     def _away(self, node: str) -> QPointF | None:
         """How far from its place in the document a node is shown."""
-        at, item = self._scene.document.graph.position(node), self._scene.nodes.get(node)
+        at, item = self._document.graph.position(node), self._scene.nodes.get(node)
         return item.pos() - QPointF(*at) if at is not None and item is not None else None
 
     def show(self, points: Mapping[End, Points]) -> None:
@@ -57,7 +55,7 @@ class DotLayer:
         for end in {*before, *points}:
             wire = self._scene.wires.get(end)
             if wire is not None:
-                self._scene.place_wire(wire)
+                self._place(wire)
 
     def show_document(self) -> None:
         """Forget what :meth:`show` showed."""

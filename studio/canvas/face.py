@@ -234,6 +234,29 @@ def _known_rows(
     used: frozenset[str],
 ) -> None:
     record = builder.record
+    _port_rows(builder, inputs, outputs, used)
+    declared = {port.name for port in inputs}
+    params = [param for param in schema.params if param.name not in declared]
+    shown = [param for param in params if param.primary][:MAX_PRIMARY]
+    asked = record.inputs.keys() | shown_ports(record)
+    shown += [param for param in params if param not in shown and param.name in asked]
+    for param in shown:
+        _param_row(builder, param)
+    _other_rows(builder, declared | set(schema.params_by_name), outputs, used)
+
+
+def _group_rows(
+    builder: _Builder, inputs: tuple[Input, ...], outputs: tuple[Output, ...], used: frozenset[str]
+) -> None:
+    """The ports of a subgraph."""
+    _port_rows(builder, inputs, outputs, used)
+    _other_rows(builder, {port.name for port in inputs}, outputs, used)
+
+
+def _port_rows(
+    builder: _Builder, inputs: tuple[Input, ...], outputs: tuple[Output, ...], used: frozenset[str]
+) -> None:
+    """What takes a wire beside what gives one, then the values."""
     wires = [port for port in inputs if not port.takes_literal]
     for index in range(max(len(wires), len(outputs))):
         builder.pair(
@@ -243,24 +266,20 @@ def _known_rows(
         )
     for port in inputs:
         if port.takes_literal:
-            value = record.params.get(port.name, None if port.required else port.default)
+            value = builder.record.params.get(port.name, None if port.required else port.default)
             text = "" if value in (None, "") and port.type.name != "Seed" else value_text(port.type, value)
-            builder.value(
-                port, text, port.type.name in ("Number", "Integer", "Seed"), multiline=port.multiline
-            )
-    declared = {port.name for port in inputs}
-    params = [param for param in schema.params if param.name not in declared]
-    shown = [param for param in params if param.primary][:MAX_PRIMARY]
-    asked = record.inputs.keys() | shown_ports(record)
-    shown += [param for param in params if param not in shown and param.name in asked]
-    for param in shown:
-        _param_row(builder, param)
-    known = declared | set(schema.params_by_name)
-    for name in record.inputs:
+            numeric = port.type.name in ("Number", "Integer", "Seed")
+            builder.value(port, text, numeric, multiline=port.multiline)
+
+
+def _other_rows(
+    builder: _Builder, known: set[str], outputs: tuple[Output, ...], used: frozenset[str]
+) -> None:
+    """Ports that nobody declares, but that have wires."""
+    for name in builder.record.inputs:
         if name not in known:
             builder.pair(Input(name, port_types.Any, name, default=None), None, used)
-    real = {port.name for port in outputs}
-    for name in sorted(used - real):
+    for name in sorted(used - {port.name for port in outputs}):
         builder.pair(None, Output(name, port_types.Any, name), used)
 
 
@@ -270,32 +289,6 @@ def _param_row(builder: _Builder, param: ParamSchema) -> None:
     port = Input(param.name, param.type, param.title, param.description, default=param.default)
     multiline = param.widget == "multiline"
     builder.value(port, text, param.type.name in ("Number", "Integer", "Seed"), multiline=multiline)
-
-
-def _group_rows(
-    builder: _Builder, inputs: tuple[Input, ...], outputs: tuple[Output, ...], used: frozenset[str]
-) -> None:
-    """The ports of a subgraph: what takes a wire beside what gives one, then the values."""
-    record = builder.record
-    wires = [port for port in inputs if not port.takes_literal]
-    for index in range(max(len(wires), len(outputs))):
-        builder.pair(
-            wires[index] if index < len(wires) else None,
-            outputs[index] if index < len(outputs) else None,
-            used,
-        )
-    for port in inputs:
-        if port.takes_literal:
-            value = record.params.get(port.name, None if port.required else port.default)
-            text = "" if value in (None, "") and port.type.name != "Seed" else value_text(port.type, value)
-            numeric = port.type.name in ("Number", "Integer", "Seed")
-            builder.value(port, text, numeric, multiline=port.multiline)
-    known = {port.name for port in inputs}
-    for name in record.inputs:
-        if name not in known:
-            builder.pair(Input(name, port_types.Any, name, default=None), None, used)
-    for name in sorted(used - {port.name for port in outputs}):
-        builder.pair(None, Output(name, port_types.Any, name), used)
 
 
 def _linked_words(count: int) -> str:

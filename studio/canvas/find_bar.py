@@ -7,8 +7,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButton
 
 from studio.canvas.view import GraphView
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.search import Hit, search_graph
-from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr
 

@@ -11,10 +11,10 @@ from studio.canvas.inline_editor import InlineEditor
 from studio.canvas.library_dialog import LibraryDialog
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.group_library import GroupLibrary
 from studio.graph.subgraph_edits import INPUTS, OUTPUTS, is_linked
 from studio.graph.subgraph_ports import group_name
-from studio.scoped_document import ScopedDocument
 from studio.translate import tr
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from studio.canvas.items.texts import seconds_text
 from studio.canvas.run_state import NodeState
 from studio.canvas.scene import GraphScene
-from studio.phases import memory_text
+from studio.engine.phases import memory_text
 from studio.translate import tr
 
 HeatKind = Literal["", "time", "memory"]

@@ -12,6 +12,7 @@ from studio.canvas.heat import Heat, HeatOverlay, amount_text
 from studio.canvas.style import CanvasStyle
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.layouts import discard
 
 LISTED: Final = 8
 
@@ -138,10 +139,7 @@ class HeatLegend(QFrame):
     def _show_rows(self, heats: list[Heat]) -> None:
         if [row.heat for row in self.rows] == heats:
             return
-        for row in self.rows:
-            self._column.removeWidget(row)
-            row.hide()
-            row.deleteLater()
+        discard(self._column, self.rows)
         self.rows = []
         titles = self._overlay.titles()
         for heat in heats:

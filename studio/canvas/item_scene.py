@@ -31,7 +31,8 @@ class ItemScene(QGraphicsScene):
         super().__init__(parent)
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[tuple[str, str], WireItem] = {}
-        self.node_index, self.wire_index = NodeIndex(), WireIndex()
+        self.node_index: NodeIndex[NodeItem] = NodeIndex()
+        self.wire_index: WireIndex[WireItem] = WireIndex()
         self._touching: dict[str, list[WireItem]] = {}
         self._chosen_wire: WireItem | None = None
         self.setSceneRect(QRectF(-EXTENT, -EXTENT, 2 * EXTENT, 2 * EXTENT))

@@ -6,10 +6,10 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QLabel, QListWidget, QPushButton, QWidget
 
 from pipelines.errors import DiptychError
-from studio import picture_files
 from studio.graph.group_library import GroupLibrary
-from studio.panels.dialog import Dialog, ask
+from studio.pictures import picture_files
 from studio.translate import tr
+from studio.widgets.dialog import Dialog, ask
 
 MIN_WIDTH, MIN_HEIGHT = 420, 240
 

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from PySide6.QtCore import QPointF
-
-if TYPE_CHECKING:
-    from studio.canvas.items.node import NodeItem
 
 CELL = 320.0
 Area = tuple[float, float, float, float]
@@ -21,14 +18,24 @@ Squares = tuple[int, int, int, int]
 """First and last column, first and last row."""
 
 
-class NodeIndex:
+class Placed(Protocol):
+    """What has a place in the scene."""
+
+    @property
+    def area(self) -> Area: ...
+
+
+Item = TypeVar("Item", bound=Placed)
+
+
+class NodeIndex(Generic[Item]):
     """Node items by the squares that they reach into."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[int, int], list[NodeItem]] = {}
-        self._known: dict[NodeItem, Squares] = {}
+        self._cells: dict[tuple[int, int], list[Item]] = {}
+        self._known: dict[Item, Squares] = {}
 
-    def put(self, item: NodeItem) -> None:
+    def put(self, item: Item) -> None:
         """Note where an item is now."""
         squares, known = _squares(item.area), self._known.get(item)
         if squares == known:
@@ -39,20 +46,20 @@ class NodeIndex:
         for square in _each(squares):
             self._cells.setdefault(square, []).append(item)
 
-    def remove(self, item: NodeItem) -> None:
+    def remove(self, item: Item) -> None:
         """Forget an item."""
         known = self._known.pop(item, None)
         if known is not None:
             self._take(item, known)
 
-    def _take(self, item: NodeItem, squares: Squares) -> None:
+    def _take(self, item: Item, squares: Squares) -> None:
         for square in _each(squares):
             cell = self._cells[square]
             cell.remove(item)
             if not cell:
                 del self._cells[square]
 
-    def near(self, area: Area) -> list[NodeItem]:
+    def near(self, area: Area) -> list[Item]:
         """The items whose bodies touch an area."""
         left, top, right, bottom = area
         first, last, upper, lower = squares = _squares(area)

@@ -11,7 +11,7 @@ from studio.canvas.interactions.boxes import carried
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import GRID
 from studio.canvas.view import GraphView
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import LEAST, boxes
 from studio.translate import tr
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import (
-    QEvent,
-    QObject,
     QPoint,
     QSize,
     Qt,
-    Signal,
     Slot,
 )
-from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QListWidget,
     QVBoxLayout,
     QWidget,
@@ -31,42 +26,35 @@ from pipelines.graph.types import Any as AnyType
 from studio.canvas.face import PortFace
 from studio.canvas.fitting import fitting_port
 from studio.canvas.palette_parts import TYPE_ROLE, Entry, NodeDelegate, PortTable
-from studio.canvas.shadow import Shadow
 from studio.graph.edits import new_ports
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.fuzzy import search
+from studio.widgets.palette import Palette
 
 SIZE = QSize(600, 380)
 
 
-class SearchPalette(QFrame):
-    """Floats over the view. ``chosen(type id)`` or ``dismissed``; both hide it."""
+class SearchPalette(Palette):
+    """Floats over the view. ``chosen`` carries the id of a node type."""
 
-    chosen = Signal(str)
-    dismissed = Signal()
+    list: QListWidget
 
     def __init__(self, registry: Registry, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._registry, self._owner = registry, parent
+        super().__init__(parent, tr("Search nodes"), QListWidget())
+        self._registry, self.owner = registry, parent
         self.more: Callable[[], Iterable[NodeSchema]] = tuple
         """What is listed beside the node types, asked each time the palette opens."""
         self._more: dict[str, NodeSchema] = {}
         self._anchor: PortFace | None = None
         self._entries: list[Entry] = []
         self._known: dict[str, Entry] = {}
-        self.setProperty("role", "floating")
         self.setAccessibleName(tr("Add a node"))
-        self.field = QLineEdit()
-        self.field.setPlaceholderText(tr("Search nodes"))
         self.field.setAccessibleName(tr("Search nodes"))
-        self.field.setClearButtonEnabled(True)
         self.hint = QLabel()
         self.hint.setProperty("role", "hint")
-        self.list = QListWidget()
         self.list.setItemDelegate(NodeDelegate(self.list))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setAccessibleName(tr("Nodes that match"))
         self.heading, self.words = QLabel(), QLabel()
@@ -78,12 +66,7 @@ class SearchPalette(QFrame):
             label.setWordWrap(True)
         self.ports = PortTable()
         self._lay_out()
-        self._shadow = Shadow(self)
-        self.field.textChanged.connect(self._search)
-        self.field.installEventFilter(self)
         self.list.currentItemChanged.connect(self._describe)
-        self.list.itemClicked.connect(self._choose)
-        self.hide()
 
     def _lay_out(self) -> None:
         right = QVBoxLayout()
@@ -112,17 +95,13 @@ class SearchPalette(QFrame):
             text = tr("What takes {type}") if anchor.is_output else tr("What gives {type}")
             self.hint.setText(fill(text, {"type": anchor.type}))
         size = SIZE * current_theme().scale
-        room = self._owner.rect().adjusted(8, 8, -8, -8)
+        room = self.owner.rect().adjusted(8, 8, -8, -8)
         self.resize(min(size.width(), room.width()), min(size.height(), room.height()))
         x = min(max(at.x() - 24, room.left()), room.right() - self.width())
         y = min(max(at.y() - 24, room.top()), room.bottom() - self.height())
         self.move(x, y)
         self._prepare()
-        self.field.clear()
-        self._search("")
-        self.show()
-        self.raise_()
-        self.field.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.open()
 
     def list_more(self) -> None:
         """Ask anew what there is beside the node types."""
@@ -139,7 +118,7 @@ class SearchPalette(QFrame):
         return fitting_port(schema, self._anchor.type, from_output=self._anchor.is_output)
 
     @Slot(str)
-    def _search(self, text: str) -> None:
+    def search(self, text: str) -> None:
         found = search(text, self._entries, lambda entry: entry.words)
         self.list.clear()
         for entry in found:
@@ -192,48 +171,5 @@ class SearchPalette(QFrame):
         side = Input if self._anchor is not None and self._anchor.is_output else Output
         self.ports.show_ports(schema, (side, port) if port else None)
 
-    @Slot()
-    def _choose(self) -> None:
-        item = self.list.currentItem()
-        if item is not None:
-            self.hide()
-            self.chosen.emit(item.data(TYPE_ROLE))
-
-    def dismiss(self) -> None:
-        """Close without choosing."""
-        if self.isVisible():
-            self.hide()
-            self.dismissed.emit()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.field and event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()  # keys are for the field, whatever they mean elsewhere
-            return True
-        if watched is self.field and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            return self._key(event)
-        if watched is self.field and isinstance(event, QFocusEvent) and event.type() == QEvent.Type.FocusOut:
-            inside = self.isAncestorOf(self.focusWidget()) if self.focusWidget() is not None else False
-            if not inside or event.reason() != Qt.FocusReason.MouseFocusReason:
-                self.dismiss()
-        return super().eventFilter(watched, event)
-
-    def _key(self, event: QKeyEvent) -> bool:
-        steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 8, Qt.Key.Key_PageUp: -8}
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._choose()
-        elif event.key() == Qt.Key.Key_Escape:
-            self.dismiss()
-        elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
-            self._step(1 if event.key() == Qt.Key.Key_Tab else -1)
-        elif event.key() in steps:
-            self._step(steps[Qt.Key(event.key())])
-        else:
-            return False
-        return True
-
-    def _step(self, by: int) -> None:
-        count = self.list.count()
-        if count:
-            row = self.list.currentRow() + by
-            wrap = abs(by) == 1
-            self.list.setCurrentRow(row % count if wrap else min(max(row, 0), count - 1))
+    def id_at(self, row: int) -> str:
+        return str(self.list.item(row).data(TYPE_ROLE))

@@ -14,7 +14,7 @@ from studio.canvas.interactions.connect_keys import ConnectByKeys, port_at
 from studio.canvas.scene import GraphScene
 from studio.canvas.spoken import port_words, wires_of
 from studio.canvas.view import GraphView
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.rewiring import with_links
 from studio.theme.tokens import FOCUS
 from studio.translate import tr

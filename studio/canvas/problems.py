@@ -1,4 +1,7 @@
-"""What is wrong with the document, checked a moment after each change; read by badges, inspector and bar."""
+"""What is wrong with the document, checked a moment after each change; read by badges, inspector and bar.
+
+A large document is checked in slices, between which the window does what else there is to do.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
-from pipelines.graph.plan import validate
+from pipelines.graph.plan import Steps, finished, validating
 from studio.canvas.run_state import local, outer
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 
-DELAY_MS, MOST_DELAY_MS = 150, 3_000
-PAUSE = 8
-"""How many times as long as looking for problems takes nobody must have changed anything before."""
+DELAY_MS = 150
+SLICE_SECONDS = 0.004
+"""How long a slice may take: a part of a frame."""
 
 
 class ProblemList(QObject):
@@ -33,31 +36,71 @@ class ProblemList(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
-        self._timer.timeout.connect(self.refresh)
-        document.changed.connect(self._timer.start)
+        self._timer.timeout.connect(self._look)
+        self._next = QTimer(self)
+        self._next.setSingleShot(True)
+        self._next.timeout.connect(self._go_on)
+        document.changed.connect(self._document_changed)
         document.types_changed.connect(self._forget)
         self._checked: Graph | None = None
+        """What was checked, or is being checked in :attr:`_steps`."""
+        self._steps: Steps[list[ErrorInfo]] | None = None
         self._found: tuple[ErrorInfo, ...] = ()
         self._timer.start()
 
     @Slot()
+    def _document_changed(self) -> None:
+        if self._steps is not None and not self._is_checked():
+            self._forget()
+        self._timer.start()
+
+    @Slot()
     def _forget(self) -> None:
-        """Node types came or went: what was found may not hold any more."""
-        self._checked = None
+        """What was found, or is being looked for, may not hold any more: node types came or went, say."""
+        self._checked = self._steps = None
+        self._next.stop()
         self._timer.start()
 
     @Slot()
     def refresh(self) -> None:
-        """Check now."""
+        """Check now, all at once."""
+        self._begin()
+        if self._steps is not None:
+            self._found, self._steps = tuple(finished(self._steps)), None
+        self._tell()
+
+    @Slot()
+    def _look(self) -> None:
+        """Check in slices, unless nothing that counts has changed."""
+        self._begin()
+        self._go_on()
+
+    def _begin(self) -> None:
         self._timer.stop()
+        self._next.stop()
+        if not self._is_checked():
+            self._checked = self._document.graph
+            self._steps = validating(self._checked, self._document.registry)
+
+    @Slot()
+    def _go_on(self) -> None:
+        """One slice."""
+        ends = time.perf_counter() + SLICE_SECONDS
+        try:
+            while self._steps is not None:
+                next(self._steps)
+                if time.perf_counter() >= ends:
+                    self._next.start()
+                    return
+        except StopIteration as end:
+            self._found, self._steps = tuple(end.value), None
+        self._tell()
+
+    def _is_checked(self) -> bool:
+        return self._checked is not None and _is_alike(self._document.graph, self._checked)
+
+    def _tell(self) -> None:
         graph = self._document.graph
-        if self._checked is None or not _is_alike(graph, self._checked):
-            began = time.perf_counter()
-            self._found = tuple(validate(graph, self._document.registry))
-            took = (time.perf_counter() - began) * 1000
-            # what takes long waits for a pause that is as long in proportion
-            self._timer.setInterval(max(DELAY_MS, min(MOST_DELAY_MS, round(took * PAUSE))))
-        self._checked = graph
         more = (item for item in self._more if outer(item.node or "") in graph.nodes)
         self.problems = (*self._found, *more)
         self.changed.emit()

@@ -42,7 +42,7 @@ MAX_AWAY = 32
 
 
 class Bridge(Protocol):
-    """What the canvas needs of the engine's bridge (``studio.engine.EngineBridge``)."""
+    """What the canvas needs of the engine's bridge (``studio.engine.bridge.EngineBridge``)."""
 
     ready: Any
     run_submitted: Any

@@ -12,7 +12,6 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal, Slot
 
-from pipelines.errors import ErrorInfo
 from pipelines.graph import types as port_types
 from pipelines.graph.document import Graph
 from pipelines.graph.subgraph_file import SUBGRAPH
@@ -24,12 +23,12 @@ from studio.canvas.item_scene import ROOM, ItemScene
 from studio.canvas.items import NodeItem, WireItem
 from studio.canvas.layout import GAP_Y, layered
 from studio.canvas.node_index import Area
-from studio.canvas.run_state import NodeState, RunState, local
+from studio.canvas.problem_marks import ProblemMarks
+from studio.canvas.run_state import NodeState, RunState
 from studio.canvas.style import GRID, CanvasStyle
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.previews import KEY as PREVIEWS
 from studio.graph.waypoints import End, Points
-from studio.translate import tr
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -45,7 +44,6 @@ class GraphScene(ItemScene):
         super().__init__(parent)
         self.document, self.run, self.style_ = document, run, style
         self._used: dict[str, frozenset[str]] = {}
-        self._problems: dict[str, list[ErrorInfo]] = {}
         self._flow = 0.0
         self._selection_lost = False
         self._previews: object = None
@@ -63,8 +61,9 @@ class GraphScene(ItemScene):
         """Nodes that show something of a run."""
         self.boxes = BoxLayer(document, style, self)
         """Frames and notes."""
-        self.dots = DotLayer(self)
+        self.dots = DotLayer(document, self, self.place_wire)
         """Reroute dots on wires."""
+        self.problems = ProblemMarks(self, run)
         self._groups: object = None
         document.node_added.connect(self._add)
         document.node_removed.connect(self._remove)
@@ -86,7 +85,8 @@ class GraphScene(ItemScene):
         """Start over from the document."""
         with _no_collection():
             self.clear_items()
-            self._laid_out, self._problems, self._positions = {}, {}, _NOTHING
+            self._laid_out, self._positions = {}, _NOTHING
+            self.problems.forget()
             self._dotted, self._stated, self._left = {}, set(), []
             self._elsewhere, self._unplaced = set(), set()
             self._used, self._groups = self._outputs_used(), self._group_state()
@@ -357,24 +357,6 @@ class GraphScene(ItemScene):
         for wire in flowing:
             wire.advance_flow(self._flow)
         return bool(flowing)
-
-    # --- problems --------------------------------------------------------------------------------------
-
-    def show_problems(self, problems: Iterable[ErrorInfo]) -> None:
-        """Badges and red fields for what validation found."""
-        found: dict[str, list[ErrorInfo]] = {}
-        for problem in problems:
-            if problem.node is not None and problem.severity == "error":
-                found.setdefault(local(problem.node, self.run.prefix), []).append(problem)
-        before, self._problems = self._problems, found
-        for node in {**before, **found}:
-            item, mine = self.nodes.get(node), found.get(node, [])
-            if item is not None and (mine != before.get(node) or item.marks.problem_count != len(mine)):
-                texts = {problem.port or "": problem.text(tr) for problem in mine}
-                item.set_marks(problems=texts, problem_count=len(mine))
-
-    def problems_of(self, node: str) -> list[ErrorInfo]:
-        return self._problems.get(node, [])
 
     # --- asking ----------------------------------------------------------------------------------------
 

@@ -17,9 +17,9 @@ from studio.canvas.inline_editor import InlineEditor
 from studio.canvas.minimap import Minimap
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.bookmarks import Bookmark, bookmarks, with_bookmark
 from studio.graph.search import Hit
-from studio.scoped_document import ScopedDocument
 from studio.translate import tr
 
 

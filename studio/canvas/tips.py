@@ -52,7 +52,7 @@ def _value(scene: GraphScene, node: str, output: str) -> list[str]:
 
 
 def _problems(scene: GraphScene, node: str, port: str | None = None) -> list[str]:
-    found: list[ErrorInfo] = scene.problems_of(node)
+    found: list[ErrorInfo] = scene.problems.of(node)
     return [problem.text(tr) for problem in found if port is None or problem.port == port]
 
 

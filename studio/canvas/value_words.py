@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pipelines.engine.protocol import ValueRef
 from studio.canvas.face import number_text
-from studio.phases import memory_text
+from studio.engine.phases import memory_text
 from studio.translate import tr
 
 LONGEST: Final = 280

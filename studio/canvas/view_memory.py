@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QPoint, Slot
 
 from studio.canvas.scene import GraphScene
 from studio.canvas.view import GraphView
-from studio.scoped_document import ScopedDocument
+from studio.documents.scoped_document import ScopedDocument
 
 MEMORY: Final = "graph"
 """Where a sheet remembers its :class:`Place`."""

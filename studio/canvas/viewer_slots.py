@@ -14,8 +14,8 @@ from studio.canvas.face import number_text
 from studio.canvas.items.texts import progress_text, seconds_text
 from studio.canvas.run_state import Bridge, NodeState, RunState
 from studio.canvas.value_words import value_words
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.edits import output_port, outputs_of, title_of
-from studio.scoped_document import ScopedDocument
 from studio.translate import tr
 
 LETTERS: Final = "ABCDEFGHI"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Generic, Protocol, TypeVar
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPointF, QRectF
 
-from studio.canvas.items import WireItem
+from studio.canvas.node_index import Area
 
 CELL = 320.0
 SHORT = 9
@@ -19,27 +20,40 @@ SHORT = 9
 Square = tuple[int, int]
 
 
-class WireIndex:
+class Led(Protocol):
+    """What runs through the scene, by points counted from its own place."""
+
+    @property
+    def points(self) -> list[QPointF]: ...
+    @property
+    def area(self) -> Area: ...
+    def pos(self) -> QPointF: ...
+
+
+Item = TypeVar("Item", bound=Led)
+
+
+class WireIndex(Generic[Item]):
     """Wires by the squares they run through."""
 
-    def __init__(self, wires: Iterable[WireItem] = ()) -> None:
-        self._cells: dict[Square, dict[WireItem, None]] = {}
-        self._known: dict[WireItem, list[Square]] = {}
-        self._moved: dict[WireItem, None] = dict.fromkeys(wires)
+    def __init__(self, wires: Iterable[Item] = ()) -> None:
+        self._cells: dict[Square, dict[Item, None]] = {}
+        self._known: dict[Item, list[Square]] = {}
+        self._moved: dict[Item, None] = dict.fromkeys(wires)
 
-    def moved(self, wire: WireItem) -> None:
+    def moved(self, wire: Item) -> None:
         """A wire is new, or somewhere else."""
         self._moved[wire] = None
 
-    def remove(self, wire: WireItem) -> None:
+    def remove(self, wire: Item) -> None:
         """A wire is gone."""
         self._moved.pop(wire, None)
         self._take(wire)
 
-    def near(self, area: QRectF) -> list[WireItem]:
+    def near(self, area: QRectF) -> list[Item]:
         """The wires that may run through a rectangle of the scene."""
         self._follow()
-        found: dict[WireItem, None] = {}
+        found: dict[Item, None] = {}
         for square in _squares(area.left(), area.top(), area.right(), area.bottom()):
             found.update(self._cells.get(square, {}))
         return list(found)
@@ -54,17 +68,17 @@ class WireIndex:
             for square in self._known[wire]:
                 self._cells.setdefault(square, {})[wire] = None
 
-    def _take(self, wire: WireItem) -> None:
+    def _take(self, wire: Item) -> None:
         for square in self._known.pop(wire, ()):
             del self._cells[square][wire]
 
 
-def _extent(area: tuple[float, float, float, float]) -> float:
+def _extent(area: Area) -> float:
     """About how many squares an area covers."""
     return ((area[2] - area[0]) / CELL + 1) * ((area[3] - area[1]) / CELL + 1)
 
 
-def _along(wire: WireItem) -> set[Square]:
+def _along(wire: Led) -> set[Square]:
     x, y = wire.pos().x(), wire.pos().y()
     places = [(point.x() + x, point.y() + y) for point in wire.points]
     return {

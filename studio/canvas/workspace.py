@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from PySide6.QtCore import QPoint, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from pipelines.errors import DiptychError, ErrorInfo
-from pipelines.graph.document import Graph
-from pipelines.graph.registry import NodeSchema
+from pipelines.errors import ErrorInfo
 from studio.canvas.accessible import GraphAccess
 from studio.canvas.actions import CanvasActions
+from studio.canvas.adding import Adding
 from studio.canvas.arming import arming_commands
 from studio.canvas.bar import GraphBar
 from studio.canvas.command import MENU, CanvasCommand
 from studio.canvas.commands import canvas_commands
 from studio.canvas.context_menu import context_menu
 from studio.canvas.display import CanvasDisplay
-from studio.canvas.face import PortFace
 from studio.canvas.keys import CanvasKeys
 from studio.canvas.menus import grouped
 from studio.canvas.palette import SearchPalette
@@ -31,20 +28,17 @@ from studio.canvas.structure import CanvasStructure
 from studio.canvas.style import CanvasStyle
 from studio.canvas.view import GraphView
 from studio.canvas.view_memory import ViewMemory
-from studio.command import Command
-from studio.document import GraphDocument
-from studio.graph.group_schemas import KEPT, OWN, group_schemas, instance_of
+from studio.commands.command import Command
+from studio.documents.document import GraphDocument
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.places import titles
 from studio.graph.subgraph_edits import INPUTS, OUTPUTS
 from studio.keys import Keymap
-from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner
 
 NOTICE_MS = 7000
-PICTURE = "image.load"
-"""The type of a node that opens a picture."""
 FLOW_MS = 40
 
 
@@ -76,11 +70,14 @@ class GraphWorkspace(QWidget):
         self.view = GraphView(self.scene)
         self.problems = ProblemList(document, self)
         self.palette_ = SearchPalette(document.registry, self)
-        self.palette_.more = self._groups
         self.notice = Banner(self)
         self.actions_ = CanvasActions(self.canvas, self.scene, self.view, self.show_notice)
         self.access = GraphAccess(self.view, self.actions_.ports, self.edit)
         self.structure = CanvasStructure(self.canvas, self.scene, self.view, self.show_notice)
+        self.adding = Adding(
+            document, self.canvas, self.view, self.palette_, self.actions_, self.structure.groups,
+            self.show_notice,
+        )  # fmt: skip
         self.display = CanvasDisplay(self.canvas, self.scene, self.view, bridge)
         self._commands = grouped((
             *canvas_commands(self), *self.display.commands(), *self.structure.commands(self.actions_),
@@ -90,7 +87,6 @@ class GraphWorkspace(QWidget):
         self.keys = CanvasKeys(self.view, self.actions_.ports, self._commands)
         self.bar = GraphBar(self.command)
         self.empty = self._empty_state()
-        self._drop: tuple[QPointF, PortFace | None] = (QPointF(), None)
         self._told: Sequence[ErrorInfo] | None = None
         self._framed = False
         self._memory = ViewMemory(self.canvas, self.scene, self.view, self)
@@ -137,18 +133,16 @@ class GraphWorkspace(QWidget):
         document.replaced.connect(self._document_replaced)
         self.canvas.scope_changed.connect(self._scope_changed)
         self.structure.groups.kept.connect(self._group_kept)
-        self.structure.groups.place_requested.connect(self._place_kept)
+        self.structure.groups.place_requested.connect(self.adding.place_kept)
         self.scene.boxes.selection_changed.connect(self._describe_view)
         self.scene.selected_nodes_changed.connect(self._selection_changed)
-        view.palette_requested.connect(self.open_palette)
+        view.palette_requested.connect(self.adding.open_palette)
         self.keys.hinted.connect(self.hinted)
         self.keys.changed.connect(self._show_keys)
         view.edit_requested.connect(self._edit_at)
         view.noticed.connect(self.show_notice)
         view.menu_requested.connect(self._open_menu)
         view.zoom_changed.connect(self._show_zoom)
-        self.palette_.chosen.connect(self._add_chosen)
-        self.palette_.dismissed.connect(view.setFocus)
         self.notice.closed.connect(self.notice.hide)
         self.problems.changed.connect(self._show_problems)
         self.bar.problem_chosen.connect(self.show_flat)
@@ -194,7 +188,7 @@ class GraphWorkspace(QWidget):
     def add_node(self) -> None:
         """Open the search palette at the pointer; for a wire that is led by keys, with what it fits."""
         if not self.actions_.ports.ask_for_node():
-            self.open_palette(self.view.pointer(), None)
+            self.adding.open_palette(self.view.pointer(), None)
 
     def rename(self) -> None:
         """Edit the name of what is selected: a frame, a group, or a node (in the inspector)."""
@@ -242,84 +236,17 @@ class GraphWorkspace(QWidget):
         base = str(path.parent) if path is not None else ""
         return self.bridge.submit(self.document.graph, targets, self.document.title, base)
 
-    # --- palette ---------------------------------------------------------------------------------------
-
-    @Slot(object, object)
-    def open_palette(self, at: QPointF, anchor: PortFace | None) -> None:
-        """Search a node to put at a point of the scene; with ``anchor``, to connect with that port."""
-        self._drop = (at, anchor)
-        place = self.view.viewport().mapTo(self, self.view.mapFromScene(at))
-        self.palette_.open_at(place, anchor)
-
-    @Slot(str)
-    def _place_kept(self, name: str) -> None:
-        """A group of the library, at the pointer."""
-        self._drop = (self.view.pointer(), None)
-        self.palette_.list_more()
-        self._add_chosen(f"{KEPT}{name}")
-
-    @Slot(str)
-    def _add_chosen(self, type_id: str) -> None:
-        at, anchor = self._drop
-        schema = self.palette_.schema(type_id)
-        if schema is None:
-            return
-        metrics = self.scene.style_.metrics
-        if anchor is not None:
-            x = at.x() if anchor.is_output else at.x() - metrics.width
-            at = QPointF(x, at.y() - metrics.title - metrics.row / 2)
-        at = self.actions_.snapped(at)
-        text = tr("Add {name}", name=tr(schema.title))
-        try:
-            with self.canvas.macro(text):
-                node = self._add(type_id, at)
-                port = self.palette_.wanted_port(schema) if anchor is not None else None
-                if anchor is not None and port is not None:
-                    ends = (anchor.node, anchor.name, node, port)
-                    self.canvas.connect_ports(*(ends if anchor.is_output else (node, port, *ends[:2])))
-        except DiptychError as error:
-            self.show_notice(error.info())
-            return
-        self.scene.select([node])
-        self.view.setFocus()
-        self.view.reveal(node)
+    # --- adding ----------------------------------------------------------------------------------------
 
     def take_pictures(self, files: list[str], at: QPoint, *, own: bool) -> None:
-        """Pictures were dropped here (see :mod:`studio.file_drops`); our own ones become nodes."""
+        """Pictures were dropped here (see :mod:`studio.widgets.file_drops`); our own ones become nodes."""
         viewport = self.view.viewport()
         place = self.view.mapToScene(viewport.mapFromGlobal(at))
         if not own:
             self.pictures_dropped.emit(files, place)
             return
         for file in files:
-            self.add_picture(file, place)
-
-    def add_picture(self, file: str, at: QPointF) -> None:
-        """A node that opens a picture, at a point of the scene; further ones stand below it."""
-        text = tr("Add {name}", name=Path(file).name)
-        with self.canvas.macro(text):
-            node = self._add(PICTURE, self.actions_.snapped(at))
-            self.canvas.set_param(node, "path", file)
-        self.scene.select([node])
-        self.view.setFocus()
-        self.view.reveal(node)
-
-    def _groups(self) -> list[NodeSchema]:
-        """The groups of the document and of the library, for the palette."""
-        return group_schemas(self.document.graph, self.document.registry, self.structure.groups.library)
-
-    def _add(self, type_id: str, at: QPointF) -> str:
-        """A node of a type, or one that stands for a group."""
-        place = (at.x(), at.y())
-        if type_id.startswith(OWN):
-            name = type_id.removeprefix(OWN)
-            part = Graph({"group": instance_of(name)}, {"subgraphs": self.document.graph.fields["subgraphs"]})
-            return self.canvas.place(part, place, tr("Add {name}", name=name))[0]
-        if type_id.startswith(KEPT):
-            name = type_id.removeprefix(KEPT)
-            part = self.structure.groups.library.load(name)
-            return self.canvas.place(part, place, tr("Add {name}", name=name), foreign=True)[0]
-        return self.canvas.add_node(type_id, place)
+            self.adding.add_picture(file, place)
 
     # --- notices and the menu --------------------------------------------------------------------------
 
@@ -394,7 +321,7 @@ class GraphWorkspace(QWidget):
 
     @Slot()
     def _show_problems(self) -> None:
-        self.scene.show_problems(self.problems.problems)
+        self.scene.problems.show(self.problems.problems)
         self._list_problems()
 
     def show_told(self, problems: Sequence[ErrorInfo]) -> None:

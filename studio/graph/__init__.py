@@ -1,4 +1,4 @@
 """What edits do to a graph: plain functions on immutable graphs, and what a document's ``view`` holds. No Qt.
 
-:mod:`studio.document` turns their results into undo steps.
+:mod:`studio.documents.document` turns their results into undo steps.
 """

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QRect, QSize, Slot
 from PySide6.QtGui import QImage
 
 from pipelines.errors import CanvasChanged, DiptychError
+from studio.actions.shell import Shell
 from studio.inpaint.pictures_in import PicturesIn
 from studio.inpaint.pictures_out import PicturesOut
 from studio.inpaint.workspace import CanvasWorkspace
@@ -15,7 +16,6 @@ from studio.mask.layers import LayerKind, Stack
 from studio.mask.resample import Kernel, laid_at
 from studio.mask.surface import Surface
 from studio.parts import Parts
-from studio.shell import Shell
 from studio.translate import tr
 
 METHODS: Final = {
@@ -30,7 +30,7 @@ METHODS: Final = {
 
 
 class CanvasActions(QObject):
-    """The :class:`studio.command.CanvasCommands` of a window."""
+    """The :class:`studio.commands.command.CanvasCommands` of a window."""
 
     def __init__(self, parts: Parts, shell: Shell, page: CanvasWorkspace) -> None:
         super().__init__(page)

@@ -7,9 +7,9 @@ from typing import Final
 from PySide6.QtCore import QObject
 
 from pipelines.graph.document import Exposed
-from studio.document import GraphDocument
+from studio.create.binding import Binding
+from studio.documents.document import GraphDocument
 from studio.inpaint.canvas_graph import CANVAS, SIDES, CanvasParts, find_parts
-from studio.panels.binding import Binding
 
 DRAWN: Final = (
     "prompt", "negative", "batch", "seed", "strength", "steps", "fill", "context", "padding", "grow",

@@ -10,19 +10,19 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QScrollArea, QVBox
 
 from pipelines.diffusion.levels import steps_to_run
 from pipelines.inpaint.geometry import ResolvedSettings
+from studio.create.form_edits import FormEdits
+from studio.create.form_groups import add_count_and_seed, add_model, add_texts
+from studio.create.form_loras import add_loras
+from studio.create.form_more import add_more, param_row
+from studio.create.form_page import FormPage
+from studio.create.form_parts import add_parts
+from studio.create.form_speed import add_speed
+from studio.create.model_values import ModelValues
 from studio.inpaint.canvas_binding import CanvasBinding
 from studio.inpaint.canvas_graph import SIDES
 from studio.inpaint.task_picker import TaskPicker
 from studio.inpaint.tasks import task
-from studio.panels.form_edits import FormEdits
-from studio.panels.form_groups import add_count_and_seed, add_model, add_texts
-from studio.panels.form_loras import add_loras
-from studio.panels.form_more import add_more, param_row
-from studio.panels.form_page import FormPage
-from studio.panels.form_parts import add_parts
-from studio.panels.form_speed import add_speed
-from studio.panels.model_choices import ModelChoices
-from studio.panels.model_values import ModelValues
+from studio.models.choices import ModelChoices
 from studio.settings import SettingsStore
 from studio.translate import tr
 from studio.widgets.field_row import FieldRow
@@ -71,7 +71,7 @@ class CanvasForm(QWidget):
         )
         self.crop = QCheckBox(tr("Show what the model sees"))
         self.button = RunButton()
-        self._scroll = QScrollArea()
+        self._scroll = QScrollArea(self)
         self._scroll.setWidgetResizable(True)
         self._scroll.setFocusPolicy(self._scroll.focusPolicy().NoFocus)
         self._lay_out()
@@ -153,7 +153,6 @@ class CanvasForm(QWidget):
         if made_of != self._made_of or self._page is None:
             self._made_of = made_of
             self._page = self._build()
-            self._scroll.setWidget(self._page)
         self._page.show_values()
 
     @Slot(bool)
@@ -166,6 +165,7 @@ class CanvasForm(QWidget):
 
     def _build(self) -> FormPage:
         page = FormPage(self._binding, self._values, self.edits, self._settings)
+        self._scroll.setWidget(page)
         chosen = task(self._task)
         if chosen.has_prompt:
             card = add_texts(page, self._models)

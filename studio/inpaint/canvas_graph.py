@@ -182,9 +182,16 @@ def targets(graph: Graph, parts: CanvasParts) -> tuple[str, ...]:
     )
 
 
-def with_control(graph: Graph, parts: CanvasParts, *, wanted: bool) -> Graph:
-    """The graph with a control model at the node that draws, if layers of the canvas want one."""
+def with_control(graph: Graph, parts: CanvasParts, *, wanted: bool, by_model: bool = True) -> Graph:
+    """The graph with a control model at the node that draws, if layers of the canvas want one.
+
+    Args:
+        by_model: whether one is needed; the model that draws may see control pictures itself.
+    """
     record: NodeRecord | None = graph.nodes.get(parts.draw)
+    if wanted and record is not None and not by_model:
+        graph = graph.without_link(parts.draw, "control")
+        return graph.with_link(parts.draw, "controls", (parts.canvas, "controls"))
     if not wanted or record is None or "control" in record.inputs:
         return graph
     node = graph.free_id(CONTROL)

@@ -13,11 +13,11 @@ from pipelines.engine.protocol import Failure, NodeFinished, NodeProgress, RunFi
 from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
 from studio.background import in_background
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
+from studio.documents.sheet import Sheet
+from studio.engine.runs import error_info
 from studio.inpaint.candidates import Candidate, Candidates, part_of
 from studio.inpaint.crop_watcher import Planned
-from studio.runs import error_info
-from studio.sheet import Sheet
 
 LIVE_DELAY_MS = 350
 LIVE_STEPS = 8

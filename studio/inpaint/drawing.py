@@ -12,8 +12,9 @@ from PySide6.QtGui import QImage
 
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.inpaint.geometry import MaskSettings
-from pipelines.models.controls import reads_references
+from pipelines.models.controls import drawn_family, follows_controls, reads_references
 from studio.background import in_background
+from studio.documents.sheet import Sheet
 from studio.inpaint.canvas_binding import CanvasBinding
 from studio.inpaint.canvas_form import CanvasForm
 from studio.inpaint.canvas_graph import (
@@ -33,7 +34,6 @@ from studio.inpaint.tasks import task
 from studio.mask.layers import LayerKind
 from studio.mask.mask_canvas import MaskCanvas
 from studio.parts import Parts
-from studio.sheet import Sheet
 from studio.translate import tr
 
 LENGTHS: Final = ("grow", "feather", "blend", "context")
@@ -192,7 +192,7 @@ class Drawing(QObject):
         controls = LayerKind.CONTROL in usable and any(
             layer.kind is LayerKind.CONTROL and layer.counts for layer in self._canvas.document.stack.layers
         )
-        graph = with_control(graph, parts, wanted=controls)
+        graph = with_control(graph, parts, wanted=controls, by_model=not self._follows())
         references = LayerKind.REFERENCE in usable and any(
             layer.kind is LayerKind.REFERENCE and layer.counts for layer in self._canvas.document.stack.layers
         )
@@ -216,12 +216,17 @@ class Drawing(QObject):
         reasons = model.unavailable if model is not None else {}
         return frozenset(kind for kind in LayerKind if f"layer:{kind.value}" not in reasons)
 
+    def _follows(self) -> bool:
+        """Whether the chosen model sees control pictures itself."""
+        model = self._parts.models.find(str(self._binding.value("model") or ""))
+        return model is not None and follows_controls(model.family)
+
     def _adapter(self) -> str:
         """The first adapter that lets the chosen model follow references; empty if it needs or finds none."""
         model = self._parts.models.find(str(self._binding.value("model") or ""))
         if model is None or reads_references(model.family, model.variant):
             return ""
-        family = model.family.removesuffix("-inpaint")
+        family = drawn_family(model.family)
         fitting = (
             info.id
             for info in self._parts.models.of_kind("adapter")

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pipelines.errors import DiptychError, ErrorInfo
 from studio.background import in_background
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.inpaint.canvas_graph import CANVAS
 from studio.inpaint.layer_records import (
     Loaded,

@@ -16,6 +16,7 @@ from pipelines.image.mask_files import NamedMask, read_named_mask
 from pipelines.image.open_raster import OraPicture, merged
 from pipelines.image.open_raster_reading import read_open_raster
 from pipelines.inpaint.masks import fitted
+from studio.actions.shell import Shell
 from studio.background import in_background
 from studio.inpaint.drop_dialog import DropDialog
 from studio.inpaint.layered import stack_of
@@ -25,7 +26,6 @@ from studio.mask.layers import LayerKind
 from studio.mask.resample import laid_at, resampled_image
 from studio.mask.surface import image_array
 from studio.parts import Parts
-from studio.shell import Shell
 from studio.translate import tr
 
 PICTURES: Final = "(*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif *.avif *.ora)"
@@ -58,7 +58,7 @@ def flat_picture(path: Path) -> QImage:
 
 
 class PicturesIn(QObject):
-    """The :class:`studio.command.PicturesIn` of a window's canvas."""
+    """The :class:`studio.commands.command.PicturesIn` of a window's canvas."""
 
     def __init__(self, parts: Parts, shell: Shell, page: CanvasWorkspace, parent: QObject) -> None:
         super().__init__(parent)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog
 from pipelines.errors import DiptychError, ErrorInfo
 from pipelines.image.mask_files import write_mask
 from pipelines.image.open_raster import OraPicture, merged, write_open_raster
-from studio import picture_files
+from studio.actions.shell import Shell
 from studio.background import in_background
 from studio.inpaint.edit_elsewhere import EditElsewhere
 from studio.inpaint.layer_records import pixels_of
@@ -22,12 +22,12 @@ from studio.inpaint.reading import qimage_of
 from studio.inpaint.workspace import CanvasWorkspace
 from studio.mask.layers import LayerKind, Stack
 from studio.parts import Parts
-from studio.shell import Shell
+from studio.pictures import picture_files
 from studio.translate import tr
 
 
 class PicturesOut(QObject):
-    """The :class:`studio.command.PicturesOut` of a window's canvas."""
+    """The :class:`studio.commands.command.PicturesOut` of a window's canvas."""
 
     def __init__(self, parts: Parts, shell: Shell, page: CanvasWorkspace, parent: QObject) -> None:
         super().__init__(parent)

@@ -25,7 +25,7 @@ from studio.inpaint.tasks import task
 from studio.mask.layers import LayerKind
 from studio.mask.mask_canvas import MaskCanvas
 from studio.mask.paint_document import MAX_PIXELS
-from studio.panels.model_choices import family_values
+from studio.models.choices import family_values
 from studio.parts import Parts
 from studio.translate import tr
 from studio.widgets.banner import Banner
@@ -54,7 +54,9 @@ class CanvasWorkspace(QWidget):
         self.keeper = LayerKeeper(parts.document, self.paint, self)
         self.runs = CanvasRuns(parts.document, parts.bridge, self)
         self.watcher = CropWatcher(self.paint, self)
-        self.form = CanvasForm(self.binding, parts.models, parts.settings)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._left = QFrame(self.splitter)
+        self.form = CanvasForm(self.binding, parts.models, parts.settings, self._left)
         self.drawing = Drawing(parts, self.binding, self.canvas, self.keeper, self.runs, self.form, self)
         self.results = ResultsView(self.canvas, self.runs, self.binding, self)
         self.banner = Banner()
@@ -65,7 +67,7 @@ class CanvasWorkspace(QWidget):
         self.show_document()
 
     def _lay_out(self) -> None:
-        left = QFrame()
+        left = self._left
         left.setProperty("role", "panel")
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
@@ -83,7 +85,6 @@ class CanvasWorkspace(QWidget):
         box.addWidget(self.banner)
         stage.addLayout(box)
         stage.addWidget(self.pages, 1)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(1)
         self.splitter.addWidget(left)
@@ -340,7 +341,7 @@ class CanvasWorkspace(QWidget):
             event.accept()
 
     def take_pictures(self, files: list[str], at: QPoint, *, own: bool) -> None:
-        """Pictures were dropped here (see :mod:`studio.file_drops`)."""
+        """Pictures were dropped here (see :mod:`studio.widgets.file_drops`)."""
         self.picture_dropped.emit(files, at)
 
     def dropEvent(self, event: QDropEvent) -> None:

@@ -16,15 +16,17 @@ from pipelines.graph.delta import Counts, counted
 from pipelines.graph.document import Graph
 from pipelines.graph.salvage import Salvaged
 from pipelines.graph.storage import read_any, read_data
+from studio.actions.shell import Shell
 from studio.background import in_background
+from studio.documents.saving import is_archive
+from studio.documents.sheet import Sheet
 from studio.keeping import file_watch, recovery
 from studio.keeping.backups import Backups, Why, key_of
+from studio.keeping.file_changed import FileChangedDialog
 from studio.keeping.file_watch import Elsewhere, FileWatch
+from studio.keeping.saves import SavesInFlight
 from studio.keeping.session import SessionKeeper
-from studio.panels.file_changed import FileChangedDialog
 from studio.parts import Parts
-from studio.sheet import Sheet
-from studio.shell import Shell
 from studio.translate import tr
 
 Then = Callable[[], object]
@@ -50,6 +52,9 @@ class DocumentFiles(QObject):
         self.backups = Backups()
         self._keeper: SessionKeeper | None = None
         self._dialog: FileChangedDialog | None = None
+        self._saves = SavesInFlight(parts.document, self)
+        self._next: dict[Sheet, Path | None] = {}
+        """What is to be saved again, and where to, as soon as it has been saved."""
         self._watch = FileWatch(parts.document, self)
         self._watch.changed_elsewhere.connect(self._changed_elsewhere)
         parts.document.refused.connect(self._say_read_only)
@@ -71,7 +76,7 @@ class DocumentFiles(QObject):
 
     def show_versions(self) -> None:
         """The backups of this document and of others."""
-        from studio.panels.versions import VersionsDialog, sources
+        from studio.keeping.versions import VersionsDialog, sources
 
         document, keeper = self._document, self._keeper
         folder = keeper.folder_of(document.sheet) if keeper is not None else None
@@ -151,8 +156,14 @@ class DocumentFiles(QObject):
     # --- saving ----------------------------------------------------------------------------------------
 
     def save(self, path: Path | None) -> None:
-        """Save to ``path``, or to the document's own file; ask if another program changed that."""
-        sheet = self._document.sheet
+        """Save to ``path``, or to the document's own file; ask if another program changed that. While it is
+        being saved already, that is done first."""
+        self._save(self._document.sheet, path)
+
+    def _save(self, sheet: Sheet, path: Path | None) -> None:
+        if sheet.goal is not None:
+            self._next[sheet] = path or self._next.get(sheet)
+            return
         goal = path or sheet.path
         if goal is None or sheet.read_only is not None:
             self._say_read_only()
@@ -210,16 +221,43 @@ class DocumentFiles(QObject):
         return then
 
     def _write(self, sheet: Sheet, goal: Path) -> None:
+        if sheet.goal is not None:
+            self._next[sheet] = goal
+            return
         before = sheet.in_file if goal == sheet.path else None
         try:
-            self._document.save(goal, sheet)
+            if not is_archive(goal):
+                self._document.save(goal, sheet)
+                self._written(goal, before, sheet.graph)
+                return
+            saving = self._document.saving(goal, sheet)
         except DiptychError as error:
-            self._shell.show_error(error.info(), ((tr("Save elsewhere…"), self._save_as),))
+            self._not_written(error.info())
             return
+
+        def landed(error: ErrorInfo | None) -> None:
+            if error is None:
+                self._written(goal, before, saving.graph)
+            else:
+                self._not_written(error)
+            if sheet in self._next:
+                self._save(sheet, self._next.pop(sheet))
+
+        self._shell.status.note(tr("Saving {name}", name=goal.name))
+        self._saves.start(sheet, saving, landed)
+
+    def _written(self, goal: Path, before: Graph | None, graph: Graph) -> None:
         self._remember(goal)
         self._shell.status.note(tr("Saved {name}", name=goal.name))
-        if before is not None and before is not sheet.graph:
+        if before is not None and before is not graph:
             self._keep(goal, before, "before")
+
+    def _not_written(self, error: ErrorInfo) -> None:
+        self._shell.show_error(error, ((tr("Save elsewhere…"), self._save_as),))
+
+    def finish(self) -> bool:
+        """Wait for what is being saved, before the window closes; gives whether all of it could be."""
+        return self._saves.finish()
 
     def _keep(self, goal: Path, graph: Graph, why: Why) -> None:
         """Put a version among the backups of a file."""

@@ -10,8 +10,8 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal, Slot
 from pipelines.errors import DiptychError
 from pipelines.files import is_there
 from pipelines.graph.storage import Stored, read_any, read_data
-from studio.document import GraphDocument
-from studio.sheet import stamp_of
+from studio.documents.document import GraphDocument
+from studio.documents.sheet import stamp_of
 
 SETTLED_MS = 400
 """A file is looked at when its writer has been quiet for so long."""
@@ -81,6 +81,9 @@ class FileWatch(QObject):
     def _look(self) -> None:
         path = self._document.path
         self._watch()
-        if path is not None and self._document.sheet.is_changed_on_disk() and self._told != stamp_of(path):
+        sheet = self._document.sheet
+        if sheet.goal is not None:  # it is Diptych that writes it
+            return
+        if path is not None and sheet.is_changed_on_disk() and self._told != stamp_of(path):
             self._told = stamp_of(path)
             self.changed_elsewhere.emit(path)

@@ -12,11 +12,11 @@ from pipelines.files import is_folder, sweep_temporary
 from pipelines.graph.assets import AssetStore
 from pipelines.graph.salvage import Salvaged, salvage, why
 from pipelines.graph.storage import Stored, read_any, read_data
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
+from studio.documents.sheet import Sheet
 from studio.keeping import session_files
 from studio.keeping.backups import Backups
 from studio.keeping.journal import State
-from studio.sheet import Sheet
 
 SHOWN = 8
 """So many lost nodes are named."""

@@ -17,13 +17,13 @@ from PySide6.QtCore import QObject, QThreadPool, QTimer, Signal, Slot
 from pipelines.errors import DiptychError, ErrorInfo
 from pipelines.graph.document import Graph
 from studio.background import in_background
+from studio.documents.open_documents import OpenDocuments
+from studio.documents.sheet import Sheet
 from studio.keeping import session_files
 from studio.keeping.backups import EVERY, UNTITLED, Backups, Why, key_of, new_key
 from studio.keeping.journal import JournalWriter, State
 from studio.keeping.session_files import WORKSPACE
-from studio.open_documents import OpenDocuments
-from studio.results import ResultList
-from studio.sheet import Sheet
+from studio.pictures.results import ResultList
 
 DELAY_MS: Final = 600
 RETRY_MS: Final = 10_000

@@ -21,7 +21,7 @@ from pipelines.graph.assets import assets_of
 from pipelines.graph.document import Graph
 from studio.keeping import journal
 from studio.keeping.journal import State
-from studio.results import Result
+from studio.pictures.results import Result
 
 GRAPH, ABOUT, TABS = "graph.json", "session.json", "tabs"
 FORMAT: Final = 2

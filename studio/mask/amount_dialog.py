@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from studio.mask.operations import Amount, Operation
 from studio.mask.slider_field import SliderField
-from studio.panels.dialog import Dialog
 from studio.translate import tr
+from studio.widgets.dialog import Dialog
 
 
 class AmountDialog(Dialog):

@@ -15,7 +15,7 @@ from studio.mask.split_handle import FAR_STEP, STEP
 from studio.mask.tools import TOOLS
 
 if TYPE_CHECKING:
-    from studio.mask.canvas_view import CanvasView
+    from studio.mask.canvas_hand import CanvasHand
 
 Action = Callable[[], object]
 TURN: Final = 15.0
@@ -27,7 +27,7 @@ _SHIFT = Qt.KeyboardModifier.ShiftModifier
 _GESTURES = {tool.id: tool.gesture for tool in TOOLS}
 
 
-def action_for(view: CanvasView, event: QKeyEvent) -> Action | None:
+def action_for(view: CanvasHand, event: QKeyEvent) -> Action | None:
     """What a key does now; ``None`` for keys that mean nothing here."""
     if not event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier):
         for find in (_for_result, _for_edges, _for_tool):
@@ -37,7 +37,7 @@ def action_for(view: CanvasView, event: QKeyEvent) -> Action | None:
     return _from_table(view, command_of(view, event))
 
 
-def command_of(view: CanvasView, event: QKeyEvent) -> str:
+def command_of(view: CanvasHand, event: QKeyEvent) -> str:
     """The command of :data:`~studio.keys.image_keys.IMAGE_KEYS` that a key is, on any layout; empty for
     none."""
     found = view.keymap.command_for(Scope.CANVAS, event)
@@ -47,7 +47,7 @@ def command_of(view: CanvasView, event: QKeyEvent) -> str:
     return found
 
 
-def _for_result(view: CanvasView, event: QKeyEvent) -> Action | None:
+def _for_result(view: CanvasHand, event: QKeyEvent) -> Action | None:
     if view.preview is None:
         return None
     key, far = Qt.Key(event.key()), bool(event.modifiers() & _SHIFT)
@@ -69,17 +69,17 @@ def _for_result(view: CanvasView, event: QKeyEvent) -> Action | None:
     }.get(key)
 
 
-def _for_edges(view: CanvasView, event: QKeyEvent) -> Action | None:
+def _for_edges(view: CanvasHand, event: QKeyEvent) -> Action | None:
     grown = view.expansion_enabled and not view.expansion.isNull()
     return view.reset_expansion if grown and event.key() == Qt.Key.Key_Escape else None
 
 
-def _for_tool(view: CanvasView, event: QKeyEvent) -> Action | None:
+def _for_tool(view: CanvasHand, event: QKeyEvent) -> Action | None:
     """Keys of the tool in hand itself."""
     return _GESTURES[view.settings.tool].key_action(view, event)
 
 
-def _from_table(view: CanvasView, command: str) -> Action | None:
+def _from_table(view: CanvasHand, command: str) -> Action | None:
     if command.startswith(TOOL):
         return lambda: view.settings.change(tool=command.removeprefix(TOOL))
     settings = view.settings

@@ -92,6 +92,12 @@ class CanvasStage(CanvasResult):
             self._growth = Growth(self.document.stack.size, margins).bounded(self._growth.margins)
             self._refit()
 
+    @Slot()
+    def reset_expansion(self) -> None:
+        """No side grows."""
+        self.set_expansion(QMargins())
+        self.expansion_changed.emit(QMargins())
+
     def drag_expansion(self, growth: Growth) -> None:
         """A handle is being dragged: the view stays where it is until it is let go."""
         if growth != self._growth:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QMargins, QPoint, QPointF, QRect, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Slot
 from PySide6.QtGui import (
     QEnterEvent,
     QFocusEvent,
@@ -17,11 +17,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from studio.keys import Keymap
-from studio.keys.image_keys import IMAGE_KEYS
-from studio.mask.brush import StampCache
+from studio.mask.canvas_hand import CanvasHand
 from studio.mask.canvas_keys import action_for, command_of
-from studio.mask.canvas_stage import CanvasStage
 from studio.mask.edge_gesture import DragEdge
 from studio.mask.expansion import cursor_for
 from studio.mask.layers import PICTURE, LayerKind
@@ -37,35 +34,21 @@ BEFORE, TURN = HELD = ("canvas.before", "canvas.turn")
 _TOOLS = {tool.id: tool for tool in TOOLS}
 
 
-class CanvasView(CanvasStage):
-    """``hinted`` carries a sentence that says why a press did nothing. While results can be chosen (see
-    :meth:`set_candidates`), keys ask for what is done with them: ``candidate_stepped`` carries -1 or 1."""
-
-    stroke_finished = Signal()
-    hinted = Signal(str)
-    candidate_stepped = Signal(int)
-    result_applied = Signal()
-    result_discarded = Signal()
+class CanvasView(CanvasHand):
+    """Takes what pointer, pen and keys do, and has one gesture at a time go on."""
 
     def __init__(
         self, document: PaintDocument, settings: ToolSettings, parent: QWidget | None = None
     ) -> None:
-        super().__init__(document, parent)
-        self.settings = settings
-        self.stamps = StampCache()
+        super().__init__(document, settings, parent)
         self.gesture: Gesture | None = None
-        self.keymap = Keymap(parent=self)
-        """What keys do; the window puts its own here."""
-        self.keymap.add(*IMAGE_KEYS)
         self._space = self._turning = False
         self._held: dict[int, str] = {}
         """Keys that do something while they are down, by what they do."""
         self._pointer: QPointF | None = None
         self._offset = QPoint(0, 0)
         self._over = QRect()
-        self._candidates = 0
         self._idle = False
-        self._last_end: tuple[str, QPointF] | None = None
         self.setMouseTracking(True)
         self.setTabletTracking(True)
         settings.changed.connect(self._settings_changed)
@@ -197,15 +180,6 @@ class CanvasView(CanvasStage):
         self._show_cursor()
         self._update_idle()
 
-    def last_stroke_end(self, layer: str) -> QPointF | None:
-        """Where the last stroke ended, if it was on this layer."""
-        return self._last_end[1] if self._last_end is not None and self._last_end[0] == layer else None
-
-    def stroke_ended(self, at: QPointF) -> None:
-        """A brush was lifted here."""
-        self._last_end = (self.document.stack.active, at)
-        self.stroke_finished.emit()
-
     # --- mouse and pen ---------------------------------------------------------------------------------
 
     def _sample(self, event: QMouseEvent | QTabletEvent) -> Sample:
@@ -279,12 +253,6 @@ class CanvasView(CanvasStage):
             self.zoom_to(self.scale * (1 + event.value()), self._local(event.position()))
             return True
         return super().event(event)
-
-    @Slot()
-    def reset_expansion(self) -> None:
-        """No side grows."""
-        self.set_expansion(QMargins())
-        self.expansion_changed.emit(QMargins())
 
     @property
     def drawing(self) -> bool:

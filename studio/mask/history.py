@@ -10,10 +10,10 @@ from PySide6.QtCore import QObject, QRect
 from PySide6.QtGui import QUndoCommand
 
 from studio.background import in_background
+from studio.documents.undo_stack import weak
 from studio.mask.stack_edit import StackStep
 from studio.mask.surface import Changes, Surface
 from studio.mask.tile import Tile
-from studio.undo_stack import weak
 
 MAX_BYTES: Final = 512 * 2**20
 RAW_STEPS: Final = 6

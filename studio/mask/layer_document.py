@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QRect, Signal
 from PySide6.QtGui import QImage, QUndoStack
 
 from pipelines.graph.values import check_size
+from studio.documents.undo_stack import UndoStack
 from studio.mask.busy import Busy
 from studio.mask.compose import flattened
 from studio.mask.history import MAX_BYTES, History
@@ -19,7 +20,6 @@ from studio.mask.resample import quick
 from studio.mask.stack_edit import StackEdit, StackStep
 from studio.mask.surface import Surface
 from studio.translate import tr
-from studio.undo_stack import UndoStack
 
 MAX_PIXELS = 2**27
 """Largest canvas: it takes about 10 bytes a pixel with its projection, and up to 4 more for each layer."""

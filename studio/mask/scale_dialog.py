@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QWidget
 from studio.mask.expansion import MAX_SIDE
 from studio.mask.layer_document import MAX_PIXELS
 from studio.mask.resample import Kernel
-from studio.panels.dialog import Dialog
 from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField
+from studio.widgets.dialog import Dialog
 from studio.widgets.field_row import FieldRow
 from studio.widgets.number_field import NumberField
 

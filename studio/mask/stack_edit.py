@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 from PySide6.QtGui import QImage, QUndoCommand
 
+from studio.documents.undo_stack import weak
 from studio.mask.layers import Stack
 from studio.mask.surface import Surface
 from studio.mask.tile import Tile
-from studio.undo_stack import weak
 
 MERGE_SECONDS = 2.0
 """Changes of one slider become one undo step if they follow each other this quickly."""

@@ -14,15 +14,15 @@ from PySide6.QtWidgets import QFileDialog
 from pipelines import paths
 from pipelines.engine.protocol import Duplicates, ModelConverted, ModelInfo, ModelRemoved, ModelTold
 from pipelines.errors import ErrorInfo
-from studio import picture_files
+from studio.actions.shell import Button, Shell
+from studio.documents.sheet import Sheet
+from studio.models.choices import DOES
 from studio.models.getting import Getting
 from studio.models.work import ModelWork, Task
-from studio.panels.dialog import ask
-from studio.panels.model_choices import DOES
 from studio.parts import Parts
-from studio.sheet import Sheet
-from studio.shell import Button, Shell
+from studio.pictures import picture_files
 from studio.translate import tr
+from studio.widgets.dialog import ask
 
 TEMPLATES: Final = {"diffusion": "prompt_to_image", "language": "text_model_writes"}
 """What is opened for a model where no document is open."""
@@ -32,7 +32,7 @@ OWN: Final = "starter/"
 
 
 class ModelActions(QObject):
-    """The :class:`studio.command.ModelCommands` of a window. ``open_template`` starts a document,
+    """The :class:`studio.commands.command.ModelCommands` of a window. ``open_template`` starts a document,
     ``generate`` draws the one that is shown."""
 
     def __init__(

@@ -10,13 +10,13 @@ from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pipelines.engine.protocol import ModelConverted
 from pipelines.errors import ErrorInfo
 from pipelines.models.convert.conversion import target_of
+from studio.engine.phases import memory_text
 from studio.models.detail_parts import WorkLine
 from studio.models.facts import Facts
 from studio.models.work import ModelWork, Task
-from studio.panels.dialog import Dialog
-from studio.phases import memory_text
 from studio.translate import tr
 from studio.widgets.banner import Banner
+from studio.widgets.dialog import Dialog
 
 
 class ConvertDialog(Dialog):

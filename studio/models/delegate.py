@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from pipelines.engine.protocol import ModelInfo
 from studio.models.table import INFO
 from studio.models.thumbnails import Thumbnails
-from studio.models.words import KINDS, program_text, reason_text
+from studio.models.words import KINDS, program_text, reason_text, variant_text
 from studio.theme import current_theme
 
 ROW: Final = 44
@@ -26,7 +26,7 @@ def second_line(info: ModelInfo) -> str:
     if info.problem:
         return reason_text(info)
     words = ", ".join(info.trigger_words[:3])
-    parts = [info.variant, words, ", ".join(info.user_tags[:3]), program_text(info.origin)]
+    parts = [variant_text(info), words, ", ".join(info.user_tags[:3]), program_text(info.origin)]
     return " · ".join(part for part in parts if part)
 
 

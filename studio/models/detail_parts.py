@@ -9,13 +9,15 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from pipelines.engine.protocol import ModelInfo
+from pipelines.errors import ModelPickled
+from studio.engine.phases import memory_text
 from studio.models.detail_rows import hash_rows
-from studio.models.facts import Facts, clear
+from studio.models.facts import Facts
 from studio.models.work import ModelWork
-from studio.phases import memory_text
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.flow import FlowLayout
+from studio.widgets.layouts import empty
 from studio.widgets.progress_bar import SegmentBar
 
 
@@ -118,7 +120,7 @@ class Links(QWidget):
 
     def show_links(self, links: Sequence[tuple[str, str, Callable[[], object]]]) -> None:
         """``(text, tooltip, what it does)`` each."""
-        clear(self._column)
+        empty(self._column)
         self.shown = tuple(text for text, _, _ in links)
         for text, tip, act in links:
             button = QPushButton(text)
@@ -155,6 +157,7 @@ class ProblemCard(QFrame):
         self.how.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.copy = QPushButton(tr("Copy the command"))
         self.copy.setProperty("role", "link")
+        self.copy.setProperty("flush", True)
         self._buttons = QWidget()
         buttons = FlowLayout(self._buttons, 8)
         buttons.addWidget(self.convert)
@@ -182,7 +185,10 @@ class ProblemCard(QFrame):
         """Show it, or go away."""
         self.setVisible(bool(info.problem))
         self._command = f'diptych models convert "{info.path}"'
-        self.text.setText(tr(info.problem))
+        # what the button does need not be said as a command too
+        command = ModelPickled.remedy.partition(":")[0]
+        said = info.problem.partition(command)[0].rstrip() if can_convert else info.problem
+        self.text.setText(tr(said))
         self._buttons.setVisible(can_convert)
         self.how.setVisible(can_convert)
         if can_convert:

@@ -15,6 +15,7 @@ from studio.models.words import (
     kind_text,
     program_text,
     size_text,
+    variant_text,
 )
 from studio.translate import tr
 
@@ -33,7 +34,7 @@ def subtitle(info: ModelInfo) -> str:
     """Kind, family and variant."""
     family = family_text(family_of(info))
     made_for = tr("for {family}", family=family) if info.base and family else family
-    return " · ".join(part for part in (kind_text(info.kind), made_for, info.variant) if part)
+    return " · ".join(part for part in (kind_text(info.kind), made_for, variant_text(info)) if part)
 
 
 def fact_rows(info: ModelInfo, device: Device | None) -> list[Row]:

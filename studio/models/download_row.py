@@ -6,10 +6,10 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from pipelines.engine.protocol import DownloadInfo
+from studio.engine.runs import error_info
 from studio.models.download_words import fraction_of, state_text
 from studio.models.downloads import RUNNING
 from studio.models.getting import Getting
-from studio.runs import error_info
 from studio.translate import tr
 from studio.widgets.progress_bar import SegmentBar
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipelines.engine.protocol import DownloadInfo, ModelOffer
-from studio.forecast_words import range_text
-from studio.phases import bytes_text, duration_text, memory_text
+from studio.engine.forecast_words import range_text
+from studio.engine.phases import bytes_text, duration_text, memory_text
 from studio.translate import tr
 
 ASSUMED_RATE: Final = 50e6 / 8
@@ -99,8 +99,15 @@ def seconds_text(offer: ModelOffer, measured: bool) -> str:
 
 
 def licence_text(offer: ModelOffer) -> str:
-    """``Apache-2.0``; where nobody compared it with the model's page, that is said."""
+    """``Apache-2.0``; where nobody read it at its source, that is said."""
     return offer.licence if offer.checked else tr("{licence} (unchecked)", licence=offer.licence)
+
+
+def read_text(offer: ModelOffer) -> str:
+    """When and where its licence was read, or that nobody did."""
+    if not offer.checked:
+        return tr("Nobody compared it with the model's page yet; read it there.")
+    return tr("Read on {day} at {address}", day=offer.checked, address=offer.licence_source)
 
 
 def selling_text(offer: ModelOffer) -> str:

@@ -19,8 +19,8 @@ from pipelines.engine.protocol import (
     SourceSeen,
 )
 from pipelines.engine.protocol import Downloads as Listed
+from studio.engine.runs import error_info
 from studio.models.download_words import line_text
-from studio.runs import error_info
 
 RUNNING = ("waiting", "asking", "running", "checking")
 

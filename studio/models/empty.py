@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from pipelines import paths
 from studio.background import in_background
-from studio.models.facts import clear
 from studio.models.words import program_text
 from studio.translate import tr
 from studio.widgets.elided_label import ElidedLabel
+from studio.widgets.layouts import empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class FoldersCard(QFrame):
 
     @Slot(object)
     def _show(self, found: list[Searched]) -> None:
-        clear(self.places)
+        empty(self.places)
         heading = QLabel(tr("Looked for in"))
         heading.setProperty("role", "label")
         self.places.addWidget(heading)

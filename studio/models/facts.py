@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from studio.widgets.elided_label import ElidedLabel
 from studio.widgets.flow import FlowLayout
-
-
-def clear(layout: QLayout) -> None:
-    """Take everything out of a layout."""
-    while (item := layout.takeAt(0)) is not None:
-        widget = item.widget()
-        if widget is not None:
-            widget.hide()
-            widget.deleteLater()
+from studio.widgets.layouts import empty
 
 
 class Facts(QWidget):
@@ -80,7 +72,7 @@ class Words(QWidget):
         if words == self._shown:
             return
         self._shown = words
-        clear(self._flow)
+        empty(self._flow)
         for word in words:
             chip = QPushButton(word if len(word) <= 60 else f"{word[:59]}…")
             chip.setProperty("role", "chip")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipelines.engine.protocol import Device, ModelInfo
+from studio.engine.phases import memory_text
 from studio.models.words import WHOLE
-from studio.phases import memory_text
 from studio.translate import tr
 
 Verdict = Literal["fits", "tight", "larger"]

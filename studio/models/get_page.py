@@ -6,18 +6,20 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from studio.engine.phases import memory_text
 from studio.models.download_row import DownloadRow
-from studio.models.facts import clear
 from studio.models.getting import Getting
 from studio.models.offer_card import OfferCard, link
 from studio.models.offer_rows import OfferList
 from studio.models.source_panel import SourcePanel
-from studio.phases import memory_text
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.layouts import empty
 
 WIDEST = 1080
 """Pixels of the column at most, at the usual size of text."""
+SLOW = 300.0
+"""Seconds a picture from which it is said that all of the cards are slow."""
 FIRST = ("Balanced", "Best", "Fast")
 """Whose button is the one to press: that of the first of these there is."""
 
@@ -109,9 +111,11 @@ class GetPage(QScrollArea):
         """Make cards and rows anew, if the engine says something else than before."""
         told = self._getting.downloads.offers
         offers = told.offers if told is not None else ()
+        if self.isVisible():
+            self._getting.estimate()
         if told is not None and tuple(row.offer for row in self.list.rows) == offers:
             return
-        clear(self.cards_box)
+        empty(self.cards_box)
         suggested = [offer for offer in offers if offer.label]
         labels = {offer.label for offer in suggested}
         first = next((label for label in FIRST if label in labels), "")
@@ -137,20 +141,30 @@ class GetPage(QScrollArea):
             self.device.setText(tr("Looking at this computer…"))
         else:
             room = tr("{memory} of memory are free for models.", memory=memory_text(told.memory_bytes))
-            self.device.setText(room)
+            how = tr("Times are estimates after a short measurement.") if told.quick else ""
+            self.device.setText(" ".join(part for part in (room, how) if part))
         offline = self._getting.offline
         self.offline.setVisible(bool(offline))
         self.offline.setToolTip(tr(offline))
         self.network.setVisible(bool(offline))
-        self.measure.setVisible(told is not None and not told.measured)
-        self.none.setVisible(told is not None and not self.cards)
+        rough = told is not None and told.quick
+        self.measure.setVisible(rough or (told is not None and not told.measured))
+        self.measure.setText(tr("Measure it longer") if rough else tr("Measure how fast this computer is"))
+        self.none.setVisible(told is not None and (not self.cards or self._are_slow()))
         self.none.setText(
-            tr("None of the models worth having fits this computer. The starter draws on every one.")
+            tr("Pictures of these models take long on this computer. The starter draws in seconds.")
+            if self.cards
+            else tr("None of the models worth having fits this computer. The starter draws on every one.")
         )
         for card in self.cards:
             card.refresh()
         self.list.refresh()
         self._show_rows()
+
+    def _are_slow(self) -> bool:
+        """Whether even the quickest of the cards takes longer than one waits for a picture."""
+        times = [card.offer.seconds for card in self.cards if card.offer.seconds is not None]
+        return bool(times) and min(least for least, _ in times) >= SLOW
 
     def _show_rows(self) -> None:
         """Downloads that stand in no card; those of the list are shown in their rows too."""

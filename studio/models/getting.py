@@ -12,14 +12,14 @@ from PySide6.QtGui import QDesktopServices
 
 from pipelines.engine.protocol import DownloadInfo, ModelInfo, ModelOffer
 from pipelines.files import sanitise_name
+from studio.actions.shell import Shell
+from studio.engine.phases import memory_text
+from studio.engine.runs import error_info
 from studio.models.downloads import Downloads
 from studio.models.waiting import WaitingDraw
-from studio.panels.dialog import ask
 from studio.parts import Parts
-from studio.phases import memory_text
-from studio.runs import error_info
-from studio.shell import Shell
 from studio.translate import tr
+from studio.widgets.dialog import ask
 
 MUCH: Final = 100_000_000
 """Bytes that are not thrown away without a question."""
@@ -49,6 +49,8 @@ class Getting(QObject):
         self._arrived: list[DownloadInfo] = []
         """Those that are here, but not in the list of models yet."""
         self._offers: dict[str, ModelOffer] = {}
+        self.is_estimating = False
+        """Whether the device is being measured for a moment, or couldn't be."""
         self._stays_offline = parts.settings.values.stay_offline
         self.offline = offline_reason(stays=self._stays_offline)
         """Why nothing may be downloaded; empty if it may."""
@@ -128,6 +130,15 @@ class Getting(QObject):
         """Have the device measured, so that seconds can be said."""
         self._parts.bridge.calibrate()
         self._shell.status.note(tr("Measuring for about ten seconds…"))
+
+    def estimate(self) -> None:
+        """Have the device measured for a moment, once, if nothing is known of it and nothing is drawn: what
+        is offered must not take hours here."""
+        told = self.downloads.offers
+        if told is None or told.measured or self.is_estimating or self._parts.tracker.current is not None:
+            return
+        self.is_estimating = True
+        self._parts.bridge.calibrate(quick=True)
 
     # --- what came of it -------------------------------------------------------------------------------
 

@@ -107,9 +107,7 @@ class OfferCard(QFrame):
         for name, label in self.values.items():
             label.setText(said[name])
         self.values["Selling pictures"].setToolTip(tr(offer.note))
-        self.values["Licence"].setToolTip(
-            "" if offer.checked else tr("Nobody compared it with the model's page yet; read it there.")
-        )
+        self.values["Licence"].setToolTip(words.read_text(offer))
         told = downloads.of_source(offer.source, offer.variant)
         here = self._getting.here(offer)
         self.parts.show_download(told if here is None else None)

@@ -9,15 +9,15 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from pipelines.engine.protocol import ModelOffer
+from studio.engine.phases import memory_text
 from studio.models import download_words as words
 from studio.models.download_row import DownloadParts
-from studio.models.facts import clear
 from studio.models.getting import Getting
 from studio.models.offer_card import button_text, link
 from studio.models.words import kind_text
-from studio.phases import memory_text
 from studio.translate import tr
 from studio.widgets.flow import FlowLayout
+from studio.widgets.layouts import empty
 
 CHIPS: Final[tuple[tuple[str, str, Callable[[ModelOffer], bool]], ...]] = (
     ("diffusion", "Draw", lambda offer: offer.model_kind == "diffusion"),
@@ -76,7 +76,7 @@ class OfferRow(QFrame):
         offer, downloads = self.offer, self._getting.downloads
         measured = downloads.offers is not None and downloads.offers.measured
         self.facts.setText(" · ".join(facts_of(offer, measured)))
-        self.facts.setToolTip(tr(offer.note))
+        self.facts.setToolTip("\n".join(part for part in (tr(offer.note), words.read_text(offer)) if part))
         told, here = downloads.of_source(offer.source, offer.variant), self._getting.here(offer)
         self.parts.show_download(told if here is None else None)
         self.button.setVisible(told is None or here is not None)
@@ -137,7 +137,7 @@ class OfferList(QWidget):
 
     def show_offers(self, offers: tuple[ModelOffer, ...]) -> None:
         """Other models, or other words of them."""
-        clear(self._column)
+        empty(self._column)
         self.rows = [OfferRow(offer, self._getting) for offer in offers]
         for row in self.rows:
             self._column.addWidget(row)

@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
 
 from pipelines.engine.protocol import DownloadFile, SourceSeen
 from pipelines.errors import ErrorInfo
+from studio.engine.phases import memory_text
 from studio.models.download_words import arrival_text
 from studio.models.getting import Getting
 from studio.models.offer_card import link
-from studio.phases import memory_text
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.banner import Banner

@@ -9,10 +9,10 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from pipelines.engine.protocol import Device, ModelInfo
 from studio.background import in_background
+from studio.models.choices import ModelChoices
 from studio.models.fitting import ICONS, WORDS, fit_of, fit_text
 from studio.models.shelf import Order, Query, Shelf
 from studio.models.words import day_text, family_of, kind_text, reason_text, short_family_text, size_text
-from studio.panels.model_choices import ModelChoices
 from studio.theme import current_theme
 from studio.translate import tr
 

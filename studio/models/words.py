@@ -7,7 +7,7 @@ from typing import Final
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.models.families import FAMILIES
-from studio.phases import memory_text
+from studio.engine.phases import memory_text
 from studio.translate import tr
 
 KINDS: Final = {
@@ -47,8 +47,14 @@ def kinds_text(kind: str) -> str:
 
 
 def family_of(info: ModelInfo) -> str:
-    """The family a model belongs to, or is made for."""
-    return info.base or info.family
+    """The family a model belongs to, or is made for; of an embedding only what it is made for is known."""
+    return info.base or (info.family if info.kind != "embedding" else "")
+
+
+def variant_text(info: ModelInfo) -> str:
+    """Its variant, where that says more than kind and family do."""
+    said = info.variant == info.kind or info.family.endswith(info.variant)
+    return "" if said else info.variant
 
 
 def family_text(family: str) -> str:

@@ -24,9 +24,9 @@ from pipelines.engine.protocol import (
     ModelTold,
     ModelWorkStopped,
 )
-from studio.panels.model_choices import ModelChoices
-from studio.phases import bytes_text
-from studio.runs import error_info
+from studio.engine.phases import bytes_text
+from studio.engine.runs import error_info
+from studio.models.choices import ModelChoices
 from studio.translate import tr
 
 _WORDS: Final = {

@@ -28,7 +28,8 @@ from PySide6.QtWidgets import (
 
 from pipelines.engine.protocol import Device, ModelInfo
 from studio.background import in_background
-from studio.commands import CommandTable
+from studio.commands.table import CommandTable
+from studio.documents.sheet import Sheet
 from studio.models.actions import OWN, ModelActions
 from studio.models.detail_parts import name_of
 from studio.models.detail_rows import SETTINGS
@@ -42,7 +43,6 @@ from studio.models.shelf import Query
 from studio.models.table import ModelTable
 from studio.models.thumbnails import Thumbnails
 from studio.parts import Parts
-from studio.sheet import Sheet
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.segmented import Segmented

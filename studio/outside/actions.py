@@ -12,11 +12,11 @@ from pipelines import paths
 from pipelines.engine.protocol import NodeSource
 from pipelines.errors import FolderUnusable
 from pipelines.files import reason_of
+from studio.actions.shell import Shell
 from studio.background import in_background
+from studio.engine.runs import error_info
 from studio.outside.types import OutsideTypes
 from studio.parts import Parts
-from studio.runs import error_info
-from studio.shell import Shell
 from studio.translate import tr
 
 CHANGED: Final = "{name} changed since you agreed to it, and is not used until you agree again."

@@ -24,11 +24,11 @@ from pipelines.engine.protocol import NodeSource
 from pipelines.errors import ErrorInfo, OutsideChanged
 from pipelines.outside.sources import Source, installed, read_source
 from studio.background import in_background
+from studio.engine.runs import error_info
 from studio.outside.types import OutsideTypes
-from studio.panels.dialog import Dialog
-from studio.runs import error_info
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.dialog import Dialog
 
 STATES: Final = {
     "on": ("good", "good", "In use"),

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from pipelines.engine.protocol import NodeSource, OutsideNodes, Ports
 from pipelines.graph.described import KnownPorts, from_description, read_input, read_output
 from pipelines.graph.registry import NodeSchema, OpenRegistry
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 
 PORTS_MS: Final = 30
 """Answers about ports that come within this time are shown at once."""

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from studio.panels.dialog import Dialog
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.dialog import Dialog
 
 
 class AboutDialog(Dialog):

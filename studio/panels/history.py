@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.theme import current_theme
 from studio.translate import tr
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,15 +21,16 @@ from pipelines.errors import ErrorInfo, UnknownNodeType
 from pipelines.graph import jsontext
 from pipelines.graph.document import NodeRecord
 from pipelines.graph.node import Input
-from pipelines.graph.registry import NodeSchema, ParamSchema
+from pipelines.graph.registry import ParamSchema
 from pipelines.graph.subgraph_file import SUBGRAPH
 from studio.canvas.problems import ProblemList
 from studio.canvas.run_state import RunState
 from studio.diagnostics import diagnostics
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.edits import input_port, inputs_of, node_ports
 from studio.graph.subgraph_ports import group_name, group_params, group_ports, uses
 from studio.panels.inspector_fields import ConnectField, LinkField, ValueRow
+from studio.panels.node_header import NodeHeader
 from studio.panels.row_toggles import RowToggles
 from studio.theme import current_theme
 from studio.translate import tr
@@ -66,6 +65,7 @@ class Inspector(QScrollArea):
         """Models that can't be used, with the reason."""
         self._more_open = False
         self._more: Section | None = None
+        self._header: NodeHeader | None = None
         self.title = QLineEdit()
         self.banner: Banner | None = None
         self.setWidgetResizable(True)
@@ -150,7 +150,7 @@ class Inspector(QScrollArea):
             if isinstance(row, ValueRow):
                 row.show_value()
         self._show_toggles()
-        self._show_title()
+        self._show_name()
 
     @Slot()
     def _types_changed(self) -> None:
@@ -204,13 +204,17 @@ class Inspector(QScrollArea):
             schema is None and not group and record,
         )
 
+    def _show_name(self) -> None:
+        if self._header is not None:
+            self._header.show_name(self._document.graph.nodes[self._nodes[0]])
+
     # --- building --------------------------------------------------------------------------------------
 
     @Slot()
     def _rebuild(self) -> None:
         self._rebuilding.stop()
         self._nodes = [node for node in self._nodes if node in self._document.graph.nodes]
-        self._rows, self._toggles, self.banner, self._more = {}, {}, None, None
+        self._rows, self._toggles, self.banner, self._more, self._header = {}, {}, None, None, None
         content = QFrame()
         content.setProperty("role", "panel")
         column = QVBoxLayout(content)
@@ -245,7 +249,11 @@ class Inspector(QScrollArea):
     def _build_node(self, column: QVBoxLayout, node: str) -> None:
         record = self._document.graph.nodes[node]
         schema = self._document.registry.get(record.type)
-        column.addLayout(self._header(node, record, schema))
+        self._header = NodeHeader(record, schema)
+        self._header.renamed.connect(self._rename)
+        self._header.mode_chosen.connect(self._set_mode)
+        self.title = self._header.title
+        column.addWidget(self._header)
         self.banner = Banner()
         self.banner.close_button.hide()
         self.banner.diagnostics_requested.connect(self._copy_diagnostics)
@@ -277,37 +285,6 @@ class Inspector(QScrollArea):
             if name not in declared and name not in schema.params_by_name:
                 row = FieldRow(name, self._link_field(node, record, name))
                 self._add_row(column, row, name)
-
-    def _header(self, node: str, record: NodeRecord, schema: NodeSchema | None) -> QVBoxLayout:
-        self.title = QLineEdit()
-        self.title.setAccessibleName(tr("Name of the node"))
-        self.title.setMaxLength(200)
-        self.title.editingFinished.connect(self._renamed)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(self.title, 1)
-        for mode, icon, tip in (("bypassed", "bypass", tr("Bypass")), ("muted", "mute", tr("Mute"))):
-            button = QToolButton()
-            button.setIcon(current_theme().icon(icon, "text2", "brass"))
-            button.setIconSize(QSize(18, 18))
-            button.setCheckable(True)
-            button.setChecked(record.mode == mode)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
-            button.clicked.connect(lambda on, mode=mode: self._set_mode(mode if on else "active"))
-            row.addWidget(button)
-        box = QVBoxLayout()
-        box.setSpacing(4)
-        box.addLayout(row)
-        kind = f"{tr(schema.category)} · {record.type}" if schema else record.type
-        if schema is not None and schema.origin is not None:
-            kind = f"{kind} · {tr('From {origin}', origin=schema.origin)}"
-        if record.type == SUBGRAPH:
-            kind = tr("Group · {name}", name=group_name(record))
-        box.addWidget(_label(kind, "hint"))
-        self._show_title()
-        return box
 
     def _build_group(self, column: QVBoxLayout, node: str, record: NodeRecord) -> None:
         """A node that stands for a subgraph: whether it is linked, and a field for each of its inputs."""
@@ -375,11 +352,12 @@ class Inspector(QScrollArea):
 
     # --- edits -----------------------------------------------------------------------------------------
 
-    @Slot()
-    def _renamed(self) -> None:
+    @Slot(str)
+    def _rename(self, title: str) -> None:
         if len(self._nodes) == 1:
-            self._document.set_title(self._nodes[0], self.title.text().strip())
+            self._document.set_title(self._nodes[0], title)
 
+    @Slot(str)
     def _set_mode(self, mode: str) -> None:
         self._document.set_mode(self._nodes, mode)
 
@@ -390,13 +368,6 @@ class Inspector(QScrollArea):
     @Slot(str)
     def _copy_diagnostics(self, text: str) -> None:
         QGuiApplication.clipboard().setText(diagnostics(text))
-
-    def _show_title(self) -> None:
-        record = self._document.graph.nodes[self._nodes[0]]
-        schema = self._document.registry.get(record.type)
-        self.title.setPlaceholderText(tr(schema.title) if schema else group_name(record) or record.type)
-        if self.title.text().strip() != record.title:
-            self.title.setText(record.title)
 
     # --- problems --------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from pipelines.graph.document import Link
 from pipelines.graph.node import Input
 from pipelines.graph.registry import ParamSchema
 from studio.canvas.face import value_text
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.edits import node_ports, output_port, refusal, title_of
 from studio.theme import current_theme
 from studio.translate import tr

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from pipelines.engine.protocol import Device, NodeFinished, NodeWarning, Ready, RunFinished, RunStarted
 from pipelines.errors import ErrorInfo
-from studio.phases import memory_text
-from studio.runs import Bridge, error_info
+from studio.engine.phases import memory_text
+from studio.engine.runs import Bridge, error_info
 from studio.theme import current_theme
 from studio.translate import tr
 

@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QTreeWidget, QTreeWidgetItem, QWidget
 
 from pipelines.graph.outside import OutsidePath
-from studio.panels.dialog import Dialog
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.dialog import Dialog
 
 ROWS = 8
 """So many paths are shown without scrolling."""

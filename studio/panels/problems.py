@@ -9,13 +9,14 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from pipelines.errors import ErrorInfo
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.places import titles
 from studio.problems.book import ProblemBook
 from studio.problems.offers import Offer, offers
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.flow import FlowLayout
+from studio.widgets.layouts import discard
 
 SHOWN: Final = 200
 _ICONS: Final = {"error": ("error", "bad"), "warning": ("warning", "warn")}
@@ -171,10 +172,7 @@ class ProblemsPanel(QScrollArea):
         if entries == self._shown:
             return
         self._shown = entries
-        for card in self.cards:
-            self._column.removeWidget(card)
-            card.hide()
-            card.deleteLater()
+        discard(self._column, self.cards)
         self.cards = []
         for index, (problem, where, found) in enumerate(entries, 1):
             card = ProblemCard(problem, where, found)

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.phases import duration_text, fraction_of, hue_of, progress_text
-from studio.runs import RunRecord, RunTracker
+from studio.engine.phases import duration_text, fraction_of, hue_of, progress_text
+from studio.engine.runs import RunRecord, RunTracker
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.elided_label import ElidedLabel

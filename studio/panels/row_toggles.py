@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QToolButton
 
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.edits import title_of
 from studio.graph.exposed import argument_at, free_argument, shown_ports
-from studio.scoped_document import ScopedDocument
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.field_row import FieldRow

@@ -8,8 +8,8 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton
 
 from pipelines.files import sanitise_name
-from studio.panels.dialog import Dialog
 from studio.translate import tr
+from studio.widgets.dialog import Dialog
 
 
 class SecondStudio(Dialog):

@@ -7,8 +7,8 @@ from typing import Final
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
-from studio.panels.dialog import Dialog
 from studio.translate import tr
+from studio.widgets.dialog import Dialog
 from studio.widgets.field_row import FieldRow
 from studio.widgets.number_field import NumberField
 

@@ -20,9 +20,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from pipelines.paths import RESOURCES
 from studio.background import in_background
-from studio.panels.model_choices import ModelChoices
+from studio.models.choices import ModelChoices
 from studio.theme import current_theme, icons
 from studio.translate import tr
+from studio.widgets.layouts import empty
 
 RECENT = 5
 WIDTH: Final = 272
@@ -257,10 +258,7 @@ class StartPage(QScrollArea):
 
     def set_recent(self, paths: tuple[str, ...]) -> None:
         """Files opened lately, newest first; those that are gone say so, as soon as that is known."""
-        while (item := self._recent.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.deleteLater()
+        empty(self._recent)
         self.recent = {}
         for path in paths[:RECENT]:
             button = self.recent[path] = QPushButton(Path(path).name)

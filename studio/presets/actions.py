@@ -9,13 +9,13 @@ from typing import Final
 from PySide6.QtCore import QObject, QPoint, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
+from studio.actions.shell import Shell
 from studio.background import in_background
 from studio.parts import Parts
 from studio.presets.apply import applied
 from studio.presets.capture import captured
 from studio.presets.preset import Preset
 from studio.presets.store import EXPORTED, Kept, PresetStore, default_folder
-from studio.shell import Shell
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.choice_field import below
@@ -25,7 +25,7 @@ IN_MENU: Final = 30
 
 
 class PresetActions(QObject):
-    """The :class:`studio.command.PresetCommands` of a window. ``changed`` after files were read anew."""
+    """The :class:`studio.commands.command.PresetCommands` of a window. ``changed``: files were read anew."""
 
     changed = Signal()
 
@@ -108,7 +108,7 @@ class PresetActions(QObject):
         self.read(self._open_save)
 
     def _open_save(self) -> None:
-        from studio.panels.preset_dialogs import SavePreset
+        from studio.presets.dialogs import SavePreset
 
         names = [kept.name for kept in self.kept if kept.preset is not None]
         binding = self._parts.binding
@@ -152,7 +152,7 @@ class PresetActions(QObject):
     @Slot()
     def manage(self) -> None:
         """Use, rename, delete, export and import presets."""
-        from studio.panels.preset_dialogs import PresetManager
+        from studio.presets.dialogs import PresetManager
 
         dialog = PresetManager(self._shell.window())
         dialog.use_requested.connect(self.use)

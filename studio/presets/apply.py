@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from pipelines.engine.protocol import ModelInfo
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import NodeSchema, Registry
+from studio.create.binding import Binding
 from studio.graph import model_changes, picture_layers
 from studio.graph.picture_layers import CONTROLS, REFERENCES, LayerSort, NewLayer
 from studio.graph.refiner import SWITCH, refined_nodes, refining, with_refiner
-from studio.panels.binding import Binding
-from studio.panels.model_choices import ModelChoices
+from studio.models.choices import ModelChoices
 from studio.presets.preset import Change, ModelName, Preset, SteeringPicture
 from studio.translate import tr
 

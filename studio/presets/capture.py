@@ -9,11 +9,11 @@ from typing import Any, Final
 from pipelines.engine.protocol import ModelInfo
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import NodeSchema, Registry
+from studio.create.binding import Binding
 from studio.graph import model_changes, picture_layers
 from studio.graph.picture_layers import CONTROLS, REFERENCES, LayerSort, PictureLayer
 from studio.graph.refiner import SWITCH, refined_nodes, refining
-from studio.panels.binding import Binding
-from studio.panels.model_choices import ModelChoices
+from studio.models.choices import ModelChoices
 from studio.presets.preset import Change, ModelName, Preset, Refiner, SteeringPicture, plain
 
 SORTS: Final = (REFERENCES, CONTROLS)

@@ -13,7 +13,7 @@ from pipelines import paths
 from pipelines.errors import DiptychError, ErrorInfo, PresetMissing, PresetUnreadable
 from pipelines.files import atomic_write, open_file, sanitise_name, unique_path
 from pipelines.graph.assets import AssetStore, asset_name
-from studio.picture_files import to_bin
+from studio.pictures.picture_files import to_bin
 from studio.presets.preset import Preset, SteeringPicture, parse
 
 SUFFIX: Final = ".json"

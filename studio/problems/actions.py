@@ -11,10 +11,10 @@ from PySide6.QtGui import QDesktopServices
 from pipelines import paths
 from pipelines.errors import FolderUnusable
 from pipelines.files import reason_of
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph.places import Place, place_of
 from studio.problems.offers import Offer
-from studio.scoped_document import ScopedDocument
 from studio.translate import tr
 
 

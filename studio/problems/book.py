@@ -14,11 +14,11 @@ from pipelines.errors import ErrorInfo, ModelMissing
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import ParamSchema
 from pipelines.graph.subgraphs import flatten
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
+from studio.documents.sheet import Sheet
+from studio.engine.runs import RunRecord, RunTracker
 from studio.graph.places import place_of
-from studio.panels.model_choices import ModelChoices
-from studio.runs import RunRecord, RunTracker
-from studio.sheet import Sheet
+from studio.models.choices import ModelChoices
 
 DELAY_MS: Final = 60
 MEMORY: Final = "problems"
@@ -153,19 +153,26 @@ class ProblemBook(QObject):
         if not self._models.models:
             return []
         found = []
+        kinds: dict[str, dict[str, str]] = {}
         for node, record in flatten(self._document.graph).nodes.items():
-            schema = self._document.registry.get(record.type)
-            for param in schema.params if schema is not None and record.mode == "active" else ():
-                kind = model_kind(param)
-                value = record.params.get(param.name)
-                if not kind or not isinstance(value, str) or not value:
+            if record.type not in kinds:
+                kinds[record.type] = self._model_params(record.type)
+            for name, kind in kinds[record.type].items() if record.mode == "active" else ():
+                value = record.params.get(name)
+                if not isinstance(value, str) or not value:
                     continue
                 elsewhere = Path(value).expanduser().is_absolute()
                 unknown = self._models.find(value, kind) is None and not self._models.problem_of(value, kind)
                 if unknown and not elsewhere:
-                    error = ModelMissing(model=Path(value).name, node=node, port=param.name)
+                    error = ModelMissing(model=Path(value).name, node=node, port=name)
                     found.append(error.info())
         return found
+
+    def _model_params(self, type_id: str) -> dict[str, str]:
+        """The params of a node type that name a model, with its kind."""
+        schema = self._document.registry.get(type_id)
+        kinds = {param.name: model_kind(param) for param in schema.params} if schema is not None else {}
+        return {name: kind for name, kind in kinds.items() if kind}
 
 
 def model_kind(param: ParamSchema) -> str:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from pipelines.errors import ErrorInfo
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.layouts import empty
 
 _ICONS = {
     "error": ("error", "bad"),
@@ -113,11 +114,7 @@ class Banner(QFrame):
         self.body.setVisible(bool(body))
         self._details_text = ""
         self.details.hide()
-        while (item := self._buttons.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        empty(self._buttons)
         for text, callback in actions:
             self._add(text, callback)
         self._buttons.addStretch(1)

@@ -6,22 +6,17 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import (
     QAbstractListModel,
-    QEvent,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
     QRect,
     QSize,
     Qt,
-    Signal,
     Slot,
 )
-from PySide6.QtGui import QIcon, QKeyEvent, QPainter
+from PySide6.QtGui import QIcon, QPainter
 from PySide6.QtWidgets import (
-    QFrame,
-    QGraphicsDropShadowEffect,
     QLabel,
-    QLineEdit,
     QListView,
     QStyle,
     QStyledItemDelegate,
@@ -33,6 +28,7 @@ from PySide6.QtWidgets import (
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.fuzzy import search
+from studio.widgets.palette import Palette
 
 SHORTCUT_ROLE = Qt.ItemDataRole.UserRole + 1
 MENU_ROLE = Qt.ItemDataRole.UserRole + 2
@@ -105,107 +101,48 @@ class _Delegate(QStyledItemDelegate):
         painter.restore()
 
 
-class CommandPalette(QFrame):
+class CommandPalette(Palette):
     """Floats over its window. ``chosen`` carries the id; Esc or a click elsewhere closes it."""
 
-    chosen = Signal(str)
-
     def __init__(self, window: QWidget) -> None:
-        super().__init__(window)
+        view = QListView()
+        super().__init__(window, tr("What would you like to do?"), view)
         self._window = window
-        self.setProperty("role", "floating")
         self.setAccessibleName(tr("Command palette"))
         self._items: list[PaletteItem] = []
         self._model = _Items(self)
-        self._before: QWidget | None = None
-        self.line = QLineEdit()
-        self.line.setPlaceholderText(tr("What would you like to do?"))
-        self.line.setAccessibleName(tr("Find a command"))
-        self.list = QListView()
-        self.list.setModel(self._model)
-        self.list.setItemDelegate(_Delegate(self.list))
-        self.list.setUniformItemSizes(True)
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.list.setAccessibleName(tr("Commands"))
+        self.field.setAccessibleName(tr("Find a command"))
+        view.setModel(self._model)
+        view.setItemDelegate(_Delegate(view))
+        view.setUniformItemSizes(True)
+        view.setAccessibleName(tr("Commands"))
         self.nothing = QLabel(tr("No command has these letters."))
         self.nothing.setProperty("role", "body2")
         self.nothing.setContentsMargins(10, 8, 10, 8)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(6)
-        layout.addWidget(self.line)
+        layout.addWidget(self.field)
         layout.addWidget(self.nothing)
         layout.addWidget(self.list, 1)
-        shadow = QGraphicsDropShadowEffect(self)
-        shadow.setBlurRadius(32)
-        shadow.setOffset(0, 8)
-        self.setGraphicsEffect(shadow)
-        self.line.textChanged.connect(self._search)
-        self.line.installEventFilter(self)
-        self.list.clicked.connect(self._choose)
-        self.hide()
 
-    def open(self, items: Sequence[PaletteItem], before: QWidget | None = None) -> None:
-        """Show it with these commands; ``before`` gets the focus back if nothing is chosen."""
-        self._items, self._before = list(items), before
+    def offer(self, items: Sequence[PaletteItem], before: QWidget | None = None) -> None:
+        """Open it with these commands; ``before`` gets the focus back."""
+        self._items = list(items)
         window = self._window
         theme = current_theme()
         width = min(theme.px(560), window.width() - 32)
         height = min(theme.px(420), window.height() - 120)
         self.setGeometry((window.width() - width) // 2, 64, width, height)
-        self.line.clear()
-        self._search("")
-        self.show()
-        self.raise_()
-        self.line.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.open(before)
 
     @Slot(str)
-    def _search(self, text: str) -> None:
+    def search(self, text: str) -> None:
         found = search(text, self._items, lambda item: f"{item.title} {item.menu} {item.id}")
         self._model.show(found)
         self.nothing.setVisible(not found)
         if found:
             self.list.setCurrentIndex(self._model.index(0))
 
-    def _move(self, by: int) -> None:
-        count = self._model.rowCount()
-        if count:
-            row = (self.list.currentIndex().row() + by) % count
-            self.list.setCurrentIndex(self._model.index(row))
-
-    @Slot()
-    def _choose(self) -> None:
-        row = self.list.currentIndex().row()
-        if 0 <= row < len(self._model.items):
-            chosen = self._model.items[row].id
-            self.close_palette()
-            self.chosen.emit(chosen)
-
-    def close_palette(self) -> None:
-        """Close it and give the focus back."""
-        if self.isHidden():
-            return
-        self.hide()
-        if self._before is not None:
-            self._before.setFocus(Qt.FocusReason.PopupFocusReason)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.line:
-            if event.type() == QEvent.Type.FocusOut and not self.isHidden():
-                self.hide()
-            elif event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-                return self._key(event)
-        return super().eventFilter(watched, event)
-
-    def _key(self, event: QKeyEvent) -> bool:
-        moves = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 8, Qt.Key.Key_PageUp: -8}
-        key = Qt.Key(event.key())
-        if key in moves:
-            self._move(moves[key])
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._choose()
-        elif key == Qt.Key.Key_Escape:
-            self.close_palette()
-        else:
-            return False
-        return True
+    def id_at(self, row: int) -> str:
+        return self._model.items[row].id

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.results import MISSING_ROLE, THUMBNAIL_ROLE, ResultList
+from studio.pictures.results import MISSING_ROLE, THUMBNAIL_ROLE, ResultList
 from studio.theme import current_theme
 from studio.translate import tr
 

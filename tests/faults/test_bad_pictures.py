@@ -16,7 +16,7 @@ from pipelines.image import decode, load_image
 from pipelines.inpaint.remove import remove
 from pipelines.models.memory import Memory
 from pipelines.nodes.inpaint import Inpaint, Outpaint
-from studio.results import read_image
+from studio.pictures.results import read_image
 from tests.helpers import bad_pictures as bad
 from tests.helpers.diffusion_context import DiffusionContext, load
 from tests.helpers.fault_graphs import engine, error_of, one

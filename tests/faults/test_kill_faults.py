@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from pipelines.errors import BackupNotKept, GraphNotSaved, JournalNotKept
 from pipelines.graph.registry import builtin
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.keeping import session_files as session
 from studio.keeping.backups import Backups
 from studio.keeping.journal import JournalWriter, State
@@ -125,7 +125,7 @@ def test_on_a_full_disk_what_was_written_stays_readable(tmp_path: Path) -> None:
 @pytest.fixture
 def plain_folder() -> Iterator[Path]:
     """A folder that this process, no longer the administrator's, may look into and not write to."""
-    folder = Path(tempfile.mkdtemp(prefix="diptych-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"diptych-tests-{os.getpid()}-"))
     (folder / "mine.json").write_bytes(template().dumps())
     (folder / "session").mkdir()
     JournalWriter(folder / "session").write(State(template(), 1.0))

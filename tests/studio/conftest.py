@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 from pipelines.graph.document import Graph
 from studio.app import StudioApp
 from studio.appearance import apply_theme
-from studio.document import GraphDocument
-from studio.parts import assemble
+from studio.assembly import assemble
+from studio.documents.document import GraphDocument
 from studio.settings import SettingsStore
 from tests.helpers.studio_fakes import FakeBridge
 

@@ -13,12 +13,12 @@ from pytestqt.qtbot import QtBot
 
 from pipelines.graph.document import Graph, NodeRecord
 from studio.app import StudioApp
-from studio.document import GraphDocument
+from studio.create.form_editor import LABEL, LINE, MORE, NAME, FormEditor
+from studio.documents.document import GraphDocument
+from studio.documents.scoped_document import ScopedDocument
 from studio.graph import exposed as graph_exposed
 from studio.graph.exposed import Argument
-from studio.panels.form_editor import LABEL, LINE, MORE, NAME, FormEditor
 from studio.panels.inspector import Inspector
-from studio.scoped_document import ScopedDocument
 from tests.helpers.studio_fakes import FakeBridge, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]

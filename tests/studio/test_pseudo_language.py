@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWid
 
 from pipelines.errors import PromptTooLong
 from studio.app import StudioApp
-from studio.panels.form_layers import PictureList
+from studio.create.form_layers import PictureList
 from studio.translate import CONTEXT
 from tests.helpers.studio_fakes import FakeBridge, picture, template
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.engine.protocol import NodeProgress
-from studio.commands import COMMANDS, MENUS, keyboard_table
-from studio.panels.quality import quality_of, steps_for
-from studio.phases import bytes_text, duration_text, fraction_of, progress_text
+from studio.commands.table import COMMANDS, MENUS, keyboard_table
+from studio.create.quality import quality_of, steps_for
+from studio.engine.phases import bytes_text, duration_text, fraction_of, progress_text
 from studio.widgets.fuzzy import score, search
 from studio.widgets.shapes import RATIOS, nearest, shape_of, size_for
 

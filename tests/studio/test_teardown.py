@@ -14,8 +14,8 @@ import gc, sys
 from pathlib import Path
 import shiboken6
 from studio.app import StudioApp, application
-from studio.document import GraphDocument
-from studio.parts import assemble
+from studio.documents.document import GraphDocument
+from studio.assembly import assemble
 from studio.settings import SettingsStore
 from tests.helpers.studio_fakes import FakeBridge, template
 

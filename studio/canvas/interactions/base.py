@@ -12,7 +12,7 @@ from studio.canvas.dot_layer import Dot
 from studio.canvas.face import PortFace
 from studio.canvas.items import BoxItem, NodeItem, WireItem
 from studio.canvas.scene import GraphScene
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.keys.gestures import Bindings, Trigger, gesture_of
 
 ARMED: Final = Trigger()

@@ -41,7 +41,7 @@ class NodeItem(QGraphicsRectItem):
         """Free pixels between the rows and the next node below."""
         self.area = (0.0, 0.0, 0.0, 0.0)
         """Left, top, right and bottom of the body in the scene."""
-        self._index: NodeIndex | None = None
+        self._index: NodeIndex[NodeItem] | None = None
         self._sheet: Sheet | None = None
         self.setPen(Qt.PenStyle.NoPen)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
@@ -67,7 +67,7 @@ class NodeItem(QGraphicsRectItem):
         left, top, right, bottom = self.area
         return QPointF((left + right) / 2, (top + bottom) / 2)
 
-    def follow(self, index: NodeIndex | None) -> None:
+    def follow(self, index: NodeIndex[NodeItem] | None) -> None:
         """From now on tell an index where the node is; or no longer."""
         self._index = index
         if index is not None:

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
 
 from studio.canvas.run_state import NodeState
-from studio.phases import bytes_text
+from studio.engine.phases import bytes_text
 from studio.translate import tr
 
 

@@ -36,7 +36,7 @@ class WireItem(QGraphicsPathItem):
         self.source, self.output = "", ""
         self.kind = PortType("Any")
         self.words: str | None = None
-        self.index: WireIndex | None = None
+        self.index: WireIndex[WireItem] | None = None
         """What is told when the wire is somewhere else."""
         self.area = (0.0, 0.0, 0.0, 0.0)
         """Left, top, right and bottom in the scene."""

@@ -14,7 +14,7 @@ from studio.mask.tools.base import Gesture, Sample
 from studio.translate import tr
 
 if TYPE_CHECKING:
-    from studio.mask.canvas_view import CanvasView
+    from studio.mask.canvas_hand import CanvasHand
     from studio.mask.paint_document import PaintDocument
 
 FAR: Final = 10
@@ -93,11 +93,11 @@ class Move(Arrangement):
             move_layer(self.document, self.layer, self._by)
 
     @classmethod
-    def cursor_at(cls, view: CanvasView, at: QPointF) -> Qt.CursorShape | None:
+    def cursor_at(cls, view: CanvasHand, at: QPointF) -> Qt.CursorShape | None:
         return cls.cursor
 
     @classmethod
-    def key_action(cls, view: CanvasView, event: QKeyEvent) -> Callable[[], object] | None:
+    def key_action(cls, view: CanvasHand, event: QKeyEvent) -> Callable[[], object] | None:
         step = ARROWS.get(Qt.Key(event.key()))
         return None if step is None else partial(_nudge, view, step * reach(event))
 
@@ -107,7 +107,7 @@ def reach(event: QKeyEvent) -> int:
     return FAR if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
 
 
-def _nudge(view: CanvasView, by: QPoint) -> None:
+def _nudge(view: CanvasHand, by: QPoint) -> None:
     why, layer = refusal(view.document), view.document.active
     if why or layer is None:
         view.hinted.emit(why)

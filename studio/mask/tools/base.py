@@ -17,7 +17,7 @@ from studio.mask.tool_settings import Combine, ToolSettings
 from studio.theme import current_theme
 
 if TYPE_CHECKING:
-    from studio.mask.canvas_view import CanvasView
+    from studio.mask.canvas_hand import CanvasHand
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Gesture:
     """Whether it ends when the document or the tool changes under it; those that draw do."""
     cursor: ClassVar[Qt.CursorShape | None] = None
 
-    def __init__(self, view: CanvasView, press: Sample) -> None:
+    def __init__(self, view: CanvasHand, press: Sample) -> None:
         self.view, self.press = view, press
         self.document, self.settings = view.document, view.settings
         self.finished = False
@@ -98,16 +98,16 @@ class Gesture:
     # --- the tool in hand, before a press --------------------------------------------------------------
 
     @classmethod
-    def paint_idle(cls, view: CanvasView, painter: QPainter) -> None:
+    def paint_idle(cls, view: CanvasHand, painter: QPainter) -> None:
         """Lines over the picture while the tool is in hand and nothing is going on."""
 
     @classmethod
-    def cursor_at(cls, view: CanvasView, at: QPointF) -> Qt.CursorShape | None:
+    def cursor_at(cls, view: CanvasHand, at: QPointF) -> Qt.CursorShape | None:
         """The cursor at a point of the view while nothing is going on; ``None`` for the usual one."""
         return None
 
     @classmethod
-    def key_action(cls, view: CanvasView, event: QKeyEvent) -> Callable[[], object] | None:
+    def key_action(cls, view: CanvasHand, event: QKeyEvent) -> Callable[[], object] | None:
         """What a key does while the tool is in hand, before the keys of the view."""
         return None
 

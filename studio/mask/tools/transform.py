@@ -19,7 +19,7 @@ from studio.theme import current_theme
 from studio.translate import tr
 
 if TYPE_CHECKING:
-    from studio.mask.canvas_view import CanvasView
+    from studio.mask.canvas_hand import CanvasHand
 
 GRAB: Final = 9.0
 """Pixels of the view from which a handle is taken."""
@@ -140,18 +140,18 @@ class Transform(Arrangement):
         return outline_rect(box_path(self.view, self._placement)) if not self.finished else QRect()
 
     @classmethod
-    def paint_idle(cls, view: CanvasView, painter: QPainter) -> None:
+    def paint_idle(cls, view: CanvasHand, painter: QPainter) -> None:
         placement = idle_placement(view)
         if placement is not None:
             paint_box(view, painter, placement)
 
     @classmethod
-    def cursor_at(cls, view: CanvasView, at: QPointF) -> Qt.CursorShape | None:
+    def cursor_at(cls, view: CanvasHand, at: QPointF) -> Qt.CursorShape | None:
         placement = idle_placement(view)
         return None if placement is None else cursor_for(view, placement, at)
 
 
-def idle_placement(view: CanvasView) -> Placement | None:
+def idle_placement(view: CanvasHand) -> Placement | None:
     """The box of the active layer, if it can be transformed now."""
     layer = view.document.active
     if layer is None or refusal(view.document):
@@ -160,7 +160,7 @@ def idle_placement(view: CanvasView) -> Placement | None:
     return None if bounds.isEmpty() else Placement(QRectF(bounds))
 
 
-def part_at(view: CanvasView, placement: Placement, at: QPointF) -> Part:
+def part_at(view: CanvasHand, placement: Placement, at: QPointF) -> Part:
     """What of the box a point of the view takes hold of."""
     near = min((*CORNERS, *EDGES), key=lambda part: distance(view.to_view(placement.point(part)), at))
     if distance(view.to_view(placement.point(near)), at) <= GRAB:
@@ -169,7 +169,7 @@ def part_at(view: CanvasView, placement: Placement, at: QPointF) -> Part:
     return MOVE if outline.containsPoint(at, Qt.FillRule.WindingFill) else TURN
 
 
-def cursor_for(view: CanvasView, placement: Placement, at: QPointF) -> Qt.CursorShape:
+def cursor_for(view: CanvasHand, placement: Placement, at: QPointF) -> Qt.CursorShape:
     """The cursor that says what a press would do."""
     part = part_at(view, placement, at)
     if part == MOVE:
@@ -180,7 +180,7 @@ def cursor_for(view: CanvasView, placement: Placement, at: QPointF) -> Qt.Cursor
     return _CURSORS[round(math.degrees(math.atan2(away.y(), away.x())) / 45) % 4]
 
 
-def box_line(view: CanvasView, placement: Placement) -> QPainterPath:
+def box_line(view: CanvasHand, placement: Placement) -> QPainterPath:
     """The box in the view."""
     path = QPainterPath()
     path.addPolygon(view.transform_.to_view().map(placement.outline()))
@@ -188,7 +188,7 @@ def box_line(view: CanvasView, placement: Placement) -> QPainterPath:
     return path
 
 
-def box_path(view: CanvasView, placement: Placement) -> QPainterPath:
+def box_path(view: CanvasHand, placement: Placement) -> QPainterPath:
     """The box and its handles, in the view."""
     path = box_line(view, placement)
     for part in (*CORNERS, *EDGES):
@@ -196,7 +196,7 @@ def box_path(view: CanvasView, placement: Placement) -> QPainterPath:
     return path
 
 
-def paint_box(view: CanvasView, painter: QPainter, placement: Placement) -> None:
+def paint_box(view: CanvasHand, painter: QPainter, placement: Placement) -> None:
     """Draw the box, its handles filled."""
     draw_outline(painter, box_line(view, placement))
     theme = current_theme()

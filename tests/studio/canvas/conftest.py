@@ -7,7 +7,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.theme import current_theme
 from tests.helpers.canvas_fakes import FakeBridge, small_graph, stub_registry
 from tests.helpers.canvas_mouse import Hand

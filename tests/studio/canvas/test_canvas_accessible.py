@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QAccessibleInterface
 
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import Box
 from tests.helpers.canvas_fakes import FakeBridge, small_graph, stub_registry
 from tests.helpers.canvas_mouse import Hand

@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import Box, boxes
 from studio.graph.waypoints import waypoints_of
 from studio.keys import GESTURE_TABLE

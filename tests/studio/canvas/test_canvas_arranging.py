@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, Qt
 
 from studio.canvas.alignment import GAP, Edge, Rect, aligned, distributed
 from studio.canvas.guides import Guide, Guides
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from tests.helpers.canvas_mouse import Hand
 
 NO = Qt.KeyboardModifier.NoModifier

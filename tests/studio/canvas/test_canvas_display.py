@@ -18,7 +18,7 @@ from studio.canvas.run_state import NodeState
 from studio.canvas.tips import tip_at
 from studio.canvas.value_words import value_words
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.previews import Preview, preview_of, with_previews
 from studio.theme import current_theme
 from tests.helpers.canvas_fakes import FakeBridge, small_graph

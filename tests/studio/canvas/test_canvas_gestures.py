@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from pipelines.errors import ErrorInfo
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from tests.helpers.canvas_mouse import Hand
 
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier

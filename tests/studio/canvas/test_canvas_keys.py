@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 
 from pipelines.graph.document import Graph
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from tests.helpers.canvas_fakes import FakeBridge
 from tests.helpers.canvas_mouse import Hand
 

@@ -10,14 +10,14 @@ from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from studio import picture_files
 from studio.canvas import library_dialog
 from studio.canvas.library_dialog import LibraryDialog
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import Box, Kind, boxes
 from studio.graph.group_library import GroupLibrary
 from studio.graph.waypoints import waypoints_of
+from studio.pictures import picture_files
 from tests.helpers.canvas_mouse import Hand
 
 Key = Qt.Key

@@ -12,7 +12,7 @@ from studio.canvas.fitting import fitting_port
 from studio.canvas.layout import layered
 from studio.canvas.signatures import Signatures
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.edits import downstream, upstream
 from tests.helpers.canvas_fakes import stub_registry
 

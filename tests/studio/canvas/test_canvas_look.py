@@ -16,7 +16,7 @@ from studio.canvas.items.texts import wrapped
 from studio.canvas.run_state import NodeState
 from studio.canvas.style import CanvasStyle, hue_name, shape_name
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import Box
 from studio.graph.bookmarks import bookmarks
 from studio.theme import current_theme
@@ -124,7 +124,7 @@ def test_larger_text_makes_everything_larger_and_moves_nothing_in_the_document(
         assert bookmarks(document.graph)[2].zoom == mark.zoom
         hand.drag(hand.body("blur"), hand.body("blur") + QPointF(0, 100))
         assert document.graph.position("blur") == (640, 100)
-        workspace.open_palette(QPointF(400, 400), None)
+        workspace.adding.open_palette(QPointF(400, 400), None)
         workspace.palette_.chosen.emit("test.words")
         assert document.graph.position(scene.selected_nodes()[0]) == (400, 400)
     finally:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.subgraph_edits import INPUTS
 from tests.helpers.canvas_mouse import Hand
 

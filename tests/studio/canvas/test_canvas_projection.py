@@ -17,7 +17,7 @@ from studio.canvas.run_state import RunState
 from studio.canvas.scene import GraphScene
 from studio.canvas.style import CanvasStyle
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.edits import title_of
 from studio.theme import current_theme
 from tests.helpers.canvas_fakes import small_graph, stub_registry

@@ -14,7 +14,7 @@ from pipelines.errors import ErrorInfo
 from pipelines.graph.document import Graph
 from studio.canvas.items import WireItem
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.subgraph_edits import INPUTS, OUTPUTS
 from studio.graph.waypoints import waypoints_of
 from tests.helpers.canvas_mouse import Hand

@@ -11,7 +11,7 @@ from studio.canvas.items.node import NodeItem
 from studio.canvas.items.texts import progress_text, seconds_text, status_text
 from studio.canvas.run_state import NodeState
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from tests.helpers.canvas_fakes import FakeBridge
 
 ALL = ("model", "words", "paint", "blur")

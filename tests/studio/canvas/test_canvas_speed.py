@@ -8,19 +8,20 @@ import random
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF
-from PySide6.QtTest import QTest
+from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from pipelines.bench import canvas as canvas_bench
 from pipelines.bench.canvas_graphs import large_graph, many_types
+from pipelines.graph import plan
 from studio.canvas import bench, palette, problems, scene
 from studio.canvas.face import NodeFace
 from studio.canvas.items import WireItem
 from studio.canvas.items import node as node_items
 from studio.canvas.palette_parts import Entry
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.widgets.fuzzy import search
 from tests.helpers.canvas_fakes import FakeBridge
 from tests.helpers.canvas_mouse import Hand
@@ -169,9 +170,9 @@ def test_moving_nodes_looks_for_no_problems_again(
     crowd: GraphWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[object] = []
-    validate = problems.validate
+    validating = problems.validating
     monkeypatch.setattr(
-        problems, "validate", lambda graph, registry: checked.append(1) or validate(graph, registry)
+        problems, "validating", lambda graph, registry: checked.append(1) or validating(graph, registry)
     )
     before, node = crowd.problems.problems, middle(crowd)
     assert before
@@ -181,6 +182,25 @@ def test_moving_nodes_looks_for_no_problems_again(
     crowd.document.remove_nodes([node])
     crowd.problems.refresh()
     assert checked == [1]
+
+
+def test_problems_are_looked_for_in_slices_and_of_the_graph_as_it_is_now(
+    qtbot: QtBot, crowd: GraphWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problems, "SLICE_SECONDS", 0.0)
+    document, node = crowd.document, middle(crowd)
+    before, told = crowd.problems.problems, QSignalSpy(crowd.problems.changed)
+    slices = QSignalSpy(crowd.problems._next.timeout)
+    document.remove_nodes([node])
+    qtbot.waitUntil(lambda: slices.count() > 20)
+    assert told.count() == 0  # still the problems from before, all of them
+    assert crowd.problems.problems == before
+    document.undo_stack.undo()
+    document.remove_nodes([node, *[other for other in document.graph.nodes if other != node][:3]])
+    document.move_nodes({next(iter(document.graph.nodes)): (5, 5)})
+    qtbot.waitUntil(lambda: told.count() == 1)
+    assert crowd.problems.problems == tuple(plan.validate(document.graph, document.registry))
+    assert slices.count() > 20 + 2 * len(document.graph.nodes)
 
 
 def test_what_is_near_is_what_looking_at_everything_finds(crowd: GraphWorkspace) -> None:
@@ -229,7 +249,7 @@ def test_the_palette_puts_300_types_together_once(
     of = Entry.of
     monkeypatch.setattr(palette.Entry, "of", lambda schema: made.append(schema.id) or of(schema))
     found = workspace.palette_
-    workspace.open_palette(QPointF(0, 0), None)
+    workspace.adding.open_palette(QPointF(0, 0), None)
     assert sorted(made) == sorted(schema.id for schema in registry)
     assert found.list.count() == 300
     made.clear()
@@ -240,7 +260,7 @@ def test_the_palette_puts_300_types_together_once(
         wanted = search(text, order, lambda schema, words=words: words[schema.id])
         assert [found.list.item(row).text() for row in range(found.list.count())] == [s.title for s in wanted]
     found.dismiss()
-    workspace.open_palette(QPointF(0, 0), None)
+    workspace.adding.open_palette(QPointF(0, 0), None)
     assert made == []
 
 

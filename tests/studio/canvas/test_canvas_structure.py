@@ -16,7 +16,7 @@ from pipelines.graph.document import Graph
 from pipelines.graph.plan import validate
 from studio.canvas.box_layer import Key
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.graph.annotations import Box, boxes
 from studio.graph.bookmarks import bookmarks
 from studio.graph.subgraph_edits import INPUTS, OUTPUTS

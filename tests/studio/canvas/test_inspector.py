@@ -12,7 +12,7 @@ from pipelines.engine.protocol import ErrorData, ModelInfo, Models
 from pipelines.errors import SaveFailed
 from pipelines.graph.registry import builtin
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.panels.inspector import Inspector
 from studio.panels.inspector_fields import ConnectField, LinkField, ValueRow
 from studio.widgets.param_editors import ChoiceEditor

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from pipelines.engine.protocol import ValueRef
 from studio.app import StudioApp
 from studio.canvas.workspace import GraphWorkspace
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.panels.viewer import ViewerPanel
 from studio.widgets.compare_view import CompareView
 from tests.helpers.canvas_fakes import FakeBridge, gradient

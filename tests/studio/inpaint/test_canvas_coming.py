@@ -18,8 +18,8 @@ from pipelines.graph.assets import assets_of, entry_name
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.image.open_raster import write_open_raster
 from studio.app import StudioApp
-from studio.canvas_commands import CANVAS_COMMANDS
-from studio.document import GraphDocument
+from studio.commands.canvas_commands import CANVAS_COMMANDS
+from studio.documents.document import GraphDocument
 from studio.inpaint.drop_dialog import DropDialog
 from studio.inpaint.layer_records import pixels_of
 from studio.inpaint.layered import picture_of

@@ -134,12 +134,21 @@ def test_cancel_stops_the_canvas_run_and_no_other(stage: Stage) -> None:
     assert stage.bridge.cancelled == [job, other]
 
 
-def test_a_control_layer_brings_its_model_for_the_run(stage: Stage) -> None:
+@pytest.mark.parametrize("family", ["sd1", "flux-control"])
+def test_a_control_layer_brings_its_model_for_the_run_unless_the_model_sees_it_itself(
+    stage: Stage, family: str
+) -> None:
+    draws = ModelInfo(kind="diffusion", id="starter/text-to-image", title="", path="", family=family)
+    stage.window.parts.models.models = ()
+    stage.window.parts.models._take((draws,))
     stage.open()
     stage.stroke()
     stage.page.paint.add_layer(LayerKind.CONTROL)
     graph = asked(stage)
     assert graph.nodes["draw"].inputs["controls"] == ("canvas", "controls")
+    if family == "flux-control":
+        assert "control" not in graph.nodes["draw"].inputs
+        return
     control = graph.nodes["draw"].inputs["control"].node
     assert graph.nodes[control].type == "model.control"
     assert control not in stage.document.graph.nodes

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 from pipelines.errors import ErrorInfo, SaveFailed
 from pipelines.graph.assets import AssetStore, asset_name
 from pipelines.graph.document import Graph, NodeRecord
-from studio.document import GraphDocument
+from studio.documents.document import GraphDocument
 from studio.inpaint.layer_keeper import LayerKeeper
 from studio.inpaint.layer_records import load_layers, pixel_key, pixels_of, record_of
 from studio.mask.layers import CONTROLS, LEADS, MASKS, OVERLAYS, Layer, LayerKind, Stack

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 
 from studio.canvas.workspace import GraphWorkspace
-from studio.commands import COMMANDS
-from studio.document import GraphDocument
+from studio.commands.table import COMMANDS
+from studio.documents.document import GraphDocument
 from studio.keys import GESTURE_TABLE, KEY_SETS, Bindings, Entry, Keymap, Scope, Trigger
 from studio.keys.gestures import gesture_of, suits
 from studio.keys.image_keys import IMAGE_KEYS, LAYER, TOOL

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QApplication
 
 from studio.app import StudioApp
 from studio.appearance import apply_theme
-from studio.document import GraphDocument
-from studio.parts import assemble
+from studio.assembly import assemble
+from studio.documents.document import GraphDocument
 from studio.settings import SettingsStore
 from tests.helpers.studio_fakes import FakeBridge, template
 

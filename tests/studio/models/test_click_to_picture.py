@@ -20,10 +20,10 @@ from pipelines.models.download.control import Limits
 from pipelines.models.download.jobs import Downloader
 from studio.app import StudioApp
 from studio.appearance import apply_theme
-from studio.document import GraphDocument
-from studio.engine import EngineBridge
+from studio.assembly import assemble
+from studio.documents.document import GraphDocument
+from studio.engine.bridge import EngineBridge
 from studio.models.convert_dialog import ConvertDialog
-from studio.parts import assemble
 from studio.settings import SettingsStore
 from tests.helpers.file_drop import drop_on, files
 from tests.helpers.file_server import Server, file_server

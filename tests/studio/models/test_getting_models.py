@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keyring
@@ -13,8 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from pipelines.engine.downloads import _offer
 from pipelines.engine.protocol import (
+    Calibrated,
     DownloadFile,
     DownloadInfo,
+    Downloads,
     DownloadTold,
     ErrorData,
     ModelInfo,
@@ -30,7 +34,7 @@ from studio.app import StudioApp
 from studio.models import getting as getting_module
 from studio.models.get_page import GetPage
 from studio.models.getting import Getting
-from studio.panels.preferences import Preferences
+from studio.preferences.dialog import Preferences
 from studio.settings import SettingsStore
 from tests.helpers.studio_fakes import OTHER, STARTER, FakeBridge
 
@@ -94,6 +98,40 @@ def get(window: Window, at: int = 0) -> str:
     return window.last("start")
 
 
+def test_an_unknown_computer_is_measured_for_a_moment_when_the_page_is_shown(
+    shared_studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = Window(*shared_studio())
+    page, bridge = window.page, window.bridge
+
+    def judged(**state: bool) -> None:
+        window.getting.downloads.judge()
+        told = ModelsJudged(
+            request=window.last("judge"), device="cpu", memory_bytes=2**34, offers=(), **state
+        )
+        bridge.models_judged.emit(told)
+
+    assert bridge.estimates == 0, "it is known by now"
+    judged(measured=False)
+    judged(measured=False)
+    assert (bridge.estimates, bridge.calibrations) == (1, 0)
+    asked = len(window.asked("judge"))
+    bridge.calibrated.emit(Calibrated(request="calibrate", device="cpu"))
+    assert len(window.asked("judge")) == asked + 1
+    judged(measured=True, quick=True)
+    assert "estimates" in page.device.text()
+    slow = window.getting.downloads.offers
+    assert slow is not None
+    cards = tuple(map(_offer, judge(replace(CARD, calibration=Calibration("cuda:0", {"bf16": 1e10}, 1e8)))))
+    window.getting.downloads.judge()
+    bridge.models_judged.emit(slow.model_copy(update={"request": window.last("judge"), "offers": cards}))
+    assert page.cards
+    assert not page.none.isHidden(), "none of them is quick"
+    assert "take long" in page.none.text()
+    page.measure.click()
+    assert (bridge.estimates, bridge.calibrations) == (1, 1)
+
+
 def test_at_most_three_cards_say_what_they_cost(window: Window) -> None:
     page = window.page
     assert 1 <= len(page.cards) <= 3
@@ -112,8 +150,9 @@ def test_at_most_three_cards_say_what_they_cost(window: Window) -> None:
 
 def test_a_licence_that_nobody_checked_says_so(window: Window) -> None:
     rows = {row.offer.id: row for row in window.page.list.rows}
-    assert "(unchecked)" in rows["sd15"].facts.text()
+    assert "(unchecked)" in rows["chroma1-hd"].facts.text()
     assert "(unchecked)" not in rows["sdxl"].facts.text()
+    assert "LICENSE-SDXL" in rows["sdxl"].facts.toolTip(), "where it was read"
     window.page.list.chips["sell"].click()
     assert rows["flux1-dev"].isHidden()
     assert not rows["sdxl"].isHidden()
@@ -142,6 +181,26 @@ def test_one_click_draws_the_prompt_that_waited(window: Window) -> None:
     studio.parts.document.undo_stack.undo()
     assert values.value("model") in ("", None)
     assert window.getting.waiting.shown is None
+
+
+def test_what_waits_waits_over_a_restart(open_studio: Open, tmp_path: Path) -> None:
+    studio, bridge = open_studio(session=tmp_path)
+    studio.window.show_workspace("create")
+    studio.window.actions_.open_template("prompt_to_image")
+    studio.parts.binding.set("prompt", "a red fox")
+    first = Window(studio, bridge)
+    download = get(first)
+    told = first.getting.downloads.all[download]
+    studio.window.close()
+    again, bridge = open_studio(session=tmp_path)
+    second = Window(again, bridge)
+    assert second.getting.waiting.shown is None, "nobody knows what became of the download"
+    bridge.downloads_listed.emit(Downloads(request="x", downloads=(told,)))
+    assert second.getting.waiting.shown == told
+    second.arrive(download)
+    ((_, graph),) = bridge.submitted
+    assert graph.nodes["draw"].params["prompt"] == "a red fox"
+    assert not (tmp_path / "waiting.json").exists()
 
 
 def _other_document(window: Window) -> None:

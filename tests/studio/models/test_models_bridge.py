@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from pipelines.engine import library
 from pipelines.engine.client import default_settings
 from pipelines.engine.hosts import InProcessHost
-from studio.engine import EngineBridge
+from studio.engine.bridge import EngineBridge
 from tests.helpers.model_files import SD1, sparse
 from tests.helpers.stub_nodes import REGISTRY
 

@@ -1,0 +1,1 @@
+"""Pictures that were made: the list of them, and their files."""
