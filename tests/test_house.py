@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,20 @@ def test_pipelines_knows_no_window():
         or (name.startswith("studio") and path.name != "studio.py")
     ]
     assert not found
+
+
+@pytest.mark.parametrize("base", ["pipelines/models", "pipelines/diffusion"])
+def test_rooms_import_one_another_one_way(base):
+    """As they are loaded: indented imports, within functions or for types alone, don't count."""
+    pattern = re.compile(rf"^from {base.replace('/', '[.]')}[.](\w+)", re.MULTILINE)
+    rooms = [path for path in (ROOT / base).iterdir() if path.is_dir() and path.name != "__pycache__"]
+    names = {path.name for path in rooms}
+    imported: dict[str, set[str]] = {name: set() for name in names}
+    for room in rooms:
+        for path in room.glob("*.py"):
+            imported[room.name] |= names.intersection(pattern.findall(path.read_text(encoding="utf-8")))
+    order = TopologicalSorter({room: others - {room} for room, others in imported.items()})
+    assert len(list(order.static_order())) == len(rooms) > 5
 
 
 def test_the_studio_never_imports_what_computes():

@@ -18,7 +18,7 @@ from pipelines.bench.report import MeasurementFailed, Row
 from pipelines.errors import DiptychError
 from pipelines.graph.values import Image
 from pipelines.models.access import Models
-from pipelines.models.catalogue import Catalogue, default_roots
+from pipelines.models.catalogue.catalogue import Catalogue, default_roots
 from pipelines.models.libraries import go_offline, without_notices
 from pipelines.models.loading import ModelLoader
 from pipelines.models.residency import Residency
@@ -39,7 +39,7 @@ def measure() -> Iterator[Row]:
         raise MeasurementFailed("the tiny pipelines belong to the tests, which this installation hasn't")
     sys.path.append(str(Path(__file__).parents[2]))
     built: Mapping[str, Callable[[], Any]]
-    built = import_module("tests.pipelines.diffusion.test_families").FAMILIES_BUILT
+    built = import_module("tests.pipelines.diffusion.families.test_families").FAMILIES_BUILT
     with TemporaryDirectory() as folder:
         for name, make in built.items():
             with without_notices():

@@ -19,7 +19,7 @@ from pipelines.bench.report import Row as Figure
 from pipelines.files import atomic_write
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import builtin
-from pipelines.models.catalogue import open_catalogue
+from pipelines.models.catalogue.catalogue import open_catalogue
 from pipelines.models.forecast import Forecaster
 from pipelines.models.forecast.activations import fit_of
 from pipelines.models.forecast.changes import weightings

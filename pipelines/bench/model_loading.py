@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.bench.report import Row, seconds
 from pipelines.graph.values import Lora, ModelHandle
-from pipelines.models.catalogue import Catalogue, Root
+from pipelines.models.catalogue.catalogue import Catalogue, Root
 from pipelines.models.libraries import go_offline, import_diffusers
 from pipelines.models.loading import ModelLoader
 from pipelines.outside.testing import NodeContext

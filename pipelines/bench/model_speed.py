@@ -81,7 +81,7 @@ def _measured(folder: Path, side: int, variant: str) -> dict[str, float]:
 def _network(folder: Path, variant: str) -> tuple[Any, torch.dtype]:
     import torch
 
-    from pipelines.models.quantization import quantize
+    from pipelines.models.quantized.quantization import quantize
 
     dtype = torch.float32 if variant == "fp32" else torch.bfloat16
     network = import_diffusers().UNet2DConditionModel.from_pretrained(

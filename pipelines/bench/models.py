@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from pipelines.bench import model_loading, model_speed
 from pipelines.bench.report import Row, median_of, seconds
-from pipelines.models.catalogue import Catalogue, Root
-from pipelines.models.header import read_header
-from pipelines.models.index import ModelIndex
-from pipelines.models.probe import probe_file
+from pipelines.models.catalogue.catalogue import Catalogue, Root
+from pipelines.models.files.header import read_header
+from pipelines.models.probing.probe import probe_file
+from pipelines.models.records.index import ModelIndex
 
 SMALL, SMALL_TENSORS = 9_000, 260
 LARGE, LARGE_TENSORS = 1_000, 1_500

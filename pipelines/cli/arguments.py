@@ -15,8 +15,8 @@ from pipelines.graph.document import Graph
 from pipelines.graph.node import Input
 from pipelines.graph.registry import Registry, builtin
 from pipelines.graph.storage import PICTURES, read_document, read_file
-from pipelines.models.catalogue import Catalogue, Entry, open_catalogue
-from pipelines.models.probe import Kind
+from pipelines.models.catalogue.catalogue import Catalogue, Entry, open_catalogue
+from pipelines.models.probing.probe import Kind
 from pipelines.preferences import read_model_folders
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from pipelines import paths
 from pipelines.cli.arguments import find_model, parse_size, read_text
 from pipelines.cli.session import Narrator, Session, entry, exit_code, print_json, report_errors, rescue
-from pipelines.diffusion.any_size import plan_size
-from pipelines.diffusion.size_limits import limits_for
+from pipelines.diffusion.sizes.any_size import plan_size
+from pipelines.diffusion.sizes.size_limits import limits_for
 from pipelines.engine.protocol import ModelInfo, NodeProgress, RunFinished
 from pipelines.errors import WrongUse
 from pipelines.files import is_folder

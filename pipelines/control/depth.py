@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipelines.control.lines import SIDE
-from pipelines.diffusion.encode_image import rgb
 from pipelines.diffusion.interrupt import cancellable
+from pipelines.diffusion.latents.encode_image import rgb
 from pipelines.errors import DecodeFailed
 from pipelines.graph.values import Array, Image
 from pipelines.image import resize

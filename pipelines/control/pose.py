@@ -15,8 +15,8 @@ import numpy as np
 
 from pipelines.control.people import people_in
 from pipelines.control.skeleton import POINTS, skeletons
-from pipelines.diffusion.encode_image import rgb
 from pipelines.diffusion.interrupt import cancellable
+from pipelines.diffusion.latents.encode_image import rgb
 from pipelines.errors import DecodeFailed, NobodyFound
 from pipelines.graph.values import Array, Image
 

@@ -1,12 +1,14 @@
-"""What the diffusion nodes call: samplers and schedules, noise, prompts, denoising, previews, decoding;
-drawing from noise, from a picture (``image_to_image``), or only what a mask shows (``inpaint``); and
-any size a model can't draw at once (``two_pass``).
+"""What the diffusion nodes call. ``tasks`` are what they ask for: drawing from noise, from a picture, only
+what a mask shows, at any size, and enlarging. Below them are ``sampling``, which draws; ``steering``,
+``control`` and ``prompts``, which it follows; ``samplers``, ``sizes`` and ``latents``; and ``families``,
+what each family's pipeline does otherwise than others. A room imports those named after it, never those
+before (types aside).
 
-Importing this package (and :mod:`.samplers`, the table) imports no torch, so that forms can be made from it.
+Importing this package (and :mod:`.samplers.table`) imports no torch, so that forms can be made from it.
 """
 
 from __future__ import annotations
 
-from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
+from pipelines.diffusion.samplers.table import NoiseSource, Sampler, Schedule
 
 __all__ = ["NoiseSource", "Sampler", "Schedule"]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipelines.models.download.offer import Offer
     from pipelines.models.download.part import RemoteFile
     from pipelines.models.forecast import Machine
-    from pipelines.models.suggestions import Judged
+    from pipelines.models.offers.suggestions import Judged
 
 LIST: Final = "downloads.json"
 """Below the profile's data."""
@@ -128,7 +128,7 @@ class DownloadService:
         return _seen(request, found, shutil.disk_usage(self._models).free)
 
     def _judged(self, request: JudgeModels) -> ModelsJudged:
-        from pipelines.models.suggestions import judge
+        from pipelines.models.offers.suggestions import judge
 
         machine = self._machine()
         offers = tuple(map(_offer, judge(machine)))

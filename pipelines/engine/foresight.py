@@ -23,7 +23,7 @@ from pipelines.engine.protocol import (
 from pipelines.errors import DiptychError
 from pipelines.graph.document import Graph
 from pipelines.graph.registry import Registry
-from pipelines.models.catalogue import Catalogue
+from pipelines.models.catalogue.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from pipelines.models.forecast import Forecast as Made

@@ -1,4 +1,4 @@
-"""The models as the engine serves them: listed and watched, described, noted, hashed, converted, removed.
+"""The models as the engine serves them: listed and watched, noted, hashed, converted, taken in, removed.
 
 What reads whole files is done one after another by a thread of its own, so that pictures are saved meanwhile.
 """
@@ -19,10 +19,12 @@ from pipelines.engine.protocol import (
     Failure,
     FindDuplicates,
     HashModel,
+    ImportModel,
     ListModels,
     Message,
     ModelConverted,
     ModelDescribed,
+    ModelImported,
     ModelInfo,
     ModelProgress,
     ModelRemoved,
@@ -35,17 +37,17 @@ from pipelines.engine.protocol import (
     StopModelWork,
 )
 from pipelines.engine.refs import error_data
-from pipelines.errors import Cancelled, ModelMissing, describe
+from pipelines.errors import Cancelled, ModelMissing, ModelThereAlready, describe
 from pipelines.graph.node import FlagToken
 from pipelines.models.access import Models as ModelStore
-from pipelines.models.entries import with_notes
-from pipelines.models.header import read_header
+from pipelines.models.files.header import read_header
+from pipelines.models.records.entries import with_notes
 
 if TYPE_CHECKING:
-    from pipelines.models.catalogue import Scan
-    from pipelines.models.index import Notes
-    from pipelines.models.library import Library
-    from pipelines.models.watching import Watch
+    from pipelines.models.catalogue.catalogue import Scan
+    from pipelines.models.catalogue.library import How, Library
+    from pipelines.models.catalogue.watching import Watch
+    from pipelines.models.records.index import Notes
 
 PART: Final = 200
 """Models in one message: reading a long list at once would hold up who reads it."""
@@ -54,7 +56,7 @@ MAX_TEXT: Final = 4_000
 MAX_FACTS: Final = 200
 REQUESTS: Final = (
     ListModels, SetModelFolders, DescribeModel, NoteModel, HashModel, ConvertModel, RemoveModel,
-    FindDuplicates, StopModelWork,
+    ImportModel, FindDuplicates, StopModelWork,
 )  # fmt: skip
 """What :meth:`ModelService.serve` answers."""
 
@@ -91,7 +93,7 @@ class ModelService:
                     token.cancel()
             case NoteModel() if not self._is_hashed(request.path):
                 self._read(request)
-            case HashModel() | ConvertModel() | FindDuplicates():
+            case HashModel() | ConvertModel() | ImportModel() | FindDuplicates():
                 self._read(request)
             case _:
                 name = str(getattr(request, "request", ""))
@@ -152,6 +154,8 @@ class ModelService:
                 self._hash(request, token)
             case ConvertModel():
                 self._convert(request, token)
+            case ImportModel():
+                self._import(request, token)
             case RemoveModel():
                 gone = self._library().remove(self._known(request.path).path)
                 files = tuple(map(str, gone))
@@ -174,7 +178,7 @@ class ModelService:
         self._tell(request, found)
         with self._lock:
             if self._watch is None and not self._closed:
-                from pipelines.models.watching import Watch
+                from pipelines.models.catalogue.watching import Watch
 
                 self._watch = Watch(self._store.catalogue, lambda now: self._tell("", now), known=found)
 
@@ -194,7 +198,7 @@ class ModelService:
     # --- one model -----------------------------------------------------------------------------------------
 
     def _library(self) -> Library:
-        from pipelines.models.library import Library
+        from pipelines.models.catalogue.library import Library
 
         return Library(self._store.catalogue)
 
@@ -267,6 +271,17 @@ class ModelService:
                 doubtful=made.doubtful,
             )
         )  # fmt: skip
+
+    def _import(self, request: ImportModel, token: FlagToken) -> None:
+        source, tell = Path(request.path), self._progress(request.request, "importing", request.path)
+        # A second name costs no space. Of a link, as in the Hugging Face cache, the content is wanted.
+        how: How = "copy" if source.is_symlink() else "link"
+        already = False
+        try:
+            target = str(self._library().take_in(source, self._models, how, token, tell))
+        except ModelThereAlready as error:
+            target, already = str(error.arguments["path"]), True
+        self._emit(ModelImported(request=request.request, path=request.path, target=target, already=already))
 
 
 def _noted(before: Notes, request: NoteModel) -> Notes:

@@ -26,7 +26,7 @@ class ModelPickled(ModelUnsafe):
     """``file`` is its path; the command can be pasted into any shell."""
 
     remedy = (
-        'To write a safetensors version beside it without running anything: diptych models convert "{file}"'
+        'The command diptych models convert "{file}" writes safetensors beside it and runs nothing of it.'
     )
 
 
@@ -147,6 +147,12 @@ class ModelChanged(DiptychError):
 
     what = "The model {model} was replaced while it was about to be used."
     remedy = "Run again; the new file is used then."
+
+
+class ModelThereAlready(DiptychError):
+    what = "{name} is there already."
+    why = "{path} has the same content, byte for byte."
+    remedy = "Use that one; nothing was copied or moved."
 
 
 class ModelNotRemoved(DiptychError):

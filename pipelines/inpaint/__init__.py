@@ -4,7 +4,7 @@ Pure functions on :class:`pipelines.graph.values.Image` and ``Mask``; OpenCV is 
 :func:`plan_crop`, :func:`cut` and :func:`paste` are the way there and back.
 """
 
-from pipelines.diffusion.size_limits import SizeLimits, limits_for
+from pipelines.diffusion.sizes.size_limits import SizeLimits, limits_for
 from pipelines.inpaint.box import Box
 from pipelines.inpaint.fill import Fill, extend, fill
 from pipelines.inpaint.geometry import (

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.diffusion.interrupt import cancellable
 from pipelines.diffusion.memory import free_cache, is_out_of_memory
-from pipelines.diffusion.size_limits import SizeLimits
+from pipelines.diffusion.sizes.size_limits import SizeLimits
 from pipelines.errors import ModelUnsuitable, OutOfMemory
 from pipelines.graph.conversions import LUMA
 from pipelines.graph.node import CancelToken, NeverCancelled

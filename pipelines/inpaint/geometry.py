@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from blake3 import blake3
 
-from pipelines.diffusion.size_limits import SizeLimits
+from pipelines.diffusion.sizes.size_limits import SizeLimits
 from pipelines.errors import MaskEmpty
 from pipelines.graph.values import Array, Mask, Size, check_size
 from pipelines.inpaint import morphology

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipelines.diffusion.size_limits import SizeLimits
+from pipelines.diffusion.sizes.size_limits import SizeLimits
 from pipelines.errors import MaskCoversAll, NothingToRemove
 from pipelines.graph.values import MAX_PIXELS, Array, Image, Mask, check_size
 from pipelines.inpaint.background import is_smooth, is_thin, patches, surroundings

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ModelUnreadable, ModelUnsuitable
 from pipelines.language.prepare import check_sizes, read_tokenizer
-from pipelines.models.gguf_header import GgufHeader
-from pipelines.models.gguf_language import PLAIN, refusal
-from pipelines.models.packed import without_weights
-from pipelines.models.quantization import pack_layer, packs
+from pipelines.models.files.gguf_header import GgufHeader
+from pipelines.models.probing.gguf_language import PLAIN, refusal
+from pipelines.models.quantized.packed import without_weights
+from pipelines.models.quantized.quantization import pack_layer, packs
 
 if TYPE_CHECKING:
     import torch

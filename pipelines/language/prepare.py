@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import DiptychError, DiskFull, ModelUnreadable, ModelUnsuitable
 from pipelines.files import STALE_SECONDS, bytes_text, save_error
-from pipelines.models.gguf_header import GgufHeader, read_header
+from pipelines.models.files.gguf_header import GgufHeader, read_header
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pipelines.diffusion.samplers import SAMPLERS, SCHEDULE_TITLES
+from pipelines.diffusion.samplers.table import SAMPLERS, SCHEDULE_TITLES
 
 _NEGATIVE: Final = "Negative prompt:"
 _SETTING: Final = re.compile(r'\s*(\w[\w \-/.]{0,60}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')

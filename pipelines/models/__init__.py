@@ -1,4 +1,9 @@
-"""The models a user owns: what is there (catalogue, probe), whether it is safe to open (header, safety),
-how it is read (loading), and how long it stays in memory (residency). ``access`` joins them for the nodes.
-Importing the modules before ``loading`` imports no torch.
+"""The models a user owns. What there is: ``files`` (what their bytes say, and whether they are safe),
+``signatures``, ``probing`` and ``families`` (what a model is, and what is known of its kind), ``records``
+and ``catalogue`` (what is known of each, and of all). How they are used: ``loading``, ``parts``,
+``networks``, ``quantized``, ``lora``; ``residency`` (how long they stay in memory), ``speed``, ``openvino``
+and ``forecast``. Where they come from: ``offers``, ``download``, ``convert``. ``access`` joins them for the
+nodes.
+
+Importing what is named before ``loading`` imports no torch.
 """

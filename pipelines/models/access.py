@@ -13,9 +13,9 @@ from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import DiptychError, describe
 from pipelines.graph.node import Context
 from pipelines.graph.values import Embedding, Lora, ModelHandle, Part
-from pipelines.models.catalogue import Catalogue, Scan, open_catalogue, searched_roots
+from pipelines.models.catalogue.catalogue import Catalogue, Scan, open_catalogue, searched_roots
 from pipelines.models.loading import ModelLoader
-from pipelines.models.probe import Kind
+from pipelines.models.probing.probe import Kind
 from pipelines.models.residency import Held, Residency, default_budget
 
 if TYPE_CHECKING:

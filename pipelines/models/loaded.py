@@ -150,9 +150,10 @@ class LoadedControl(LoadedNetwork):
 
 @dataclass(slots=True)
 class LoadedAdapter(LoadedNetwork):
-    """What reads references, on its device: one of :mod:`pipelines.models.ip_adapter`.
+    """What reads references, on its device: one of :mod:`pipelines.models.networks.ip_adapter`.
 
-    ``sees``: what it takes of an encoder, ``width`` numbers wide (:mod:`pipelines.models.picture_encoders`).
+    ``sees``: what it takes of an encoder, ``width`` numbers wide
+    (:mod:`pipelines.models.networks.picture_encoders`).
     """
 
     sees: str = "embedding"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pipelines.diffusion.tagged_models import fingerprint_of_tags
+from pipelines.diffusion.prompts.tagged_models import fingerprint_of_tags
 from pipelines.errors import CanvasEmpty
 from pipelines.graph.assets import is_asset_name
 from pipelines.graph.node import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final, Literal
 
-from pipelines.diffusion.tagged_models import fingerprint_of_tags
+from pipelines.diffusion.prompts.tagged_models import fingerprint_of_tags
 from pipelines.errors import DiptychError
 from pipelines.graph import types
 from pipelines.graph.node import (

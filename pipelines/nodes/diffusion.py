@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipelines.diffusion.any_size import DETAIL, MAX_DETAIL, MIN_DETAIL, Sizes
-from pipelines.diffusion.samplers import NoiseSource, Sampler, Schedule
-from pipelines.diffusion.tagged_models import fingerprint_of_tags, warn_of_tags, with_tags
+from pipelines.diffusion.prompts.tagged_models import fingerprint_of_tags, warn_of_tags, with_tags
+from pipelines.diffusion.samplers.table import NoiseSource, Sampler, Schedule
+from pipelines.diffusion.sizes.any_size import DETAIL, MAX_DETAIL, MIN_DETAIL, Sizes
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param, Resources
 from pipelines.graph.types import (
     Adapter,
@@ -25,10 +25,10 @@ from pipelines.graph.types import (
 from pipelines.graph.values import ListValue
 
 if TYPE_CHECKING:
-    from pipelines.diffusion.refine import Refinement
-    from pipelines.diffusion.sampling import SamplingOptions
-    from pipelines.diffusion.text_to_image import Drawing
-    from pipelines.diffusion.two_pass import BeyondRange
+    from pipelines.diffusion.sampling.refine import Refinement
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
+    from pipelines.diffusion.tasks.text_to_image import Drawing
+    from pipelines.diffusion.tasks.two_pass import BeyondRange
 
 MAX_BATCH = 256
 MAX_STEPS = 500
@@ -58,7 +58,7 @@ STEERING = (
         default=None,
     ),
 )  # fmt: skip
-"""What steers a drawing beside its prompt; see :func:`pipelines.diffusion.steering.open_steering`."""
+"""What steers a drawing beside its prompt: see :func:`pipelines.diffusion.steering.steering.open_steering`"""
 
 UPSCALER = Input(
     "upscaler", UpscaleModel,
@@ -176,14 +176,14 @@ class AnySizeParams(NodeParams):
 
 def beyond_range(params: AnySizeParams, inputs: Inputs) -> BeyondRange:
     """What is done with other sizes, from a node's params and its ``upscaler``."""
-    from pipelines.diffusion.two_pass import BeyondRange
+    from pipelines.diffusion.tasks.two_pass import BeyondRange
 
     return BeyondRange(params.sizes, params.detail, inputs.get("upscaler"))
 
 
 def refinement(switch: float, inputs: Inputs) -> Refinement | None:
     """What a node's ``refiner`` has to do; None without one, or where it would have no step."""
-    from pipelines.diffusion.refine import Refinement
+    from pipelines.diffusion.sampling.refine import Refinement
 
     model = inputs.get("refiner")
     return Refinement(model, switch) if model is not None and switch < 1 else None
@@ -191,7 +191,7 @@ def refinement(switch: float, inputs: Inputs) -> Refinement | None:
 
 def sampling_options(params: SizeParams | DenoiseParams) -> SamplingOptions:
     """How to draw, from a node's params; without a size among them, the options' own stands."""
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
     names = SizeParams.model_fields | DenoiseParams.model_fields
     return SamplingOptions(**params.model_dump(include=set(names)))
@@ -257,8 +257,8 @@ class TextToImage(DrawingNode):
         )  # fmt: skip
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.steering import open_steering
-        from pipelines.diffusion.two_pass import AnySizeDrawing
+        from pipelines.diffusion.steering.steering import open_steering
+        from pipelines.diffusion.tasks.two_pass import AnySizeDrawing
 
         inputs = with_tags(inputs, context)
         with open_steering(inputs, context) as steering:
@@ -287,9 +287,9 @@ class EncodePrompt(Node):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.references import read_by
-        from pipelines.diffusion.steering import references
-        from pipelines.diffusion.text_to_image import encode_text
+        from pipelines.diffusion.steering.references import read_by
+        from pipelines.diffusion.steering.steering import references
+        from pipelines.diffusion.tasks.text_to_image import encode_text
 
         warn_of_tags(inputs.get("prompt", ""), inputs["model"], context)
         with context.models.use(inputs["model"], context) as loaded:
@@ -330,8 +330,8 @@ class SampleLatent(Node):
         return batch_ports(params, cls.outputs)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.steering import open_steering
-        from pipelines.diffusion.text_to_image import sample_latents
+        from pipelines.diffusion.steering.steering import open_steering
+        from pipelines.diffusion.tasks.text_to_image import sample_latents
 
         with (
             context.models.use(inputs["model"], context) as loaded,
@@ -356,7 +356,7 @@ class DecodeLatent(Node):
     preview = "image"
 
     def run(self, inputs: Inputs, params: Any, context: Context) -> Outputs:
-        from pipelines.diffusion.text_to_image import decode_latent
+        from pipelines.diffusion.tasks.text_to_image import decode_latent
 
         with context.models.use(inputs["model"], context) as loaded:
             return {"image": one_or_list(decode_latent(loaded, inputs["latent"], context))}

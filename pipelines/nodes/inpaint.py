@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pipelines.diffusion.differential import Blending
-from pipelines.diffusion.tagged_models import with_tags
+from pipelines.diffusion.prompts.tagged_models import with_tags
+from pipelines.diffusion.sampling.differential import Blending
 from pipelines.graph import types
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
 from pipelines.inpaint.fill import Fill
@@ -29,7 +29,7 @@ from pipelines.nodes.diffusion import (
 )
 
 if TYPE_CHECKING:
-    from pipelines.diffusion.inpaint import InpaintOptions
+    from pipelines.diffusion.tasks.inpaint import InpaintOptions
 
 MAX_REACH: Final = 4096
 MAX_SIDE: Final = 16_384
@@ -62,7 +62,7 @@ class EncodeImage(Node):
     outputs = (Output("latent", types.Latent, description="The picture as the model holds it."),)
 
     def run(self, inputs: Inputs, params: Any, context: Context) -> Outputs:
-        from pipelines.diffusion.encode_image import encode_image
+        from pipelines.diffusion.latents.encode_image import encode_image
 
         context.progress(0, 1, phase="encoding the picture")
         with context.models.use(inputs["model"], context) as loaded:
@@ -86,8 +86,8 @@ class ImageToImage(DrawingNode):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.steering import open_steering
-        from pipelines.diffusion.two_pass import AnySizeDrawing
+        from pipelines.diffusion.steering.steering import open_steering
+        from pipelines.diffusion.tasks.two_pass import AnySizeDrawing
 
         inputs = with_tags(inputs, context)
         with open_steering(inputs, context) as steering:
@@ -128,7 +128,7 @@ class MaskParams(NodeParams):
 
 
 def _inpainting(params: Any) -> InpaintOptions:
-    from pipelines.diffusion.inpaint import InpaintOptions
+    from pipelines.diffusion.tasks.inpaint import InpaintOptions
     from pipelines.inpaint.geometry import MaskSettings
 
     lengths = {
@@ -169,8 +169,8 @@ class Inpaint(DrawingNode):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.inpaint import inpaint
-        from pipelines.diffusion.steering import open_steering
+        from pipelines.diffusion.steering.steering import open_steering
+        from pipelines.diffusion.tasks.inpaint import inpaint
 
         inputs = with_tags(inputs, context)
         with (
@@ -216,8 +216,8 @@ class Outpaint(DrawingNode):
         clip_skip: int = clip_skip_param()
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.inpaint import outpaint
-        from pipelines.diffusion.steering import open_steering
+        from pipelines.diffusion.steering.steering import open_steering
+        from pipelines.diffusion.tasks.inpaint import outpaint
 
         inputs = with_tags(inputs, context)
         with (

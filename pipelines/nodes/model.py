@@ -182,7 +182,7 @@ class LoraNode(Node):
         return file_fingerprint("lora", params.get("lora", ""), resources)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.models.lora.families import check_fits
+        from pipelines.models.probing.lora_families import check_fits
 
         model: ModelHandle = inputs["model"]
         text = params.strength if params.text_strength is None else params.text_strength
@@ -218,7 +218,7 @@ class EmbeddingNode(Node):
         return file_fingerprint("embedding", params.get("embedding", ""), resources)
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.models.embedding_families import check_fits, own_word
+        from pipelines.models.probing.embedding_families import check_fits, own_word
 
         model: ModelHandle = inputs["model"]
         if not params.embedding:

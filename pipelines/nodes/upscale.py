@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.diffusion.tagged_models import with_tags
+from pipelines.diffusion.prompts.tagged_models import with_tags
 from pipelines.errors import ModelUnsuitable
 from pipelines.graph.node import Context, Input, Inputs, Node, NodeParams, Output, Outputs, Param
 from pipelines.graph.types import Image, UpscaleModel
@@ -53,7 +53,7 @@ class UpscaleImage(Node):
         )  # fmt: skip
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.upscalers import (
+        from pipelines.diffusion.tasks.upscalers import (
             UpscalerOptions,
             is_diffusion_upscaler,
             upscale_by_diffusion,
@@ -114,7 +114,7 @@ class DiffusionModelUpscale(Node):
         )  # fmt: skip
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.upscalers import (
+        from pipelines.diffusion.tasks.upscalers import (
             UpscalerOptions,
             is_diffusion_upscaler,
             upscale_by_diffusion,
@@ -200,8 +200,8 @@ class DiffusionUpscale(PromptedNode):
         pass
 
     def run(self, inputs: Inputs, params: Params, context: Context) -> Outputs:
-        from pipelines.diffusion.steering import open_steering
-        from pipelines.diffusion.tiled import upscale_by_drawing
+        from pipelines.diffusion.steering.steering import open_steering
+        from pipelines.diffusion.tasks.tiled import upscale_by_drawing
 
         inputs = with_tags(inputs, context)
         with (

@@ -12,8 +12,8 @@ from pipelines.cli.models import word
 
 if TYPE_CHECKING:
     from pipelines.cli.models import Words
-    from pipelines.models.curated import Curated
     from pipelines.models.download.plan import Plan, Progress
+    from pipelines.models.offers.curated import Curated
 
 SHOW_SECONDS: Final = 0.5
 _SELLING: Final = {
@@ -45,9 +45,9 @@ def download(options: argparse.Namespace) -> int:
     from pipelines import paths
     from pipelines.cli.session import OK, print_json
     from pipelines.errors import WrongUse
-    from pipelines.models.curated import curated
     from pipelines.models.download.control import Control
     from pipelines.models.download.jobs import Downloader
+    from pipelines.models.offers.curated import curated
 
     known = {model.id: model for model in curated()}
     if options.list:
@@ -83,7 +83,7 @@ def download(options: argparse.Namespace) -> int:
 def _list(models: list[Curated], as_json: bool) -> int:
     from pipelines.cli.session import OK, print_json
     from pipelines.files import bytes_text
-    from pipelines.models.curated import BYTES_PER_PARAMETER
+    from pipelines.models.offers.curated import BYTES_PER_PARAMETER
 
     if as_json:
         print_json({"models": [model.model_dump() for model in models]})

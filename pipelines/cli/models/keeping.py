@@ -12,7 +12,7 @@ from pipelines.cli.models import word
 
 if TYPE_CHECKING:
     from pipelines.cli.models import Words
-    from pipelines.models.library import How, Library
+    from pipelines.models.catalogue.library import How, Library
 
 
 def add(words: Words) -> None:
@@ -39,7 +39,7 @@ def add(words: Words) -> None:
 
 def _library() -> Library:
     from pipelines.cli.arguments import catalogue
-    from pipelines.models.library import Library
+    from pipelines.models.catalogue.library import Library
 
     return Library(catalogue())
 
@@ -99,17 +99,27 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def take_in(options: argparse.Namespace) -> int:
-    """Copy, move or link files into the user's own folders."""
+    """Copy, move or link files into the user's own folders; what is there already is left as it is."""
     from pipelines import paths
     from pipelines.cli.session import OK, print_json
+    from pipelines.errors import ModelThereAlready
 
     library = _library()
     how: How = "move" if options.move else "link" if options.link else "copy"
-    placed = [library.take_in(Path(file).expanduser(), paths.models_dir(), how) for file in options.file]
+    placed: list[str] = []
+    there: list[dict[str, str]] = []
+    for file in options.file:
+        try:
+            placed.append(str(library.take_in(Path(file).expanduser(), paths.models_dir(), how)))
+        except ModelThereAlready as error:
+            there.append({"file": file, "path": str(error.arguments["path"])})
+            if not options.json:
+                print(" ".join(error.info().sentences()))
+        else:
+            if not options.json:
+                print(placed[-1])
     if options.json:
-        print_json({"models": [str(path) for path in placed]})
-    else:
-        print("\n".join(map(str, placed)))
+        print_json({"models": placed, "there_already": there})
     return OK
 
 

@@ -14,7 +14,7 @@ from pipelines.cli.models import word
 if TYPE_CHECKING:
     from pipelines.cli.models import Words
     from pipelines.engine.protocol import ModelInfo
-    from pipelines.models.catalogue import Scan
+    from pipelines.models.catalogue.catalogue import Scan
     from pipelines.models.parts.search import Found
 
 WIDEST: Final = 64
@@ -64,8 +64,8 @@ def scan(options: argparse.Namespace) -> int:
     """Search, with progress on standard error, and count what there is by kind and family."""
     from pipelines.cli.arguments import catalogue
     from pipelines.cli.session import OK, print_json
-    from pipelines.models.catalogue import Catalogue, Root
-    from pipelines.models.layouts import folders_of
+    from pipelines.models.catalogue.catalogue import Catalogue, Root
+    from pipelines.models.catalogue.layouts import folders_of
 
     known = catalogue()
     if options.folder:
@@ -167,7 +167,7 @@ def _within(title: str) -> str:
 
 def _tell_abilities(info: ModelInfo) -> None:
     """What it can take and do, and what not, with the reason."""
-    from pipelines.models.abilities import KEYS, TITLES
+    from pipelines.models.families.abilities import KEYS, TITLES
 
     reasons = {ability: info.unavailable.get(KEYS[ability], "") for ability in KEYS}
     print(f"{'takes':20} {', '.join(_within(TITLES[name]) for name, why in reasons.items() if not why)}")

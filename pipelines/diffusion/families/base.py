@@ -20,7 +20,7 @@ from pipelines.diffusion.families.scaling import from_vae, to_vae
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

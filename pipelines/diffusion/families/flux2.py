@@ -21,7 +21,7 @@ from pipelines.graph.values import Image
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 _QWEN_BEFORE: Final = "<|im_start|>user\n"
 _QWEN_AFTER: Final = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"

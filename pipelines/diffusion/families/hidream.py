@@ -11,7 +11,7 @@ from pipelines.diffusion.families.base import PipelineFamily, Tokens
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 _LAYERS: Final = "prompt_embeds_llama3"
 

@@ -11,7 +11,7 @@ from pipelines.diffusion.families.chat import count
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 _LENGTHS: Final = "prompt_cu_seqlens"
 _LONGEST: Final = 512

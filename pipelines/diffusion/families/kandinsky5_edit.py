@@ -17,7 +17,7 @@ from pipelines.models.libraries import import_diffusers
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 _LONGEST: Final = 1024
 """Tokens of a prompt and a picture that are read at most."""

@@ -13,7 +13,7 @@ from pipelines.image import resize
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 _TRAINED: Final = (
     (672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184), (944, 1104),

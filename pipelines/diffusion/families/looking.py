@@ -19,7 +19,7 @@ from pipelines.image import crop, resize
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 Size = tuple[int, int]
 

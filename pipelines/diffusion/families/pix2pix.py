@@ -20,7 +20,7 @@ from pipelines.image import resize
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 
 class Pix2Pix(Looking):

@@ -18,7 +18,7 @@ from pipelines.models.libraries import import_diffusers
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 _MULTIPLE: Final = 32
 """What the sides of a picture that is looked at are multiples of."""

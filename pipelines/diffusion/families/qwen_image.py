@@ -16,7 +16,7 @@ from pipelines.diffusion.families.scaling import from_vae, to_vae
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 LONGEST: Final = 1024
 """Tokens of a prompt that Qwen-Image reads at most."""

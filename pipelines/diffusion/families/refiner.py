@@ -15,7 +15,7 @@ from pipelines.diffusion.families.base import PipelineFamily
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 BEAUTY: Final = 6.0
 PLAIN: Final = 2.5

@@ -12,7 +12,7 @@ from pipelines.diffusion.families.chat import count, laid_out
 if TYPE_CHECKING:
     import torch
 
-    from pipelines.diffusion.sampling import SamplingOptions
+    from pipelines.diffusion.sampling.sampling import SamplingOptions
 
 _BEFORE: Final = "<|im_start|>user\n"
 _AFTER: Final = "<|im_end|>\n<|im_start|>assistant\n"

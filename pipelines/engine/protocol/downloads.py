@@ -55,7 +55,7 @@ class DownloadFile(Message):
 
 
 class ModelOffer(Message):
-    """A model of our list on this machine (see :class:`pipelines.models.suggestions.Judged`).
+    """A model of our list on this machine (see :class:`pipelines.models.offers.suggestions.Judged`).
 
     ``sell``: whether pictures may be sold, by its licence; ``checked``: the day on which that was read at
     ``licence_source``, empty if nobody did. ``params`` are those of the node that chooses it. ``steps`` are

@@ -185,7 +185,7 @@ class ModelProgress(Message):
 
     kind: Literal["model_progress"] = "model_progress"
     request: str
-    phase: Literal["searching", "hashing", "verifying", "converting", "comparing"]
+    phase: Literal["searching", "hashing", "verifying", "converting", "comparing", "importing"]
     path: str = ""
     done: int = 0
     total: int = 0
@@ -222,6 +222,17 @@ class ModelConverted(Message):
     target: str
     dropped: tuple[str, ...] = ()
     doubtful: int = 0
+
+
+class ModelImported(Message):
+    """``target`` is where it is now; ``already``: one with the same content was there, and nothing was
+    done."""
+
+    kind: Literal["model_imported"] = "model_imported"
+    request: str
+    path: str
+    target: str
+    already: bool = False
 
 
 class ModelRemoved(Message):
@@ -326,6 +337,7 @@ Event = Annotated[
     | ModelTold
     | ModelDescribed
     | ModelConverted
+    | ModelImported
     | ModelRemoved
     | Duplicates
     | ModelWorkStopped

@@ -142,6 +142,15 @@ class ConvertModel(Message):
     path: str
 
 
+class ImportModel(Message):
+    """Bring a model file into the user's own folder, with what lies beside it; the answer is
+    :class:`ModelImported`."""
+
+    kind: Literal["import_model"] = "import_model"
+    request: str
+    path: str
+
+
 class RemoveModel(Message):
     """Move a model to the bin, with what lies beside it; the answer is :class:`ModelRemoved`."""
 
@@ -231,6 +240,7 @@ Request = Annotated[
     | NoteModel
     | HashModel
     | ConvertModel
+    | ImportModel
     | RemoveModel
     | FindDuplicates
     | StopModelWork

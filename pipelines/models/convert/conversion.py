@@ -31,7 +31,7 @@ from pipelines.errors import (
 from pipelines.files import atomic_write, bytes_text, is_there
 from pipelines.graph.node import CancelToken, NeverCancelled
 from pipelines.models.convert.confinement import MEMORY_BYTES
-from pipelines.models.header import DTYPE_BITS, MAX_HEADER, read_header
+from pipelines.models.files.header import DTYPE_BITS, MAX_HEADER, read_header
 
 PIECE: Final = 4 * 2**20
 POLL_SECONDS: Final = 0.05

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pipelines.models.convert.faults import Damaged, Refused, TooLarge
 from pipelines.models.convert.names import NAMES, Name, fill
 from pipelines.models.convert.tensors import Storage
-from pipelines.models.pickles import CutShort, NoPickle, Opcode, read_opcode
+from pipelines.models.files.pickles import CutShort, NoPickle, Opcode, read_opcode
 
 MAX_OPCODES: Final = 8_000_000
 """A state dict of 50,000 tensors has about three million."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pipelines.models.convert.faults import Refused, TooLarge
 from pipelines.models.convert.tensors import Tensor
-from pipelines.models.header import MAX_TENSORS
+from pipelines.models.files.header import MAX_TENSORS
 
 MAX_DEPTH: Final = 8
 MAX_ITEMS: Final = 1_000_000

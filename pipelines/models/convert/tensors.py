@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipelines.models.convert.faults import Damaged, Refused
-from pipelines.models.header import DTYPE_BITS
+from pipelines.models.files.header import DTYPE_BITS
 
 MAX_DIMENSIONS: Final = 16
 MAX_COUNT: Final = 2**48

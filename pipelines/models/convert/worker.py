@@ -19,7 +19,7 @@ from pipelines.models.convert.state_dict import StateDict, select
 from pipelines.models.convert.tensors import item_bytes
 from pipelines.models.convert.torch_file import read
 from pipelines.models.convert.writing import TensorBytes
-from pipelines.models.header import MAX_HEADER
+from pipelines.models.files.header import MAX_HEADER
 
 GROWTH: Final = 2
 SPARE_BYTES: Final = 256 * 2**20

@@ -33,10 +33,10 @@ from pipelines.models.download.plan import Counter, Plan, Progress, make_plan
 from pipelines.models.download.selection import SINGLE_SUFFIXES
 from pipelines.models.download.tokens import HubToken, hub_address
 from pipelines.models.download.transfer import RESERVE_BYTES, Transfer
-from pipelines.models.folders import probe_folder
-from pipelines.models.gguf_header import read_header as read_gguf
-from pipelines.models.probe import Probe, probe_file, probe_gguf
-from pipelines.models.safety import check_file, check_folder, check_settings
+from pipelines.models.files.gguf_header import read_header as read_gguf
+from pipelines.models.files.safety import check_file, check_folder, check_settings
+from pipelines.models.probing.folders import probe_folder
+from pipelines.models.probing.probe import Probe, probe_file, probe_gguf
 
 STAGING: Final = ".downloads"
 """The folder, below the models, of what is arriving; catalogues don't look into hidden folders."""

@@ -14,7 +14,7 @@ from pipelines.models.download.hub import Repository, list_repository
 from pipelines.models.download.plan import Plan, plan_of_address, plan_of_repository
 from pipelines.models.download.selection import SINGLE_SUFFIXES, variants_of
 from pipelines.models.download.source import AddressSource, HubSource, parse
-from pipelines.models.safety import PICKLE_SUFFIXES
+from pipelines.models.files.safety import PICKLE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 from pipelines.errors import NothingToDownload, PathNotAllowed
 from pipelines.files import safe_join
 from pipelines.models.download.hub import Listed, Repository
-from pipelines.models.safety import MAX_FILES, PICKLE_SUFFIXES
+from pipelines.models.files.safety import MAX_FILES, PICKLE_SUFFIXES
 from pipelines.paths import RESOURCES
 
 SINGLE_SUFFIXES: Final = frozenset({".safetensors", ".gguf"}) | PICKLE_SUFFIXES - {".pkl", ".pickle"}

@@ -1,9 +1,9 @@
 """Memory and operations of a pass through a network, from the size of the picture.
 
-The figures are fitted (:mod:`.fit` has the method and prints them anew): memory grows with the picture's
-pixels and the network's width, so that one number a family says it. ``error`` is how far the line was off
-between 512 and 1024 px; what a card's allocator and its attention kernels add comes on top, see
-:data:`ALLOCATOR`.
+Operations are counted (:mod:`.work`). The figures of memory are fitted (:mod:`.fit` has the method and
+prints them anew): it grows with the picture's pixels and the network's width, so that one number a family
+says it. ``error`` is how far the line was off between 512 and 1024 px; what a card's allocator and its
+attention kernels add comes on top, see :data:`ALLOCATOR`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pipelines.models.forecast.components import Component
+from pipelines.models.forecast.known_work import KNOWN
+from pipelines.models.forecast.work import Work
 
 TEXT: Final = 512
 """Tokens of a prompt that a transformer reads beside the picture."""
+UNET_TEXT: Final = 77
+"""The same of a U-Net, whose text encoders are CLIP's."""
 
 ALLOCATOR: Final = 1.15
 """What memory in use grows by in blocks of an allocator; an allowance, not measured on a card."""
@@ -25,22 +29,20 @@ ALLOCATOR: Final = 1.15
 class Fit:
     """``bytes`` of 16-bit numbers per px and channel of width (per token and channel, for a transformer).
 
-    ``operations``: of one pass, per px of the picture, for a network as large as its family's (0: from the
-    number of its weights). ``error``: of ``bytes``, as a share; ``assumed`` where the family itself was not
-    fitted. ``text``: what a token of the prompt takes beside one of the picture.
+    ``error``: of ``bytes``, as a share; ``assumed`` where the family itself was not fitted. ``text``: what a
+    token of the prompt takes beside one of the picture.
     """
 
     bytes: float
-    operations: float = 0.0
     error: float = 0.0
     assumed: bool = False
     text: float = 1.0
 
 
 UNETS: Final[Mapping[str, Fit]] = {
-    "sd1": Fit(0.8125, 4.46e6),
-    "sd2": Fit(0.8125, 4.46e6),
-    "sdxl": Fit(0.4922, 6.45e6),
+    "sd1": Fit(0.8125),
+    "sd2": Fit(0.8125),
+    "sdxl": Fit(0.4922),
 }
 TRANSFORMERS: Final[Mapping[str, Fit]] = {
     "flux": Fit(34.34),
@@ -48,11 +50,10 @@ TRANSFORMERS: Final[Mapping[str, Fit]] = {
 }
 CONTROL: Final = 0.16
 """What a ControlNet of U-Nets answers, in bytes of 16-bit numbers per px and channel: counted, not fitted."""
-DECODER: Final = Fit(12.0, 78_000.0)
-"""AutoencoderKL: its last level decides, in bytes per px and channel; operations per px and channel."""
-
-WEIGHTS_OF: Final[Mapping[str, int]] = {"sd1": 859_520_964, "sd2": 865_910_724, "sdxl": 2_567_463_684}
-"""Numbers in the denoisers that :data:`UNETS` was fitted to: others do operations in proportion."""
+DECODER: Final = Fit(12.0)
+"""AutoencoderKL: its last level decides, in bytes per px and channel."""
+DECODER_OPERATIONS: Final = 78_000.0
+"""Of AutoencoderKL's decoder, per px and channel, where its layers aren't known."""
 
 
 def fit_of(component: Component, family: str) -> Fit:
@@ -100,15 +101,26 @@ def tokens(component: Component, pixels: int, read: int = 0) -> int:
 
 def denoiser_operations(component: Component, family: str, pixels: int, read: int = 0) -> float:
     """Operations (multiplications and additions) of one step for one picture."""
-    if component.convolves:
-        base = family.partition("-")[0]
-        alike = base if base in UNETS else "sd1" if component.attends else "sdxl"
-        return UNETS[alike].operations * pixels * component.elements / WEIGHTS_OF[alike]
-    whole = tokens(component, pixels, read)
-    layers = max(round((component.elements - component.outside) / max(component.largest, 1)), 1)
-    return 2.0 * component.elements * whole + 4.0 * whole * whole * component.width * layers
+    work, times = work_in(component, family)
+    words = UNET_TEXT if len(work.levels) > 1 else TEXT + read
+    return work.operations(pixels / component.factor**2, words) * times
+
+
+def work_in(component: Component, family: str) -> tuple[Work, float]:
+    """What a denoiser multiplies, and how many times as much. Where its layers aren't known, it is what its
+    family's does (or the most alike one's), in proportion to its size.
+    """
+    if component.work is not None:
+        return component.work, 1.0
+    base = family.partition("-")[0]
+    unet = "sd1" if component.attends else "sdxl"
+    alike = next((name for name in (family, base) if name in KNOWN), unet if component.convolves else "flux")
+    elements, work = KNOWN[alike]
+    return work, component.elements / elements
 
 
 def decoder_operations(component: Component, pixels: int) -> float:
     """Operations of decoding a picture."""
-    return DECODER.operations * component.width * pixels
+    if component.work is not None:
+        return component.work.operations(pixels / component.factor**2, 0)
+    return DECODER_OPERATIONS * component.width * pixels

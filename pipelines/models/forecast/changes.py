@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.graph.planned import PlannedNode
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import BYTES
 from pipelines.models.forecast.verdict import VERDICTS, Assessment, Drawing, Machine, Verdict, assess, cost
-from pipelines.models.quantization import method_of
+from pipelines.models.quantized.quantization import method_of
 
 
 @dataclass(frozen=True, slots=True)

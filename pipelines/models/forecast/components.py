@@ -10,16 +10,17 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pipelines.errors import DiptychError
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
+from pipelines.models.files.gguf_header import as_header
+from pipelines.models.files.gguf_header import read_header as read_gguf
+from pipelines.models.files.header import Header, TensorFacts, read_header
+from pipelines.models.files.safety import read_json
 from pipelines.models.forecast.layers import Untouched, untouched
-from pipelines.models.gguf_header import as_header
-from pipelines.models.gguf_header import read_header as read_gguf
-from pipelines.models.header import Header, TensorFacts, read_header
+from pipelines.models.forecast.work import Work, work_of
 from pipelines.models.loaded import Stage
 from pipelines.models.loading.folder import variant_files
 from pipelines.models.parts.files import is_packed
 from pipelines.models.residency.pieces import LARGEST_SHARE, MOST
-from pipelines.models.safety import read_json
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -75,6 +76,8 @@ class Component:
     blocks: tuple[int, ...] = ()
     """Numbers of each block, in the order of their names."""
     config: Mapping[str, Any] = field(default_factory=dict)
+    work: Work | None = None
+    """What a pass multiplies; None where names and shapes don't tell."""
 
     @property
     def window(self) -> int:
@@ -170,11 +173,12 @@ def component_of(name: str, shapes: Shapes, config: Mapping[str, Any]) -> Compon
     elif name.startswith("vae"):
         stage, blocks = "decode", []
     convolves = any(len(shape) == 4 and shape[-1] == 3 for shape in shapes.values())
+    width = _width(shapes, config, stage)
     return Component(
         name, stage, total, total - sum(blocks), max(blocks, default=0), blocks=tuple(blocks),
-        width=_width(shapes, config, stage), factor=_factor(shapes, config, stage, convolves),
+        width=width, factor=_factor(shapes, config, stage, convolves),
         convolves=convolves, attends=any(name.startswith(_FIRST_ATTENTION) for name in shapes), config=config,
-        untouched=untouched(shapes),
+        untouched=untouched(shapes), work=work_of(stage, shapes, width, config),
     )  # fmt: skip
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pipelines.diffusion.any_size import plan_size
-from pipelines.diffusion.size_limits import SizeLimits, limits_for
+from pipelines.diffusion.sizes.any_size import plan_size
+from pipelines.diffusion.sizes.size_limits import SizeLimits, limits_for
 from pipelines.graph.planned import PlannedNode
-from pipelines.models.abilities import needs_reference, why_not
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import BYTES
+from pipelines.models.families.abilities import needs_reference, why_not
 from pipelines.models.forecast.components import Component
 from pipelines.models.forecast.graphs import Nodes, count_layers, number
 from pipelines.models.forecast.opened import Opener

@@ -3,7 +3,8 @@
 Every tensor that is made is counted while it lives (:class:`pipelines.models.residency.meter.Meter`), at
 three sizes; a line through the outer two is the fit, the middle one says how far off it is. Attention is
 counted as the fused kernels of graphics cards do it: its answer, and no matrix of all pairs. What an
-allocator adds by splitting and rounding isn't in it. Operations are torch's own count.
+allocator adds by splitting and rounding isn't in it. :func:`operations` is torch's own count, by which
+those of :mod:`.work` are checked.
 
 ``python -m pipelines.models.forecast.fit`` prints them anew; takes a minute.
 """
@@ -19,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipelines.models.forecast.activations import Fit
+from pipelines.models.forecast.work import Work
 from pipelines.models.libraries import import_diffusers
 from pipelines.models.residency.meter import Ledger, Meter
 from pipelines.paths import RESOURCES
@@ -68,7 +70,7 @@ def fit(run: Callable[[int], Callable[[], Any]], width: int, units: Callable[[in
     slope = (peaks[-1] - peaks[0]) / (counts[-1] - counts[0])
     rest = peaks[0] - slope * counts[0]
     error = abs(rest + slope * counts[1] - peaks[1]) / peaks[1]
-    return Fit(slope / width, operations(run(SIDES[-1])) / SIDES[-1] ** 2, error, text=rest / slope / TEXT)
+    return Fit(slope / width, error, text=rest / slope / TEXT)
 
 
 def _config(family: str, part: str) -> dict[str, Any]:
@@ -157,7 +159,18 @@ def fitted() -> Iterator[tuple[str, Fit]]:
     yield "sd3", sd3()
 
 
+def counted() -> Iterator[tuple[str, int, Work]]:
+    """Numbers and work of the denoisers of all families that draw pictures."""
+    from pipelines.bench.forecast_families import ROWS, components
+
+    for row in ROWS:
+        part = next(part for part in components(row) if part.stage == "main")
+        if row.frames == 1 and part.work is not None:
+            yield f"{row.family} ({row.title})", part.elements, part.work
+
+
 if __name__ == "__main__":
     for name, found in fitted():
-        print(f"{name:12} {found.bytes:8.4f} bytes, text {found.text:.2f}, {found.error:.1%} off", end="")
-        print(f" {found.operations:10.4g} operations")
+        print(f"{name:12} {found.bytes:8.4f} bytes, text {found.text:.2f}, {found.error:.1%} off")
+    for name, elements, work in counted():
+        print(f"{name}: {elements:_}, {work}")

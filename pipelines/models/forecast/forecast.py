@@ -11,8 +11,7 @@ from pipelines.graph.document import Graph
 from pipelines.graph.plan import plan
 from pipelines.graph.planned import PlannedNode
 from pipelines.graph.registry import Registry
-from pipelines.models.automatic import resolved
-from pipelines.models.catalogue import Catalogue, Entry
+from pipelines.models.catalogue.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES
 from pipelines.models.forecast.activations import fit_of
 from pipelines.models.forecast.changes import Change, change
@@ -24,8 +23,9 @@ from pipelines.models.forecast.opened import Opener
 from pipelines.models.forecast.options import described
 from pipelines.models.forecast.others import error_of, other
 from pipelines.models.forecast.verdict import VERDICTS, Assessment, Drawing, Machine, Verdict, assess
-from pipelines.models.gguf_language import method_for, room_of
 from pipelines.models.parts.files import is_packed
+from pipelines.models.probing.gguf_language import method_for, room_of
+from pipelines.models.quantized.automatic import resolved
 
 LONG: Final = 120.0
 """Seconds from which a run says beforehand that it will take long."""

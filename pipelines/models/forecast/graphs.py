@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pipelines.graph.planned import PlannedNode
-from pipelines.models.probe import Kind
+from pipelines.models.probing.probe import Kind
 
 Nodes = Mapping[str, PlannedNode]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.models.quantization import BLOCK, ROWS, SMALLEST, UNCAST
+from pipelines.models.quantized.quantization import BLOCK, ROWS, SMALLEST, UNCAST
 
 _LOOKED_UP: Final = re.compile(
     r"(^|[._])(embed_tokens|embeddings?|token_embedding|token_embd|shared|wte|wpe|lm_head|"
@@ -17,7 +17,7 @@ _LOOKED_UP: Final = re.compile(
 """Tables of words and places, and the layer that gives words back."""
 
 _EXACT: Final = re.compile(r"DenseReluDense\.wo\.weight$")
-"""Layers of T5 that :func:`pipelines.models.quantization.exact_layers` is about."""
+"""Layers of T5 that :func:`pipelines.models.quantized.quantization.exact_layers` is about."""
 
 _UNCAST: Final = re.compile("|".join(UNCAST))
 
@@ -34,7 +34,9 @@ class Untouched:
 
 
 def untouched(shapes: Mapping[str, tuple[int, ...]]) -> Untouched:
-    """What quantizing a network of such tensors leaves as it is; see :func:`.quantization.quantize`."""
+    """What quantizing a network of such tensors leaves as it is; see
+    :func:`pipelines.models.quantized.quantization.quantize`.
+    """
     unpacked = uncast = exact = 0
     for name, shape in shapes.items():
         size = math.prod(shape)

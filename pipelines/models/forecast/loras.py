@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipelines.models.device import BYTES
+from pipelines.models.files.header import Header
 from pipelines.models.forecast.components import Component
-from pipelines.models.header import Header
 from pipelines.models.lora.memory import Side, kept_bytes, side_bytes
-from pipelines.models.quantization import PACKED, method_of, methods_of
+from pipelines.models.quantized.quantization import PACKED, method_of, methods_of
 
 _SIDES: Final[tuple[Side, ...]] = ("denoiser", "text")
 _SIZES: Final = (2, 4)

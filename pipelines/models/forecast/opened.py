@@ -11,16 +11,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.diffusion.prompt_tags import has_tags, read_tags
+from pipelines.diffusion.prompts.prompt_tags import has_tags, read_tags
 from pipelines.errors import DiptychError, InpaintModelMissing
 from pipelines.graph.planned import PlannedNode
-from pipelines.models.catalogue import Catalogue, Entry
+from pipelines.models.catalogue.catalogue import Catalogue, Entry
+from pipelines.models.files.header import Header, read_header
 from pipelines.models.forecast.components import Component, components_of
 from pipelines.models.forecast.graphs import LOADERS, PARTS, PREPROCESS, REMOVE, Nodes, steering
 from pipelines.models.forecast.loras import Loras, loras_of
-from pipelines.models.header import Header, read_header
-from pipelines.models.picture_encoders import facts_wanted
-from pipelines.models.probe import Kind
+from pipelines.models.networks.picture_encoders import facts_wanted
+from pipelines.models.probing.probe import Kind
 
 _DERIVED: Final[dict[str, tuple[tuple[Kind, str, str], ...]]] = {
     "depth": (("depth", "model", "auto"),), "normals": (("depth", "model", "auto"),),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import BYTES
 from pipelines.models.forecast.activations import ALLOCATOR
 from pipelines.models.forecast.components import Component

@@ -7,20 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from pipelines.graph.values import Speed
-from pipelines.models.abilities import IMAGE_GUIDED
 from pipelines.models.device import BYTES
+from pipelines.models.families.abilities import IMAGE_GUIDED
 from pipelines.models.forecast.activations import (
+    TEXT,
+    UNET_TEXT,
     control_bytes,
     decoder_bytes,
     decoder_operations,
     denoiser_bytes,
     denoiser_operations,
+    work_in,
 )
 from pipelines.models.forecast.calibration import Calibration
 from pipelines.models.forecast.components import Component
 from pipelines.models.forecast.loras import NONE, Loras
 from pipelines.models.forecast.options import cache_bytes
-from pipelines.models.quantization import PACKED_BYTES, method_of
+from pipelines.models.quantized.quantization import PACKED_BYTES, method_of
 from pipelines.models.residency.pieces import spread
 
 Verdict = Literal["fits", "offload", "too_large"]
@@ -34,10 +37,19 @@ REFERENCE: Final = Calibration("", {"fp32": 1e13, "bf16": 4e13, "fp16": 4e13}, 1
 """A middling card, to compare ways of running something where nothing was measured."""
 
 USED: Final = (0.9, 0.35)
-"""The share of the measured rate of products that networks reach, at best and at worst."""
+"""The share of the measured rate of products that networks reach on a card, at best and at worst: an
+allowance, not measured."""
 
-USED_BY_SMALL: Final = (0.5, 0.05)
-"""The same for convolutions on a processor: the starter's U-Net reaches a tenth."""
+USED_ON_PROCESSOR: Final = (0.8, 0.38)
+"""The same on a processor, beside :data:`READ` and :data:`CALLED`: U-Nets of 11 and 215 million numbers reach
+up to 0.78 in fp32, and 0.44 to 0.59 in bf16."""
+
+READ: Final = (1.0, 3.0)
+"""How many times a processor copies the weights in a pass: some kernels read them, others reorder them
+first."""
+
+CALLED: Final = (1e-5, 6e-5)
+"""Seconds that calling one layer takes, however little it computes."""
 
 UNPACKING: Final = {"none": (1.0, 1.0), "fp8": (1.02, 1.3), "int8": (1.0, 2.0), "nf4": (1.05, 1.6)}
 """How many times as long a step takes with packed weights, at best and at worst; bitsandbytes' own range."""
@@ -285,27 +297,32 @@ def _seconds(
     if not rate or not measured.copy:
         return None
     main = [part for part in drawing.components if part.stage == "main"]
-    step = sum(
-        denoiser_operations(part, drawing.family, drawing.tokened, drawing.read)
-        * (drawing.rows + drawing.regions)
-        for part in main
+    passes = drawing.rows + drawing.regions
+    step = passes * sum(
+        denoiser_operations(part, drawing.family, drawing.tokened, drawing.read) for part in main
     )
-    step += sum(
-        denoiser_operations(part, drawing.family, drawing.seen) * (drawing.rows + drawing.regions)
-        for part, _ in drawing.beside
-    )
+    beside = [part for part, _ in drawing.beside]
+    step += passes * sum(denoiser_operations(part, drawing.family, drawing.seen) for part in beside)
     step *= drawing.pictures
     decode = sum(
         decoder_operations(part, drawing.pixels) for part in drawing.components if part.stage == "decode"
     )
-    encode = sum(2.0 * part.elements * 512 for part in drawing.components if part.stage == "encode")
+    words = UNET_TEXT if any(part.convolves for part in main) else TEXT
+    encode = sum(2.0 * part.elements * words for part in drawing.components if part.stage == "encode")
     rest = decode * drawing.pictures + encode
-    small = measured.device == "cpu" and any(part.convolves for part in main)
-    used = USED_BY_SMALL if small else USED
+    on_cpu = measured.device == "cpu"
     batches = -(-drawing.pictures // drawing.at_once)
+    calls = batches * (1 + drawing.regions)
+    layers = calls * sum(work_in(part, drawing.family)[0].layers for part in (*main, *beside))
+    weights = sum(made.weights[part.name] for part in main)
+    weights += sum(part.elements * each for part, each in drawing.beside)
+    read = calls * weights / measured.copy if on_cpu else 0.0
     copied = made.moved * drawing.steps * batches / measured.copy
+    shares = USED_ON_PROCESSOR if on_cpu else USED
     best, worst = (
-        step * drawing.steps * times / (rate * share)
-        for times, share in zip(UNPACKING[method_of(quantization, "model")], used, strict=True)
+        drawing.steps * (step * times / (rate * share) + read * often + layers * each)
+        for times, share, often, each in zip(
+            UNPACKING[method_of(quantization, "model")], shares, READ, CALLED, strict=True
+        )
     )
-    return max(best, copied) + rest / (rate * used[0]), worst + copied + rest / (rate * used[1])
+    return max(best, copied) + rest / (rate * shares[0]), worst + copied + rest / (rate * shares[1])

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 from pipelines.errors import ModelUnreadable
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import resolve_dtype
-from pipelines.models.folders import ADAPTER_PART
+from pipelines.models.files.reading import Reader, explained
 from pipelines.models.libraries import import_diffusers
 from pipelines.models.loaded import LoadedAdapter, Target
 from pipelines.models.loading.folder import variant_files
-from pipelines.models.loading.reading import Reader, explained
+from pipelines.models.probing.folders import ADAPTER_PART
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ def load_adapter(entry: Entry, handle: ModelHandle, target: Target, context: Con
 
 
 def build_adapter(state: State, model: str, head: int = _FLUX_HEAD) -> torch.nn.Module:
-    """An adapter from its tensors: see :mod:`pipelines.models.ip_adapter`.
+    """An adapter from its tensors: see :mod:`pipelines.models.networks.ip_adapter`.
 
     Args:
         head: the width of an attention head of the transformer that it is for.
@@ -83,7 +83,7 @@ def build_adapter(state: State, model: str, head: int = _FLUX_HEAD) -> torch.nn.
     Raises:
         ModelUnreadable: tensors are missing.
     """
-    from pipelines.models.ip_adapter import IPAdapter
+    from pipelines.models.networks.ip_adapter import IPAdapter
 
     if _REDUX in state:
         return _redux(state, model)
@@ -116,7 +116,7 @@ def _redux(state: State, model: str) -> torch.nn.Module:
     import_diffusers()
     from diffusers.pipelines.flux.modeling_flux import ReduxImageEncoder
 
-    from pipelines.models.ip_adapter import Redux
+    from pipelines.models.networks.ip_adapter import Redux
 
     for name in ("redux_up.bias", "redux_down.weight", "redux_down.bias"):
         _held(state, name, model)
@@ -127,7 +127,7 @@ def _redux(state: State, model: str) -> torch.nn.Module:
 
 
 def _wide_projection(state: State, model: str) -> torch.nn.Module:
-    from pipelines.models.ip_adapter import WideProjection
+    from pipelines.models.networks.ip_adapter import WideProjection
 
     inner, seen = _held(state, "proj.0.weight", model).shape
     width = len(_held(state, "norm.weight", model))

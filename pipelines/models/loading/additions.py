@@ -5,12 +5,12 @@ from __future__ import annotations
 from pipelines.errors import DiptychError, ModelChanged
 from pipelines.graph.node import Context
 from pipelines.graph.values import Embedding, Lora, ModelHandle
-from pipelines.models import embedding_families
-from pipelines.models.catalogue import Catalogue
+from pipelines.models.catalogue.catalogue import Catalogue
+from pipelines.models.files.reading import explained
 from pipelines.models.loaded import EmbeddingFile, LoadedDiffusion, LoraFile
-from pipelines.models.loading.reading import explained
 from pipelines.models.lora.adding import Room, stories_of
-from pipelines.models.lora.families import check_fits
+from pipelines.models.probing import embedding_families
+from pipelines.models.probing.lora_families import check_fits
 
 Files = tuple[list[LoraFile], list[EmbeddingFile]]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ModelUnreadable
+from pipelines.models.files.safety import read_json
 from pipelines.models.libraries import import_diffusers
 from pipelines.models.loading.folder import check_complete, skeleton
 from pipelines.models.loading.weights import from_state
-from pipelines.models.safety import read_json
 
 if TYPE_CHECKING:
     import torch

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.models.files.reading import Reader
+from pipelines.models.files.safety import read_json
 from pipelines.models.libraries import import_diffusers, import_transformers
-from pipelines.models.limits import zero_snr_changes
 from pipelines.models.loading.folder import check_complete, skeleton
-from pipelines.models.loading.reading import Reader
-from pipelines.models.packed import PackedFiles
-from pipelines.models.safety import read_json
+from pipelines.models.probing.limits import zero_snr_changes
+from pipelines.models.quantized.packed import PackedFiles
 
 if TYPE_CHECKING:
     import torch

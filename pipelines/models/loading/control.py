@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import ModelUnreadable, UnknownModelFamily
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import Entry
-from pipelines.models.control_names import xlabs_renamed
-from pipelines.models.control_shapes import SETTINGS, t2i_renamed, t2i_settings, union_settings
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import resolve_dtype
-from pipelines.models.families import family
+from pipelines.models.families.facts import family
+from pipelines.models.files.reading import Reader, explained
+from pipelines.models.files.safety import read_json
 from pipelines.models.libraries import import_diffusers
 from pipelines.models.loaded import LoadedControl, Target
 from pipelines.models.loading.folder import check_complete, variant_files
-from pipelines.models.loading.reading import Reader, explained
-from pipelines.models.packed import without_weights
-from pipelines.models.probe import Probe
-from pipelines.models.safety import read_json
+from pipelines.models.networks.control_names import xlabs_renamed
+from pipelines.models.networks.control_shapes import SETTINGS, t2i_renamed, t2i_settings, union_settings
+from pipelines.models.probing.probe import Probe
+from pipelines.models.quantized.packed import without_weights
 from pipelines.models.signatures.controls import CONTROL_LORA, LITE
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def load_control(
 
 
 def _from_folder(folder: Path, model: str, dtype: torch.dtype, reader: Reader) -> Any:
-    """Its class is one of :data:`pipelines.models.controls.CLASSES`: the probe refuses any other."""
+    """Its class is one of :data:`pipelines.models.families.controls.CLASSES`: the probe refuses any other."""
     files, variant = variant_files(sorted(folder.glob("*.safetensors")))
     reader.read(files)
     kind = getattr(import_diffusers(), read_json(folder / "config.json", model)["_class_name"])
@@ -75,13 +75,13 @@ def _from_single_file(
     file: Path, probe: Probe, model: str, configs: Path, dtype: torch.dtype, reader: Reader
 ) -> Any:
     if probe.variant == CONTROL_LORA:
-        from pipelines.models.control_lora import ControlLora
+        from pipelines.models.networks.control_lora import ControlLora
 
         network = ControlLora(_state(file, reader))
         check_complete(model, "network", network.missing())
         return network.to(dtype)
     if probe.variant == LITE:
-        from pipelines.models.control_lllite import ControlLLLite, missing_parts
+        from pipelines.models.networks.control_lllite import ControlLLLite, missing_parts
 
         state = _state(file, reader)
         check_complete(model, "network", missing_parts(state))

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.errors import ModelUnreadable
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.loaded import LoadedDepth, Target
 from pipelines.models.loading.seeing import MAX_SIDE, colours, open_network, told_by
 

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import QuantizationUnavailable, UnknownModelFamily
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import resolve_dtype
+from pipelines.models.files.reading import Reader, explained
 from pipelines.models.libraries import without_notices
 from pipelines.models.loaded import EmbeddingFile, LoadedDiffusion, LoraFile, Target
 from pipelines.models.loading.checkpoint import load_checkpoint
 from pipelines.models.loading.folder import load_folder
 from pipelines.models.loading.part import Parts, read_classes
-from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.loading.single import SingleFile, load_single
 from pipelines.models.lora.adding import Additions, stories_of
-from pipelines.models.packed import PackedFiles
 from pipelines.models.parts.files import bytes_beside, sources_of
-from pipelines.models.quantization import PACKED, choices, method_of, methods_of, quantize
-from pipelines.models.single_file import blueprint
+from pipelines.models.probing.single_file import blueprint
+from pipelines.models.quantized.packed import PackedFiles
+from pipelines.models.quantized.quantization import PACKED, choices, method_of, methods_of, quantize
 
 if TYPE_CHECKING:
     import torch

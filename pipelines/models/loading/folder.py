@@ -12,11 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ModelUnreadable
+from pipelines.models.files.reading import Reader
+from pipelines.models.files.safety import read_json
 from pipelines.models.libraries import import_diffusers, import_transformers
-from pipelines.models.loading.reading import Reader
-from pipelines.models.packed import PackedFiles, without_weights
 from pipelines.models.pipeline_classes import PIPELINES, UNUSED
-from pipelines.models.safety import read_json
+from pipelines.models.quantized.packed import PackedFiles, without_weights
 
 if TYPE_CHECKING:
     import torch

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pipelines.errors import ModelUnsuitable
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import TASKS, Entry
+from pipelines.models.catalogue.catalogue import TASKS, Entry
+from pipelines.models.files.reading import explained
 from pipelines.models.loaded import LoadedInpaint, Target
-from pipelines.models.loading.reading import explained
 from pipelines.models.loading.upscale import read_descriptor
 
 

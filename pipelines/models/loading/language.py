@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import resolve_dtype
-from pipelines.models.gguf_header import read_header as read_gguf
+from pipelines.models.files.gguf_header import read_header as read_gguf
+from pipelines.models.files.reading import Reader, explained
 from pipelines.models.libraries import import_transformers, without_notices
 from pipelines.models.loaded import LoadedLanguage, Target
 from pipelines.models.loading.diffusion import kept_packed
 from pipelines.models.loading.folder import check_complete
-from pipelines.models.loading.reading import Reader, explained
-from pipelines.models.packed import without_weights
 from pipelines.models.parts.files import is_packed
-from pipelines.models.quantization import quantize
+from pipelines.models.quantized.packed import without_weights
+from pipelines.models.quantized.quantization import quantize
 
 if TYPE_CHECKING:
     import torch

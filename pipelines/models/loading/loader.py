@@ -13,11 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pipelines.errors import ModelChanged, ModelUnsuitable
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.automatic import resolved
-from pipelines.models.catalogue import Catalogue, Entry
+from pipelines.models.catalogue.catalogue import Catalogue, Entry
 from pipelines.models.device import BYTES, capabilities, dtype_name, memory
-from pipelines.models.gguf_language import method_for, room_of
-from pipelines.models.hashes import ContentHashes
 from pipelines.models.loaded import (
     LoadedAdapter,
     LoadedControl,
@@ -33,7 +30,10 @@ from pipelines.models.loaded import (
     Target,
 )
 from pipelines.models.parts.files import is_packed, numbers_of, packed_choice, sources_of
-from pipelines.models.quantization import BYTES_PER_NUMBER, check, choices, method_of, methods_of
+from pipelines.models.probing.gguf_language import method_for, room_of
+from pipelines.models.quantized.automatic import resolved
+from pipelines.models.quantized.quantization import BYTES_PER_NUMBER, check, choices, method_of, methods_of
+from pipelines.models.records.hashes import ContentHashes
 from pipelines.paths import RESOURCES
 
 if TYPE_CHECKING:

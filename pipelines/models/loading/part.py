@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ModelUnreadable, ModelUnsuitable, OutOfMemory
 from pipelines.files import bytes_text
-from pipelines.models.gguf_header import read_header as read_gguf
+from pipelines.models.files.gguf_header import read_header as read_gguf
+from pipelines.models.files.reading import Reader
+from pipelines.models.files.safety import check_folder, read_json
 from pipelines.models.libraries import import_diffusers, import_transformers
 from pipelines.models.loading.autoencoder import open_vae
 from pipelines.models.loading.folder import check_complete, variant_files
-from pipelines.models.loading.reading import Reader
 from pipelines.models.loading.states import VAE, below, joined_tiny, read_state
 from pipelines.models.memory import host_memory
 from pipelines.models.parts.files import encoder_beside
 from pipelines.models.parts.needed import KIN, OWN_TOKENIZERS, PROCESSORS
-from pipelines.models.safety import check_folder, read_json
 
 if TYPE_CHECKING:
     import torch

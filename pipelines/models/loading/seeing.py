@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.errors import ModelUnreadable
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import Entry
+from pipelines.models.catalogue.catalogue import Entry
 from pipelines.models.device import resolve_dtype
+from pipelines.models.files.reading import Reader, explained
+from pipelines.models.files.safety import read_json
 from pipelines.models.libraries import import_transformers
 from pipelines.models.loaded import LoadedDetector, LoadedPose, Target
 from pipelines.models.loading.folder import check_complete, variant_files
-from pipelines.models.loading.reading import Reader, explained
-from pipelines.models.safety import read_json
 
 if TYPE_CHECKING:
     import torch

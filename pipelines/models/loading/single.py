@@ -18,7 +18,6 @@ from pipelines.models.loading.original import CONVERTED, load_original
 from pipelines.models.loading.part import Parts
 from pipelines.models.loading.states import ENCODERS, VAE, below, denoiser_of, read_state, unpacked
 from pipelines.models.loading.weights import from_state
-from pipelines.models.packed import PackedFiles
 from pipelines.models.parts.needed import (
     OWN_TOKENIZERS,
     PROCESSORS,
@@ -27,8 +26,9 @@ from pipelines.models.parts.needed import (
     missing_error,
     needs_of,
 )
-from pipelines.models.probe import Probe
-from pipelines.models.single_file import Blueprint, schedule_settings
+from pipelines.models.probing.probe import Probe
+from pipelines.models.probing.single_file import Blueprint, schedule_settings
+from pipelines.models.quantized.packed import PackedFiles
 
 if TYPE_CHECKING:
     import torch

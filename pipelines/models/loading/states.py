@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ModelUnsuitable
-from pipelines.models.gguf_header import read_header as read_gguf
+from pipelines.models.files.gguf_header import read_header as read_gguf
+from pipelines.models.files.safety import check_file
 from pipelines.models.libraries import import_diffusers
-from pipelines.models.safety import check_file
 from pipelines.models.signatures.base import DENOISER
 
 if TYPE_CHECKING:

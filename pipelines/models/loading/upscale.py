@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from pipelines.errors import ModelUnsuitable, UnknownModelFamily
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
-from pipelines.models.catalogue import TASKS, Entry
+from pipelines.models.catalogue.catalogue import TASKS, Entry
 from pipelines.models.device import resolve_dtype
+from pipelines.models.files.reading import Reader, explained
 from pipelines.models.loaded import LoadedUpscale, Target
-from pipelines.models.loading.reading import Reader, explained
-from pipelines.models.quantization import quantize
+from pipelines.models.quantized.quantization import quantize
 
 if TYPE_CHECKING:
     import torch

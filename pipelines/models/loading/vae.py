@@ -8,14 +8,14 @@ from typing import Any
 from pipelines.graph.node import Context
 from pipelines.graph.values import ModelHandle
 from pipelines.models.device import resolve_dtype
-from pipelines.models.entries import Entry
+from pipelines.models.files.reading import Reader, explained
 from pipelines.models.libraries import without_notices
 from pipelines.models.loaded import LoadedDiffusion
 from pipelines.models.loading.part import Parts, read_classes
-from pipelines.models.loading.reading import Reader, explained
 from pipelines.models.loading.states import VAE, below, read_state
 from pipelines.models.parts.files import sources_of
-from pipelines.models.single_file import blueprint
+from pipelines.models.probing.single_file import blueprint
+from pipelines.models.records.entries import Entry
 
 
 def exchange_vae(

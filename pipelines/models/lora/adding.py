@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from pipelines.diffusion.memory import is_out_of_memory
 from pipelines.errors import ModelUnreadable
 from pipelines.graph.node import Context
-from pipelines.models.embeddings import Words
-from pipelines.models.hashes import digests_of
+from pipelines.models.files.reading import Reader
 from pipelines.models.loaded import EmbeddingFile, LoraFile
-from pipelines.models.loading.reading import Reader
 from pipelines.models.lora.adjusting import Adjusting
+from pipelines.models.lora.embeddings import Words
 from pipelines.models.lora.planning import Plan, Weight, plan_of
 from pipelines.models.lora.sums import Sums
-from pipelines.models.packed_layers import dense_weight
+from pipelines.models.quantized.packed_layers import dense_weight
+from pipelines.models.records.hashes import digests_of
 
 if TYPE_CHECKING:
     import torch

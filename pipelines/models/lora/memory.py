@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import prod
 from typing import Final, Literal
 
-from pipelines.models.header import Header, TensorFacts
+from pipelines.models.files.header import Header, TensorFacts
 from pipelines.models.lora.weights import name_of
 
 Side = Literal["denoiser", "text"]

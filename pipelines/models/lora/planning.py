@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import LoraPartlyUsed, LoraUnsuitable
 from pipelines.graph.node import Context
+from pipelines.models.files.reading import Reader
 from pipelines.models.loaded import LoraFile
-from pipelines.models.loading.reading import Reader
 from pipelines.models.lora.blocks import Blocks, block_of, read_blocks
 from pipelines.models.lora.changes import Change
 from pipelines.models.lora.methods import change_of
 from pipelines.models.lora.names import Place, Places
 from pipelines.models.lora.weights import LoraWeights, Source, read_lora, scale_of
-from pipelines.models.packed_layers import packed
+from pipelines.models.quantized.packed_layers import packed
 
 if TYPE_CHECKING:
     import torch

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import ModelUnreadable
-from pipelines.models.header import Header
-from pipelines.models.safety import check_file, read_json
+from pipelines.models.files.header import Header
+from pipelines.models.files.safety import check_file, read_json
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +95,8 @@ def read_lora(path: Path, name: str, denoiser: str = "") -> LoraWeights:
         denoiser: the network that PEFT's settings are of where they name none.
 
     Raises:
-        ModelMissing, ModelUnsafe, ModelFormatUnsupported: see :func:`pipelines.models.safety.check_file`.
+        ModelMissing, ModelUnsafe, ModelFormatUnsupported: see
+            :func:`pipelines.models.files.safety.check_file`.
         ModelUnreadable: it is damaged, or holds values that are no numbers.
     """
     from safetensors.torch import load_file

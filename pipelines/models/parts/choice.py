@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pipelines.errors import PartUnsuitable
 from pipelines.graph.values import Part
-from pipelines.models.entries import Entry
+from pipelines.models.files.safety import read_json
 from pipelines.models.parts.files import encoder_beside
 from pipelines.models.parts.needed import Need, fits, read_needs
 from pipelines.models.parts.search import of_one_scale
-from pipelines.models.safety import read_json
+from pipelines.models.records.entries import Entry
 
 
 def folder_needs(folder: Path, model: str) -> tuple[Need, ...]:

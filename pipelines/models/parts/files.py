@@ -9,11 +9,11 @@ from pathlib import Path
 from pipelines.errors import ModelChanged, ModelMissing, QuantizationUnavailable
 from pipelines.files import is_there
 from pipelines.graph.values import ModelHandle
-from pipelines.models.entries import Entry
-from pipelines.models.gguf_header import read_header as read_gguf
-from pipelines.models.header import read_header
-from pipelines.models.known import fingerprint
-from pipelines.models.quantization import TITLES
+from pipelines.models.files.gguf_header import read_header as read_gguf
+from pipelines.models.files.header import read_header
+from pipelines.models.quantized.quantization import TITLES
+from pipelines.models.records.entries import Entry
+from pipelines.models.records.known import fingerprint
 
 
 def sources_of(handle: ModelHandle) -> dict[str, Path]:

@@ -14,10 +14,10 @@ from typing import Any, Final, Literal
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import DiptychError, ModelPartMissing
+from pipelines.models.files.safety import read_json
 from pipelines.models.parts.published import where_text
-from pipelines.models.probe import Probe
-from pipelines.models.safety import read_json
-from pipelines.models.single_file import Blueprint
+from pipelines.models.probing.probe import Probe
+from pipelines.models.probing.single_file import Blueprint
 
 Sort = Literal["vae", "text_encoder", "tokenizer"]
 

@@ -16,8 +16,7 @@ from typing import Final
 from pipelines.errors import DiptychError
 from pipelines.files import is_there
 from pipelines.graph.values import Part
-from pipelines.models.entries import Entry
-from pipelines.models.known import fingerprint
+from pipelines.models.files.safety import read_json
 from pipelines.models.parts.needed import (
     KIN,
     PROCESSORS,
@@ -28,8 +27,9 @@ from pipelines.models.parts.needed import (
     text_settings,
     words_of,
 )
-from pipelines.models.safety import read_json
-from pipelines.models.single_file import Blueprint
+from pipelines.models.probing.single_file import Blueprint
+from pipelines.models.records.entries import Entry
+from pipelines.models.records.known import fingerprint
 
 _SHARED: Final = 4
 """Latent channels of VAEs of which several are in use."""

@@ -1,7 +1,7 @@
 """The pipelines of diffusers that a model's folder may name, and the classes each may be made of.
 
-Everything else is refused before anything is imported (:mod:`pipelines.models.safety`). One module a group of
-families.
+Everything else is refused before anything is imported (:mod:`pipelines.models.files.safety`). One module
+a group of families.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.models.packed_layers import settle
+from pipelines.models.quantized.packed_layers import settle
 from pipelines.models.residency.pieces import Piece, split, spread
 from pipelines.models.residency.streaming import Stream
 from pipelines.models.speed.compiling import uncompile

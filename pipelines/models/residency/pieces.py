@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from pipelines.models.packed_layers import tensors_of
+from pipelines.models.quantized.packed_layers import tensors_of
 
 if TYPE_CHECKING:
     import torch

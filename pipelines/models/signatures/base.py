@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from pipelines.models.header import Header
+from pipelines.models.files.header import Header
 from pipelines.models.signatures.names import Names, names_in
 
 Kind = Literal[

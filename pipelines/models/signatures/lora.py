@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any, Final
 
-from pipelines.models.header import Header
+from pipelines.models.files.header import Header
 from pipelines.models.signatures.base import Found
 from pipelines.models.signatures.names import Names, names_in
 

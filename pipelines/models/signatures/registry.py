@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.models.header import Header
+from pipelines.models.files.header import Header
 from pipelines.models.signatures import (
     adapters,
     autoencoders,

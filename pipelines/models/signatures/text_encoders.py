@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipelines.models.picture_encoders import SIGLIP
+from pipelines.models.networks.picture_encoders import SIGLIP
 from pipelines.models.signatures.base import ANY, Found, Key, Signature, View, keys
 
 _PREFIXES: Final = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.errors import SettingIgnored
 from pipelines.models.openvino import OpenvinoDenoiser
-from pipelines.models.quantization import method_of
+from pipelines.models.quantized.quantization import method_of
 
 if TYPE_CHECKING:
     from pipelines.graph.node import Context

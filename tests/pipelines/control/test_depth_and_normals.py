@@ -21,7 +21,7 @@ from pipelines.control.depth import depth_of, normals_of
 from pipelines.errors import DecodeFailed, DepthModelMissing, ModelUnsafe, UnknownModelFamily
 from pipelines.graph.values import Image
 from pipelines.models.access import Models
-from pipelines.models.catalogue import Catalogue, default_roots
+from pipelines.models.catalogue.catalogue import Catalogue, default_roots
 from pipelines.models.loaded import LoadedDepth
 from pipelines.models.loading import ModelLoader
 from pipelines.models.residency import Residency

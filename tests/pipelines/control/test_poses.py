@@ -29,7 +29,7 @@ from pipelines.control.skeleton import COLOURS, POINTS, skeletons
 from pipelines.errors import DecodeFailed, ModelUnsafe, NobodyFound, PoseModelMissing, UnknownModelFamily
 from pipelines.graph.values import Image
 from pipelines.models.access import Models
-from pipelines.models.catalogue import Catalogue, default_roots
+from pipelines.models.catalogue.catalogue import Catalogue, default_roots
 from pipelines.models.loaded import LoadedDetector, LoadedPose
 from pipelines.models.loading import ModelLoader
 from pipelines.models.residency import Residency

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.diffusion.decoding import decode_one
-from pipelines.diffusion.encoding import encode
-from pipelines.diffusion.sampling import SamplingOptions, sample
+from pipelines.diffusion.latents.decoding import decode_one
+from pipelines.diffusion.prompts.encoding import encode
+from pipelines.diffusion.sampling.sampling import SamplingOptions, sample
 from pipelines.errors import OutOfMemory
 from tests.helpers import tiny_pipelines
 from tests.helpers.diffusion_context import DiffusionContext, load, wrap
@@ -153,7 +153,7 @@ def smooth(side: int) -> torch.Tensor:
 
 
 def encoded(loaded: Any, picture: torch.Tensor) -> torch.Tensor:
-    from pipelines.diffusion.latents import from_vae
+    from pipelines.diffusion.latents.shape import from_vae
 
     return from_vae(loaded.pipeline.vae, loaded.pipeline.vae.encode(picture).latent_dist.mode())
 

@@ -18,9 +18,11 @@ from pipelines.engine.protocol import (
     Failure,
     FindDuplicates,
     HashModel,
+    ImportModel,
     ListModels,
     ModelConverted,
     ModelDescribed,
+    ModelImported,
     ModelInfo,
     ModelProgress,
     ModelRemoved,
@@ -32,8 +34,8 @@ from pipelines.engine.protocol import (
     SetModelFolders,
     StopModelWork,
 )
-from pipelines.models import watching
-from pipelines.models.hashes import digests_of
+from pipelines.models.catalogue import watching
+from pipelines.models.records.hashes import digests_of
 from tests.helpers.engine_drive import Drive, in_process
 from tests.helpers.model_files import SD1, sparse
 from tests.helpers.stub_nodes import REGISTRY
@@ -136,6 +138,19 @@ def test_a_pickle_becomes_a_safetensors_file(drive: Drive, folder: Path) -> None
     assert again.error.code == "AlreadyConverted"
     unknown = ask(drive, ConvertModel(request="d", path="/nowhere/x.pt"), Failure)
     assert unknown.error.code == "ModelMissing"
+
+
+def test_a_file_is_taken_in_once(drive: Drive, tmp_path: Path) -> None:
+    listed(drive, ListModels(request="a"))
+    path = str(sparse(tmp_path / "downloads" / "ink.safetensors", {**SMALL, "lora_unet_x.alpha": ()}))
+    first = ask(drive, ImportModel(request="b", path=path), ModelImported)
+    assert (Path(first.target).parts[-2:], first.already) == (("lora", "ink.safetensors"), False)
+    assert Path(path).exists()
+    again = ask(drive, ImportModel(request="c", path=path), ModelImported)
+    assert (again.target, again.already) == (first.target, True)
+    assert [file.name for file in Path(first.target).parent.iterdir()] == ["ink.safetensors"]
+    Path(path).write_bytes(b"no model")
+    assert ask(drive, ImportModel(request="d", path=path), Failure).error.code == "ModelUnreadable"
 
 
 def test_what_waits_can_be_stopped(drive: Drive) -> None:

@@ -16,15 +16,15 @@ from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import builtin
 from pipelines.language.gguf_network import open_gguf
 from pipelines.language.packed_layers import PackedLinear, unpackable, unpacked
-from pipelines.models import packed
 from pipelines.models.access import Models
-from pipelines.models.catalogue import Catalogue, default_roots
+from pipelines.models.catalogue.catalogue import Catalogue, default_roots
+from pipelines.models.files.gguf_header import read_header
 from pipelines.models.forecast import Forecaster, Machine
-from pipelines.models.gguf_header import read_header
-from pipelines.models.gguf_language import PACKED
 from pipelines.models.loading import ModelLoader
 from pipelines.models.loading import loader as loading
 from pipelines.models.memory import Memory
+from pipelines.models.probing.gguf_language import PACKED
+from pipelines.models.quantized import packed
 from pipelines.models.residency import Residency
 from pipelines.models.residency.fake import FakeDevice
 from pipelines.models.residency.meter import Ledger, Meter

@@ -26,8 +26,8 @@ from pipelines.errors import (
 )
 from pipelines.graph.node import FlagToken
 from pipelines.models.convert.conversion import convert, target_of
-from pipelines.models.header import read_header
-from pipelines.models.probe import probe_file
+from pipelines.models.files.header import read_header
+from pipelines.models.probing.probe import probe_file
 
 
 def same(first: torch.Tensor, second: torch.Tensor) -> bool:
