@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipelines.engine.protocol import Message
     from pipelines.graph.document import Graph
     from pipelines.models.access import Models
-    from pipelines.models.catalogue import Catalogue
+    from pipelines.models.catalogue.catalogue import Catalogue
     from pipelines.models.forecast import Machine, ModelForecast
     from pipelines.models.residency.fake import FakeDevice
 

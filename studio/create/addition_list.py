@@ -1,4 +1,5 @@
-"""What Create's lists of LoRAs and of embeddings have in common: rows, and below them the field that adds."""
+"""What Create's lists of LoRAs, embeddings and text encoders have in common: rows, and below them the field
+that adds."""
 
 from __future__ import annotations
 
@@ -8,12 +9,46 @@ from typing import Generic, TypeVar
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField
+from studio.widgets.elided_label import ElidedLabel
 from studio.widgets.layouts import discard
 from studio.widgets.param_editor import tool_button
 from studio.widgets.param_editors import ask_for_model
 
 Row = TypeVar("Row", bound=QWidget)
+
+
+class NamedRow(QWidget):
+    """A file that is used: its name, a line of words below, and the way out (``remove``)."""
+
+    def __init__(self, remove: Callable[[], object]) -> None:
+        super().__init__()
+        self.title = ElidedLabel()
+        self.title.setProperty("role", "label")
+        self.remove = tool_button("close", "")
+        self.remove.clicked.connect(lambda: remove())
+        self.message = QLabel()
+        self.message.setProperty("role", "hint")
+        self.message.setWordWrap(True)
+        head = QHBoxLayout()
+        head.setSpacing(6)
+        head.addWidget(self.title, 1)
+        head.addWidget(self.remove)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(3)
+        self.column.addLayout(head)
+        self.column.addWidget(self.message)
+
+    def show_name(self, title: str, message: str) -> None:
+        """What it is called, and what is said below; empty for nothing."""
+        self.title.setText(title)
+        words = tr("Remove {title}", title=title)
+        self.remove.setToolTip(words)
+        self.remove.setAccessibleName(words)
+        self.message.setText(message)
+        self.message.setVisible(bool(message))
 
 
 class AdditionList(QWidget, Generic[Row]):
@@ -51,6 +86,12 @@ class AdditionList(QWidget, Generic[Row]):
     def add_file(self, value: str) -> None:
         """Use one more: an id of the catalogue, or a path."""
         raise NotImplementedError
+
+    def name_above(self, words: str) -> None:
+        """Say above the list what is in it, where a section has several."""
+        label = QLabel(words)
+        label.setProperty("role", "label")
+        self.column.insertWidget(0, label)
 
     def show_rows(self, nodes: Sequence[str], make: Callable[[str], Row]) -> None:
         """Have a row for each of these nodes, in their order."""

@@ -1,22 +1,26 @@
-"""What Create does with the nodes that change a model: VAE, embeddings, options of speed; one undo step
-each."""
+"""What Create does with the nodes that change a model: VAE, text encoders, embeddings, options of speed; one
+undo step each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.graph import types
 from pipelines.graph.document import Graph
 from studio.create.binding import Binding
-from studio.create.fitting import fits
+from studio.create.fitting import encoder_place, encoders_for, fits
 from studio.create.model_values import ModelValues
+from studio.create.prompt_words import with_word
 from studio.graph import model_changes
-from studio.graph.model_changes import EMBEDDING, SPEED, VAE, ModelChange
+from studio.graph.model_changes import EMBEDDING, SPEED, TEXT_ENCODER, VAE, ModelChange
 from studio.models.choices import ModelChoices
 from studio.translate import tr
+
+if TYPE_CHECKING:
+    from pipelines.models.parts.needed import Need
 
 WORD_PLACES: Final = ("prompt", "negative")
 """Arguments that the word of an embedding can be put into."""
@@ -46,9 +50,17 @@ class ChangeEdits:
         found = self._read[1]
         return None if found is None else tuple(item for item in found if item.type == kind)
 
+    def branched(self) -> str:
+        """Why nothing can be put between a model and what it feeds, where they are no list."""
+        return tr("This graph uses its model with and without changes; they are set in the graph.")
+
     def chooser(self, kind: str) -> str:
         """The param of a node type that names a file of the catalogue."""
         return model_changes.chooser(self._binding.registry, kind)
+
+    def chosen(self, item: ModelChange) -> str:
+        """The file that one of them names."""
+        return str(item.params.get(self.chooser(item.type), ""))
 
     def info(self, value: str, kind: str) -> ModelInfo | None:
         """What is known of a file; nothing for none."""
@@ -74,6 +86,8 @@ class ChangeEdits:
             return tr(info.problem)
         if info.kind == "vae" and info.variant in HALVES:
             return tr("It holds only one half of a VAE; one that encodes and decodes is needed.")
+        if info.kind == "text_encoder" and not self.fits(info):
+            return tr("This model reads its prompt with another text encoder.")
         return "" if self.fits(info) else tr("It was made for models of another family.")
 
     def _add(self, kind: str, params: Mapping[str, Any], words: str) -> None:
@@ -107,6 +121,46 @@ class ChangeEdits:
         elif known is not None:
             self._remove(known.node, tr("Use the model's own VAE"))
 
+    # --- text encoders ---------------------------------------------------------------------------------
+
+    @property
+    def encoders(self) -> tuple[Need, ...]:
+        """The text encoders that the chosen model is given in files of their own."""
+        model = self._values.model
+        return encoders_for(model) if model is not None else ()
+
+    def encoder_titles(self) -> dict[str, str]:
+        """Which of the model's text encoders the known files are."""
+        found = {info.id: self._place(info) for info in self._models.of_kind("text_encoder")}
+        return {id: tr(place.title) for id, place in found.items() if place is not None}
+
+    def choose_encoder(self, value: str) -> None:
+        """Read the prompt with another text encoder, in place of one that is the same part of the model."""
+        name, title = self.chooser(TEXT_ENCODER), self.title(value, "text_encoder")
+        words = tr("Choose the text encoder {title}", title=title)
+        place = self._place(self.info(value, "text_encoder"))
+        same = (
+            item for item in self.changes(TEXT_ENCODER) or ()
+            if name not in item.linked and self._place(self.info(self.chosen(item), "text_encoder")) is place
+        )  # fmt: skip
+        known = next(same, None) if place is not None else None
+        if known is None:
+            self._add(TEXT_ENCODER, {name: value}, words)
+        else:
+            self._binding.replace(self._binding.graph.with_param(known.node, name, value), words)
+
+    def _place(self, info: ModelInfo | None) -> Need | None:
+        """Which of the chosen model's text encoders a file is; None for none, or if it isn't known."""
+        model = self._values.model
+        return encoder_place(info, model) if info is not None and model is not None else None
+
+    def remove_encoder(self, node: str) -> None:
+        """Back to the model's own."""
+        record = self._binding.graph.nodes.get(node)
+        value = str(record.params.get(self.chooser(TEXT_ENCODER), "")) if record is not None else ""
+        title = self.title(value, "text_encoder")
+        self._remove(node, tr("Remove the text encoder {title}", title=title))
+
     # --- embeddings ------------------------------------------------------------------------------------
 
     def add_embedding(self, value: str) -> None:
@@ -127,16 +181,12 @@ class ChangeEdits:
 
     def remove_embedding(self, item: ModelChange) -> None:
         """Without this one; its word stays in the prompt."""
-        title = self.title(self.embedding_of(item), "embedding")
+        title = self.title(self.chosen(item), "embedding")
         self._remove(item.node, tr("Remove the embedding {title}", title=title))
-
-    def embedding_of(self, item: ModelChange) -> str:
-        """The file of one."""
-        return str(item.params.get(self.chooser(EMBEDDING), ""))
 
     def word(self, item: ModelChange) -> str:
         """What calls an embedding in a prompt: the node's word, the one it is stored under, or its file."""
-        value = self.embedding_of(item)
+        value = self.chosen(item)
         info = self.info(value, "embedding")
         stored = next((word for word in info.trigger_words if word.startswith("<")), "") if info else ""
         stem = PurePath((info.path if info is not None else value).replace("\\", "/")).stem
@@ -145,8 +195,7 @@ class ChangeEdits:
     def add_word(self, place: str, word: str) -> None:
         """A word at the end of the prompt or the negative prompt, unless it is there."""
         text = str(self._binding.value(place) or "")
-        if word.casefold() not in text.casefold():
-            longer = f"{text.rstrip().rstrip(',')}, {word}" if text.strip() else word
+        if (longer := with_word(text, word)) != text:
             words = tr("Add “{word}” to the prompt", word=word)
             if place == "negative":
                 words = tr("Add “{word}” to the negative prompt", word=word)

@@ -4,10 +4,13 @@ functions of what the catalogue tells."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipelines.engine.protocol import ModelInfo
-from pipelines.models.abilities import base_family, vae_fits
+from pipelines.models.families.abilities import base_family, vae_fits
+
+if TYPE_CHECKING:
+    from pipelines.models.parts.needed import Need
 
 _NAMED: Final = (
     ("canny", "edges", "canny"), ("scribble", "scribble", "scribble"), ("sketch", "scribble", "scribble"),
@@ -19,10 +22,26 @@ method, such pictures are drawn or made elsewhere."""
 
 
 def fits(info: ModelInfo, model: ModelInfo) -> bool:
-    """Whether ``info`` (a control model, an adapter, an embedding, a VAE) was made for models like
-    ``model``."""
+    """Whether ``info`` (a control model, an adapter, an embedding, a VAE, a text encoder) was made for models
+    like ``model``."""
+    if info.kind == "text_encoder":
+        return encoder_place(info, model) is not None
     base = info.base or info.family
     return vae_fits(info.base, model.family) if info.kind == "vae" else base == base_family(model.family)
+
+
+def encoders_for(model: ModelInfo) -> tuple[Need, ...]:
+    """The text encoders that models like ``model`` are given in files of their own."""
+    from pipelines.models.parts.encoders import encoders_of
+
+    return encoders_of(model.family, model.variant)
+
+
+def encoder_place(info: ModelInfo, model: ModelInfo) -> Need | None:
+    """Which of the text encoders of ``model`` a file is; None if it is none of them."""
+    from pipelines.models.parts.encoders import place_of
+
+    return place_of(encoders_for(model), info.family, info.variant)
 
 
 def ready_for(info: ModelInfo | None, methods: Collection[str]) -> tuple[str, str]:

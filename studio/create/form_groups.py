@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
-from pipelines.diffusion.any_size import SizePlan
+from pipelines.diffusion.sizes.any_size import SizePlan
 from studio.create.form_fields import TEXTS
 from studio.create.form_page import FormPage
 from studio.create.layer_edits import LayerEdits
@@ -25,7 +25,7 @@ from studio.widgets.segmented import Segmented
 from studio.widgets.shape_picker import ShapePicker
 
 FROM_PROMPT = "task:text_to_image"
-"""What a model can be unfit for (see :mod:`pipelines.models.limits`)."""
+"""What a model can be unfit for (see :mod:`pipelines.models.probing.limits`)."""
 _ORDER = ("prompt", "idea")
 """Texts that come first."""
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from pipelines.engine.protocol import ModelInfo
-from pipelines.models.abilities import IMAGE_GUIDED
+from pipelines.models.families.abilities import IMAGE_GUIDED
 from studio.create.form_page import FormPage
 from studio.create.layer_edits import AS_IT_IS, LayerEdits
 from studio.create.picture_row import PictureRow, ask_for_pictures

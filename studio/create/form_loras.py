@@ -73,7 +73,7 @@ class LoraList(AdditionList[LoraRow]):
         return LoraRow(node, binding.registry, self.edits, binding.has("prompt"))
 
     def _fits(self, info: ModelInfo) -> bool:
-        from pipelines.models.lora.families import fits
+        from pipelines.models.probing.lora_families import fits
 
         model = self._page.values.model
         return model is None or fits(info.base or info.family, model.family)

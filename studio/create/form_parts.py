@@ -1,20 +1,20 @@
-"""Create's choice of parts: another VAE, and embeddings with the words that call them."""
+"""Create's choice of parts: another VAE, text encoders, and embeddings with the words that call them."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from studio.create.addition_list import AdditionList
+from studio.create.addition_list import AdditionList, NamedRow
 from studio.create.change_edits import ChangeEdits
+from studio.create.form_encoders import EncoderList
 from studio.create.form_page import FormPage
-from studio.graph.model_changes import EMBEDDING, VAE, ModelChange
+from studio.graph.model_changes import EMBEDDING, TEXT_ENCODER, VAE, ModelChange
 from studio.models.choices import ModelChoices
 from studio.translate import tr
 from studio.widgets.choice_field import ChoiceField
-from studio.widgets.elided_label import ElidedLabel
 from studio.widgets.field_row import FieldRow
 from studio.widgets.flow import FlowLayout
 from studio.widgets.layouts import empty
@@ -27,9 +27,12 @@ KEY: Final = "parts"
 def add_parts(page: FormPage, models: ModelChoices) -> None:
     """The section, where the graph has a model whose parts can be chosen."""
     edits = ChangeEdits(page.binding, models, page.values)
-    parts: list[VaeChoice | EmbeddingList] = []
+    parts: list[VaeChoice | EncoderList | EmbeddingList] = []
     if edits.has(VAE):
         parts.append(VaeChoice(edits, models))
+    encoders = EncoderList(edits, models) if edits.has(TEXT_ENCODER) else None
+    if encoders is not None:
+        parts.append(encoders)
     if edits.has(EMBEDDING):
         parts.append(EmbeddingList(page, edits, models))
     if not parts:
@@ -40,16 +43,14 @@ def add_parts(page: FormPage, models: ModelChoices) -> None:
     def show() -> None:
         for part in parts:
             part.refresh()
-        count = (edits.vae is not None) + len(edits.changes(EMBEDDING) or ())
+        listed = (*(edits.changes(TEXT_ENCODER) or ()), *(edits.changes(EMBEDDING) or ()))
+        count = (edits.vae is not None) + len(listed)
         title = tr("VAE and embeddings")
+        if encoders is not None and encoders.is_offered:
+            title = tr("VAE, text encoders and embeddings")
         section.header.setText(f"{title} ({count})" if count else title)
 
     page.on_update(show)
-
-
-def branched() -> str:
-    """Why nothing can be put between a model and what it feeds."""
-    return tr("This graph uses its model with and without changes; they are set in the graph.")
 
 
 class VaeChoice:
@@ -89,7 +90,7 @@ class VaeChoice:
         self.field.set_value(info.id if info is not None else value)
         linked = known is not None and name in known.linked
         fixed = tr("Another node of the graph chooses it.") if linked else ""
-        self.row.set_disabled_because(branched() if self._edits.changes(VAE) is None else fixed)
+        self.row.set_disabled_because(self._edits.branched() if self._edits.changes(VAE) is None else fixed)
         self.row.set_resettable(bool(value), tr("Back to the model's own"))
         problem = reasons.get(info.id, "") if info is not None else ""
         if problem or self.row.disabled_reason:
@@ -102,43 +103,21 @@ class VaeChoice:
             self._edits.set_vae(path)
 
 
-class EmbeddingRow(QWidget):
+class EmbeddingRow(NamedRow):
     """One embedding: its name, its word to click into the prompt, and the way out."""
 
     def __init__(self, item: ModelChange, edits: ChangeEdits) -> None:
-        super().__init__()
+        super().__init__(lambda: edits.remove_embedding(self.item))
         self.item, self._edits = item, edits
         self._word = ""
-        self.title = ElidedLabel()
-        self.title.setProperty("role", "label")
-        self.remove = tool_button("close", "")
-        self.remove.clicked.connect(lambda: self._edits.remove_embedding(self.item))
         self.words = QWidget()
         self._flow = FlowLayout(self.words)
-        self.message = QLabel()
-        self.message.setProperty("role", "hint")
-        self.message.setWordWrap(True)
-        head = QHBoxLayout()
-        head.setSpacing(6)
-        head.addWidget(self.title, 1)
-        head.addWidget(self.remove)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        layout.addLayout(head)
-        layout.addWidget(self.words)
-        layout.addWidget(self.message)
+        self.column.insertWidget(1, self.words)
 
     def show_values(self, item: ModelChange, fault: str) -> None:
         """Show it as the document has it; ``fault``: why it can't be used."""
         self.item = item
-        title = self._edits.title(self._edits.embedding_of(item), "embedding")
-        self.title.setText(title)
-        words = tr("Remove {title}", title=title)
-        self.remove.setToolTip(words)
-        self.remove.setAccessibleName(words)
-        self.message.setText(fault)
-        self.message.setVisible(bool(fault))
+        self.show_name(self._edits.title(self._edits.chosen(item), "embedding"), fault)
         word = self._edits.word(item)
         if word != self._word:
             self._word = word
@@ -166,9 +145,7 @@ class EmbeddingList(AdditionList[EmbeddingRow]):
         super().__init__("create.embeddings", tr("Add an embedding…"), tr("Add an embedding of my own…"))
         self.row: QWidget = self
         self._page, self._edits, self._models = page, edits, models
-        self.label = QLabel(tr("Embeddings — learnt words"))
-        self.label.setProperty("role", "label")
-        self.column.insertWidget(0, self.label)
+        self.name_above(tr("Embeddings — learnt words"))
 
     def refresh(self) -> None:
         """Show the document and the models as they are."""
@@ -177,12 +154,12 @@ class EmbeddingList(AdditionList[EmbeddingRow]):
         self.show_rows(tuple(items), lambda node: EmbeddingRow(items[node], self._edits))
         reasons, limit = self._edits.reasons("embedding"), self._page.values.reason("embeddings")
         for node, item in items.items():
-            info = self._edits.info(self._edits.embedding_of(item), "embedding")
+            info = self._edits.info(self._edits.chosen(item), "embedding")
             fault = limit or (reasons.get(info.id, "") if info is not None else "")
             self.rows[node].show_values(item, fault)
         listed = self._models.of_kind("embedding")
         self.offer([(info.id, info.title) for info in listed], reasons)
-        reason = branched() if found is None else limit
+        reason = self._edits.branched() if found is None else limit
         if not listed and not reason:
             reason = tr("Put embeddings into the folder for models, and they are offered here.")
         self.add.setEnabled(bool(listed) and found is not None and not limit)

@@ -7,11 +7,10 @@ from typing import Any, Final
 from PySide6.QtWidgets import QLabel
 
 from pipelines.graph.registry import ParamSchema
-from pipelines.models.abilities import U_NETS, base_family
+from pipelines.models.families.abilities import U_NETS, base_family
 from pipelines.models.speed.choices import Reason, attention_reasons, compile_reason, runtime_reason
 from studio.create.change_edits import ChangeEdits
 from studio.create.form_page import FormPage
-from studio.create.form_parts import branched
 from studio.engine.forecast_words import speed_text
 from studio.graph.model_changes import SPEED, users_of
 from studio.models.choices import ModelChoices
@@ -94,7 +93,7 @@ class SpeedRow(FieldRow):
         linked = known is not None and self.param.name in known.linked
         fixed = tr("Another node of the graph chooses it.") if linked else ""
         self.set_disabled_because(
-            branched() if self._edits.changes(SPEED) is None else fixed or self._limit()
+            self._edits.branched() if self._edits.changes(SPEED) is None else fixed or self._limit()
         )
         if isinstance(self.editor, ChoiceEditor) and self.param.name == "attention":
             self.editor.field.set_unavailable(self._ways())

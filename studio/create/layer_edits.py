@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pipelines.engine.protocol import ModelInfo
 from pipelines.graph.document import Graph
-from pipelines.models.abilities import needs_control, needs_reference
-from pipelines.models.controls import follows_controls, reads_references
+from pipelines.models.families.abilities import needs_control, needs_reference
+from pipelines.models.families.controls import follows_controls, reads_references
 from studio.create.binding import Binding
 from studio.create.fitting import fits, ready_for, shown_by
 from studio.create.model_values import ModelValues

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.diffusion.prompt_tags import Tag, named, read_tags, without_tag
+from pipelines.diffusion.prompts.prompt_tags import Tag, named, read_tags, without_tag
 from pipelines.engine.protocol import ModelInfo
 from studio.create.binding import Binding
+from studio.create.prompt_words import with_word
 from studio.graph.loras import LoraNode, loras, with_lora, without_lora
 from studio.models.choices import ModelChoices
 from studio.translate import tr
@@ -97,6 +98,5 @@ class LoraEdits:
     def add_word(self, word: str) -> None:
         """A trigger word at the end of the prompt, unless it is there."""
         prompt = str(self._binding.value("prompt") or "")
-        if word.casefold() not in prompt.casefold():
-            text = f"{prompt.rstrip().rstrip(',')}, {word}" if prompt.strip() else word
+        if (text := with_word(prompt, word)) != prompt:
             self._binding.set_many({"prompt": text}, tr("Add “{word}” to the prompt", word=word))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from pipelines.diffusion.prompt_tags import Tag
+from pipelines.diffusion.prompts.prompt_tags import Tag
 from studio.create.lora_edits import LoraEdits
 from studio.theme import current_theme
 from studio.translate import tr

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.diffusion.any_size import SizePlan, plan_size
-from pipelines.diffusion.samplers import SAMPLERS, SamplerSpec, Schedule, schedule_note
-from pipelines.diffusion.size_limits import limits_for
+from pipelines.diffusion.samplers.table import SAMPLERS, SamplerSpec, Schedule, schedule_note
+from pipelines.diffusion.sizes.any_size import SizePlan, plan_size
+from pipelines.diffusion.sizes.size_limits import limits_for
 from pipelines.engine.protocol import ModelInfo
 from studio.create.binding import Binding
 from studio.graph.reference_size import FOLLOWS, PLANNED, SIZES, can_follow

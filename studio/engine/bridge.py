@@ -35,6 +35,7 @@ from pipelines.engine.protocol import (
     FreeMemory,
     HashModel,
     ImageRef,
+    ImportModel,
     JudgeModels,
     KeepResults,
     ListDownloads,
@@ -45,6 +46,7 @@ from pipelines.engine.protocol import (
     Message,
     ModelConverted,
     ModelDescribed,
+    ModelImported,
     ModelInfo,
     ModelProgress,
     ModelRemoved,
@@ -87,7 +89,8 @@ KEPT_BYTES: Final = 96 * 2**20
 MAX_ALSO: Final = 64
 """Models of one's own that are asked about; the oldest are forgotten."""
 ABOUT_MODELS: Final = (
-    ModelProgress, ModelTold, ModelDescribed, ModelConverted, ModelRemoved, Duplicates, ModelWorkStopped,
+    ModelProgress, ModelTold, ModelDescribed, ModelConverted, ModelImported, ModelRemoved, Duplicates,
+    ModelWorkStopped,
 )  # fmt: skip
 _FORMATS: Final = {
     1: QImage.Format.Format_Grayscale8,
@@ -233,6 +236,10 @@ class EngineBridge(QObject):
     def convert_model(self, path: str) -> str:
         """Have a pickled model written as safetensors beside it."""
         return self._request(ConvertModel, path=path)
+
+    def import_model(self, path: str) -> str:
+        """Have a model file brought into the user's own folder."""
+        return self._request(ImportModel, path=path)
 
     def remove_model(self, path: str) -> str:
         """Move a model to the bin, with what lies beside it."""

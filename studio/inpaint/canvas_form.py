@@ -8,7 +8,7 @@ from typing import Any, Final
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from pipelines.diffusion.levels import steps_to_run
+from pipelines.diffusion.samplers.levels import steps_to_run
 from pipelines.inpaint.geometry import ResolvedSettings
 from studio.create.form_edits import FormEdits
 from studio.create.form_groups import add_count_and_seed, add_model, add_texts

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from PySide6.QtCore import QObject, QRect, QSize, QTimer, Signal, Slot
 
-from pipelines.diffusion.size_limits import limits_for
+from pipelines.diffusion.sizes.size_limits import limits_for
 from pipelines.engine.protocol import ModelInfo
 from pipelines.errors import DiptychError, ErrorInfo
 from pipelines.graph.values import Array, Mask

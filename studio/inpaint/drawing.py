@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.inpaint.geometry import MaskSettings
-from pipelines.models.controls import drawn_family, follows_controls, reads_references
+from pipelines.models.families.controls import drawn_family, follows_controls, reads_references
 from studio.background import in_background
 from studio.documents.sheet import Sheet
 from studio.inpaint.canvas_binding import CanvasBinding

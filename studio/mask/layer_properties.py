@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
@@ -41,6 +42,7 @@ class LayerProperties(QWidget):
         self.kind.setAccessibleName(tr("What the layer holds"))
         self.leads = ChoiceField(list(leads_titles().items()))
         self.leads.setAccessibleName(tr("What is taken over from the reference"))
+        self.kind_label, self.leads_label = QLabel(tr("What it holds")), QLabel(tr("What is taken over"))
         self.derive = QPushButton(tr("From the picture…"))
         self.derive.setToolTip(tr("Find the lines, depths or pose in the picture and put them here"))
         self.weight = SliderField(tr("Weight"), 0, 200, "%", tr("How strongly it is followed"))
@@ -73,7 +75,11 @@ class LayerProperties(QWidget):
         region.addWidget(label)
         region.addWidget(self.prompt)
         control = QVBoxLayout(self.control)
-        rows: tuple[QWidget, ...] = (self.start, self.end, self.kind, self.leads, self.derive)
+        labelled = ((self.kind_label, self.kind), (self.leads_label, self.leads))
+        for name, choice in labelled:
+            name.setProperty("role", "label")
+            name.setBuddy(choice)
+        rows: tuple[QWidget, ...] = (self.start, self.end, *chain(*labelled), self.derive)
         for row in rows:
             control.addWidget(row)
         column = QVBoxLayout(self)
@@ -110,9 +116,10 @@ class LayerProperties(QWidget):
         self.colour.setVisible(layer is not None and layer.is_mask)
         self.region.setVisible(kind is LayerKind.REGION)
         self.control.setVisible(kind in (LayerKind.CONTROL, LayerKind.REFERENCE))
-        for widget in (self.kind, self.derive):
+        for widget in (self.kind_label, self.kind, self.derive):
             widget.setVisible(kind is LayerKind.CONTROL)
-        self.leads.setVisible(kind is LayerKind.REFERENCE)
+        for widget in (self.leads_label, self.leads):
+            widget.setVisible(kind is LayerKind.REFERENCE)
         self.weight.setVisible(kind in (LayerKind.REGION, LayerKind.CONTROL, LayerKind.REFERENCE))
         reason = "" if kind is None else self._reasons.get(kind, "")
         self.reason.setText(reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -20,6 +21,7 @@ from studio.mask.slider_field import SliderField
 from studio.mask.tool_settings import BRUSHES, Combine, ToolSettings
 from studio.theme import current_theme
 from studio.translate import tr
+from studio.widgets.flow import FlowLayout
 from studio.widgets.segmented import Segmented
 
 _COMBINE = (
@@ -30,10 +32,13 @@ _COMBINE = (
 )
 _TOLERANT = ("fill", "colour_range")
 _NO_AREA = (*BRUSHES, "eyedropper", "move", "transform")
+_SPACING = 14
 
 
 class OptionsBar(QFrame):
-    """``operation_chosen`` carries an operation's id (or ``clear``)."""
+    """``operation_chosen`` carries an operation's id (or ``clear``). Where room is short the sliders become
+    shorter, then they go and their numbers stay, then a second line begins: the bar never widens the window.
+    """
 
     operation_chosen = Signal(str)
 
@@ -69,6 +74,7 @@ class OptionsBar(QFrame):
         self._arrange()
         self._connect()
         settings.changed.connect(self._show)
+        current_theme().changed.connect(self._fit_text)
         self._show()
 
     def _menu_button(self, title: str, tip: str) -> QToolButton:
@@ -113,17 +119,43 @@ class OptionsBar(QFrame):
 
     def _arrange(self) -> None:
         self.setMinimumHeight(current_theme().px(38))
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 8, 4)
-        row.setSpacing(14)
-        for part in (self.size_, self.hardness, self.opacity, self.flow):
-            row.addWidget(part)
-        row.addWidget(self.more)
-        row.addWidget(self.combine)
-        row.addWidget(self.tolerance)
-        row.addStretch(1)
-        row.addWidget(self.operations)
-        row.addWidget(self.zoom)
+        row.setSpacing(_SPACING)
+        self._fields = FlowLayout(spacing=_SPACING)
+        parts = (self.size_, self.hardness, self.opacity, self.flow, self.more, self.combine, self.tolerance)
+        height = max(part.sizeHint().height() for part in (*parts, self.operations))
+        for part in (*parts, self.operations, self.zoom):
+            part.setMinimumHeight(height)  # in the middle of one line, whatever they are
+        for part in parts:
+            self._fields.addWidget(part)
+        row.addLayout(self._fields, 1)
+        row.addWidget(self.operations, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.zoom, 0, Qt.AlignmentFlag.AlignTop)
+
+    @Slot()
+    def _fit_text(self) -> None:
+        self.setMinimumHeight(current_theme().px(38))
+        self.zoom.setMinimumWidth(current_theme().px(52))
+        self._share_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Give the sliders in equal parts what the rest of the first line leaves."""
+        sliders = (self.size_, self.hardness, self.opacity, self.flow, self.tolerance)
+        shown = [field for field in sliders if not field.isHidden()]
+        if not shown:
+            return
+        others = (self.more, self.combine, self.operations, self.zoom)
+        taken = [part.sizeHint().width() for part in others if not part.isHidden()]
+        taken += [field.width_without_slider() for field in shown]
+        margins = self._row.contentsMargins()
+        room = self.width() - margins.left() - margins.right() - sum(taken) - _SPACING * len(taken)
+        for field in shown:
+            field.set_slider_room(room // len(shown))
 
     def _connect(self) -> None:
         change = self._settings.change_brush
@@ -153,6 +185,7 @@ class OptionsBar(QFrame):
         self._show_brush(brush)
         self.tolerance.set_value(values.tolerance)
         self.combine.set_value(values.combine.value)
+        self._share_room()
 
     def _show_brush(self, brush: BrushSettings) -> None:
         self.size_.set_value(round(brush.size))

@@ -11,6 +11,10 @@ from studio.theme import current_theme
 from studio.widgets.number_field import NumberField
 
 STEPS = 1000
+SHORTEST, LONGEST = 24, 140
+"""Pixels (at 100 % text) of a slider that is of use, and of one that is long enough."""
+GAP = 6
+NUMBER = 80
 
 
 class SliderField(QWidget):
@@ -41,11 +45,10 @@ class SliderField(QWidget):
         self.slider.setRange(0, STEPS)
         self.slider.setPageStep(STEPS // 10)
         self.slider.setSingleStep(STEPS // 100)
-        self.slider.setMinimumWidth(current_theme().px(24))
-        self.slider.setMaximumWidth(current_theme().px(140))
+        self.slider.setMinimumWidth(current_theme().px(SHORTEST))
+        self.slider.setMaximumWidth(current_theme().px(LONGEST))
         self.slider.setAccessibleName(title)
         self.field = NumberField(minimum, minimum=minimum, maximum=maximum, unit=unit)
-        self.field.setFixedWidth(current_theme().px(80))
         self.field.setAccessibleName(title)
         for part in (self, self.slider, self.field):
             part.setToolTip(tip or title)
@@ -53,12 +56,31 @@ class SliderField(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        row.setSpacing(GAP)
         row.addWidget(self.label)
         row.addWidget(self.slider, 1)
         row.addWidget(self.field)
         self.slider.valueChanged.connect(self._slid)
         self.field.value_changed.connect(self._typed)
+        current_theme().changed.connect(self._fit_text)
+        self._fit_text()
+
+    @Slot()
+    def _fit_text(self) -> None:
+        """Room for the largest number in the size that text has now."""
+        self.field.setFixedWidth(current_theme().px(NUMBER))
+
+    def width_without_slider(self) -> int:
+        """Pixels that the name and the number take."""
+        return self.label.sizeHint().width() + GAP + self.field.width()
+
+    def set_slider_room(self, pixels: int) -> None:
+        """Make the slider this wide, up to what is long enough; leave it out where it would be of no use."""
+        width = min(pixels - GAP, current_theme().px(LONGEST))
+        fits = width >= current_theme().px(SHORTEST)
+        self.slider.setVisible(fits)
+        if fits:
+            self.slider.setFixedWidth(width)
 
     def value(self) -> int:
         return int(self.field.value())

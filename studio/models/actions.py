@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
 from pipelines import paths
-from pipelines.engine.protocol import Duplicates, ModelConverted, ModelInfo, ModelRemoved, ModelTold
+from pipelines.engine.protocol import (
+    Duplicates,
+    ModelConverted,
+    ModelImported,
+    ModelInfo,
+    ModelRemoved,
+    ModelTold,
+)
 from pipelines.errors import ErrorInfo
 from studio.actions.shell import Button, Shell
 from studio.documents.sheet import Sheet
@@ -52,6 +59,7 @@ class ModelActions(QObject):
         self.getting.downloads.progressed.connect(self._show_work)
         self.work.told.connect(self._told)
         self.work.converted.connect(self._converted)
+        self.work.imported.connect(self._imported)
         self.work.removed.connect(self._removed)
         self.work.compared.connect(self._compared)
         self.work.failed.connect(self._failed)
@@ -238,6 +246,14 @@ class ModelActions(QObject):
         else:
             self._parts.settings.change(model_folders=(*known, folder))
 
+    def take_in(self, dropped: Iterable[str]) -> None:
+        """Add folders to those that are searched, and bring files into the user's own folder."""
+        for path in dropped:
+            if Path(path).is_dir():
+                self.take_folder(path)
+            else:
+                self.work.take_in(path)
+
     def drop_folder(self, folder: str) -> None:
         """Search a folder no longer; its files stay."""
         kept = tuple(item for item in self._parts.settings.values.model_folders if item != folder)
@@ -289,6 +305,18 @@ class ModelActions(QObject):
             parts.append(words)
         heading = tr("Converted {name}", name=Path(event.path).name)
         self._shell.show_message(heading, " ".join(parts), self._after_converting(event))
+
+    @Slot(object)
+    def _imported(self, event: ModelImported) -> None:
+        name = Path(event.path).name
+        page = self._shell.models_page
+        if page is None or not page.choose(event.target):
+            self._follow = event.target
+        if event.already:
+            heading = tr("{name} is there already.", name=name)
+            self._shell.show_message(heading, tr("{path} has the same content.", path=event.target))
+        else:
+            self._shell.status.note(tr("{name} is among the models now", name=name))
 
     def _after_converting(self, event: ModelConverted) -> tuple[Button, ...]:
         """What can be done with the new file: taken where the old one was named, or shown in the list."""

@@ -32,7 +32,7 @@ class Searched:
 
 def look(folders: Sequence[str]) -> list[Searched]:
     """Where models are looked for, and other programs' folders that could be added. For worker threads."""
-    from pipelines.models.layouts import hub_caches, program_of, suggestions, usual_places
+    from pipelines.models.catalogue.layouts import hub_caches, program_of, suggestions, usual_places
 
     found = [Searched(str(paths.models_dir()), "Diptych", paths.models_dir().is_dir())]
     found += [

@@ -66,6 +66,7 @@ class ModelList(QTableView):
         table.modelAboutToBeReset.connect(self._note_current)
         table.modelReset.connect(self._find_current)
         current_theme().changed.connect(self._restyle)
+        self.show_order(Query())
         self._restyle()
 
     # --- what is chosen --------------------------------------------------------------------------------

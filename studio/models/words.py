@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from pipelines.engine.protocol import ModelInfo
-from pipelines.models.families import FAMILIES
+from pipelines.models.families.facts import FAMILIES
 from studio.engine.phases import memory_text
 from studio.translate import tr
 

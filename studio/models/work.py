@@ -18,6 +18,7 @@ from pipelines.engine.protocol import (
     Message,
     ModelConverted,
     ModelDescribed,
+    ModelImported,
     ModelProgress,
     ModelRemoved,
     Models,
@@ -34,6 +35,7 @@ _WORDS: Final = {
     "verifying": "Checking the file: {size}",
     "converting": "Converting: {size}",
     "comparing": "Comparing files: {size}",
+    "importing": "Copying a model: {size}",
 }
 
 
@@ -49,13 +51,15 @@ class Task:
 
 
 class ModelWork(QObject):
-    """``changed`` when a task came, went or went on; ``described``, ``told``, ``converted``, ``removed`` and
-    ``compared`` carry the engine's message; ``failed`` an error and the task it belongs to."""
+    """``changed`` when a task came, went or went on; ``described``, ``told``, ``converted``, ``imported``,
+    ``removed`` and ``compared`` carry the engine's message; ``failed`` an error and the task it belongs
+    to."""
 
     changed = Signal()
     described = Signal(object)
     told = Signal(object)
     converted = Signal(object)
+    imported = Signal(object)
     removed = Signal(object)
     compared = Signal(object)
     failed = Signal(object, object)
@@ -87,6 +91,10 @@ class ModelWork(QObject):
     def convert(self, path: str) -> None:
         """Write a pickled model as safetensors."""
         self._begin(self._bridge.convert_model(path), "convert", path)
+
+    def take_in(self, path: str) -> None:
+        """Bring a model file into the user's own folder."""
+        self._begin(self._bridge.import_model(path), "import", path)
 
     def remove(self, path: str) -> None:
         """Move a model to the bin."""
@@ -149,6 +157,9 @@ class ModelWork(QObject):
                 self.described.emit(event)
             case ModelConverted():
                 self.converted.emit(event)
+                self.rescan()
+            case ModelImported():
+                self.imported.emit(event)
                 self.rescan()
             case ModelRemoved():
                 self._models.drop(event.path)

@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QMimeData, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -43,6 +42,7 @@ from studio.models.shelf import Query
 from studio.models.table import ModelTable
 from studio.models.thumbnails import Thumbnails
 from studio.parts import Parts
+from studio.pictures.picture_files import SUFFIXES
 from studio.theme import current_theme
 from studio.translate import tr
 from studio.widgets.segmented import Segmented
@@ -57,14 +57,9 @@ MAYBE: Final = 8
 """So many models of the same size are named at most."""
 
 
-def folders_in(data: QMimeData) -> list[str]:
-    """The folders of this computer that are dragged."""
-    files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
-    return [file for file in files if Path(file).is_dir()]
-
-
 class ModelsWorkspace(QWidget):
-    """``file_wanted`` carries the path of a graph to open; ``choice_changed``: another model is chosen."""
+    """``file_wanted`` carries the path of a graph or picture to open; ``choice_changed``: another model is
+    chosen."""
 
     file_wanted = Signal(str)
     choice_changed = Signal()
@@ -84,7 +79,6 @@ class ModelsWorkspace(QWidget):
         self._lay_out()
         self._connect()
         self.setFocusProxy(self.list)
-        self.setAcceptDrops(True)
         self._list_changed()
 
     # --- building --------------------------------------------------------------------------------------
@@ -181,15 +175,14 @@ class ModelsWorkspace(QWidget):
         self._parts.document.changed.connect(self._document_changed)
         self._parts.bridge.device_changed.connect(self.show_device)
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if folders_in(event.mimeData()):
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        for folder in folders_in(event.mimeData()):
-            event.accept()
-            self._actions.take_folder(folder)
+    def take_pictures(self, files: list[str], at: QPoint, *, own: bool) -> None:
+        """Files or folders were dropped here: models, whatever they are called; pictures are opened."""
+        if own:
+            return
+        pictures = [file for file in files if Path(file).suffix.lower() in SUFFIXES]
+        for file in pictures:
+            self.file_wanted.emit(file)
+        self._actions.take_in(file for file in files if file not in pictures)
 
     # --- what is shown ---------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from pipelines.engine.protocol import ModelInfo
 from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import NodeSchema, Registry
 from studio.create.binding import Binding
+from studio.create.prompt_words import with_word
 from studio.graph import model_changes, picture_layers
 from studio.graph.picture_layers import CONTROLS, REFERENCES, LayerSort, NewLayer
 from studio.graph.refiner import SWITCH, refined_nodes, refining, with_refiner
@@ -81,6 +82,7 @@ class _Apply:
         self._registry: Registry = binding.registry
         self._node = binding.node_of("model")
         self._done = Applied(binding.graph)
+        self._words: list[str] = []
 
     def all(self) -> Applied:
         """Everything, in the order in which the parts depend on each other."""
@@ -93,6 +95,7 @@ class _Apply:
             self._refiner()
             self._drawing()
         self._values()
+        self._trigger_words()
         return self._done
 
     def _lack(self, text: str) -> None:
@@ -160,6 +163,8 @@ class _Apply:
             if info is None:
                 return None
             params[name] = info.id
+        if change.on:  # one that is left out needs no words
+            self._words += change.words
         return change.type, params, change.on
 
     # --- pictures --------------------------------------------------------------------------------------
@@ -261,6 +266,18 @@ class _Apply:
             elif schema is not None and isinstance(value, type(schema.default)):
                 graph = graph.with_param(place.node, place.param, value)
         self._done.graph = graph
+
+    def _trigger_words(self) -> None:
+        """The words of the LoRAs, behind what the prompt says; those that it has aren't added again."""
+        graph, place = self._done.graph, self._binding.names.get("prompt")
+        record, schema = (graph.nodes.get(place.node) if place else None), self._binding.schema("prompt")
+        if place is None or record is None or schema is None or place.param in record.inputs:
+            return
+        before = text = str(record.params.get(place.param, schema.default) or "")
+        for word in self._words:
+            text = with_word(text, word)
+        if text != before:
+            self._done.graph = graph.with_param(place.node, place.param, text)
 
 
 def _set(record: NodeRecord, name: str, value: Any, kind: NodeSchema) -> NodeRecord:

@@ -7,14 +7,24 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from pipelines.engine.protocol import ModelInfo
-from pipelines.graph.document import Graph
+from pipelines.graph.document import Graph, NodeRecord
 from pipelines.graph.registry import NodeSchema, Registry
 from studio.create.binding import Binding
+from studio.create.prompt_words import has_word
 from studio.graph import model_changes, picture_layers
 from studio.graph.picture_layers import CONTROLS, REFERENCES, LayerSort, PictureLayer
 from studio.graph.refiner import SWITCH, refined_nodes, refining
 from studio.models.choices import ModelChoices
-from studio.presets.preset import Change, ModelName, Preset, Refiner, SteeringPicture, plain
+from studio.presets.preset import (
+    MAX_WORD,
+    MAX_WORDS,
+    Change,
+    ModelName,
+    Preset,
+    Refiner,
+    SteeringPicture,
+    plain,
+)
 
 SORTS: Final = (REFERENCES, CONTROLS)
 PROMPTS: Final = ("prompt", "negative", "idea", "system")
@@ -44,7 +54,7 @@ def captured(
         name=name,
         model=_model(binding, models),
         settings=_settings(graph, registry, node),
-        changes=tuple(_changes(graph, registry, models, node)),
+        changes=tuple(_changes(graph, registry, models, node, str(binding.value("prompt") or ""))),
         pictures=tuple(pictures),
         refiner=_refiner(graph, registry, models, node),
         drawing=_drawing(graph, registry, node),
@@ -85,7 +95,7 @@ def _settings(graph: Graph, registry: Registry, node: str) -> dict[str, Any]:
     }
 
 
-def _changes(graph: Graph, registry: Registry, models: ModelChoices, model: str) -> list[Change]:
+def _changes(graph: Graph, registry: Registry, models: ModelChoices, model: str, prompt: str) -> list[Change]:
     nodes = model_changes.chain(graph, model) if model else ()
     found: list[Change] = []
     for node in nodes or ():
@@ -93,9 +103,17 @@ def _changes(graph: Graph, registry: Registry, models: ModelChoices, model: str)
         kind = registry.get(record.type)
         if kind is not None:
             params, named = _split(kind, record.params, models)
+            words = _words(record, models, prompt) if record.type == model_changes.LORA else ()
             on = record.mode == "active"
-            found.append(Change(type=record.type, params=params, models=named, on=on))
+            found.append(Change(type=record.type, params=params, models=named, words=words, on=on))
     return found
+
+
+def _words(record: NodeRecord, models: ModelChoices, prompt: str) -> tuple[str, ...]:
+    """Those of a LoRA's trigger words that the prompt has, in its maker's order."""
+    info = models.find(str(record.params.get("lora", "")), "lora")
+    found = info.trigger_words if info is not None else ()
+    return tuple(word for word in found if 0 < len(word) <= MAX_WORD and has_word(prompt, word))[:MAX_WORDS]
 
 
 def _split(

@@ -4,7 +4,7 @@ here."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,7 +14,11 @@ from pipelines.graph import jsontext
 FORMAT: Final = 1
 MAX_PARTS: Final = 256
 """Changes of a model, or pictures, in one preset."""
+MAX_WORDS: Final = 64
+"""Trigger words of one LoRA."""
+MAX_WORD: Final = 1000
 _NAME: Final = 200
+Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD)]
 
 
 class _Part(BaseModel):
@@ -32,11 +36,15 @@ class ModelName(_Part):
 
 
 class Change(_Part):
-    """One node between the model and what draws: its type, its params, and the files these name, by param."""
+    """One node between the model and what draws: its type, its params, and the files these name, by param.
+
+    ``words`` are those of its trigger words that the prompt had: it has them again when the preset is used.
+    """
 
     type: str = Field(max_length=200)
     params: dict[str, Any] = {}
     models: dict[str, ModelName] = {}
+    words: tuple[Word, ...] = Field((), max_length=MAX_WORDS)
     on: bool = True
 
 

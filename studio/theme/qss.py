@@ -62,6 +62,7 @@ QPushButton[role="compact"] { background: $brass; color: $on_brass; border: 1px 
 600;
   min-height: ${chip}px; }
 QPushButton[role="compact"]:hover { background: $brass_hover; border-color: $brass_hover; }
+QPushButton[role="compact"]:disabled { background: $bg3; color: $text3; border-color: $bg3; }
 QPushButton[role="compact"]:focus { border: 2px solid $text; min-height: ${chip_focus}px; }
 QPushButton[role="stop"] { background: $bg2; color: $text; border: 1px solid $brass; font-weight: 600;
   min-height: ${primary}px; font-size: ${heading}px; }

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pipelines.diffusion.samplers import SAMPLERS, SCHEDULE_TITLES
+from pipelines.diffusion.samplers.table import SAMPLERS, SCHEDULE_TITLES
 from pipelines.graph import types
 from pipelines.graph.node import Input
 from pipelines.graph.registry import ParamSchema

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from pipelines import paths
 from pipelines.engine.protocol import Device
@@ -31,6 +31,7 @@ from studio.translate import tr
 from studio.widgets.command_palette import CommandPalette, PaletteItem
 from studio.widgets.dialog import Dialog
 from studio.widgets.file_drops import FileDrops
+from studio.widgets.page_stack import PageStack
 from studio.window.document_tabs import DocumentTabs, tab_text
 from studio.window.engine_news import EngineNews
 from studio.window.graph_maker import GraphMaker
@@ -110,7 +111,7 @@ class MainWindow(QMainWindow):
         self._column = QVBoxLayout(centre)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
-        self.stack = QStackedWidget(centre)
+        self.stack = PageStack(centre)
         self.split.addWidget(centre)
         self.setCentralWidget(body)
 

@@ -177,6 +177,9 @@ class FakeBridge(QObject):
     def convert_model(self, path: str) -> str:
         return self._about_model("convert", path)
 
+    def import_model(self, path: str) -> str:
+        return self._about_model("import", path)
+
     def remove_model(self, path: str) -> str:
         return self._about_model("remove", path)
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipelines.models import single_file
 from pipelines.models.loading import CONFIGS
 from pipelines.models.parts import needed as parts
+from pipelines.models.probing import single_file
 from pipelines.models.signatures import registry
 from pipelines.models.signatures.base import Key
 from tests.helpers.model_files import original_clip, original_vae

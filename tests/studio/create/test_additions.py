@@ -19,19 +19,21 @@ from pipelines.graph import types
 from pipelines.graph.document import Graph
 from pipelines.graph.node import Input, Node, NodeParams, Output, Param
 from pipelines.graph.registry import Registry, builtin
-from pipelines.models.abilities import lacking, limits_of, needs_control, needs_reference, vae_fits
+from pipelines.models.families.abilities import lacking, limits_of, needs_control, needs_reference, vae_fits
 from pipelines.models.speed import runtime_reason
 from studio.app import StudioApp
 from studio.create import form_speed
 from studio.create.binding import Binding
 from studio.create.fitting import ready_for
 from studio.create.form import CreateForm
+from studio.create.form_encoders import EncoderList
 from studio.create.form_layers import PictureList
 from studio.create.form_parts import EmbeddingList
 from studio.create.form_speed import SpeedRow
 from studio.documents.document import GraphDocument
 from studio.graph.model_changes import (
     SPEED,
+    TEXT_ENCODER,
     VAE,
     users_of,
 )
@@ -258,6 +260,46 @@ def test_a_vae_is_chosen_and_given_back(form: Form) -> None:
     field.value_changed.emit("")
     assert set(document.graph.links()) == set(before.links())
     for _ in range(3):
+        document.undo_stack.undo()
+    assert document.graph == before
+
+
+def test_text_encoders_are_chosen_where_the_family_takes_them(form: Form) -> None:
+    document, section = form.document, form.widget.sections["parts"]
+    panel = form.widget.findChild(EncoderList)
+    assert panel.isHidden()  # a checkpoint of Stable Diffusion 1 holds its own
+    draws = known("diffusion", "draws", "flux", unavailable=limits_of("flux", "dev"))
+    large, small = (
+        known("text_encoder", name, "", family="t5", variant=size)
+        for name, size in (("t5xxl", "xxl"), ("t5base", "base"))
+    )
+    other = known("text_encoder", "t5xxl-fp8", "", family="t5", variant="xxl")
+    clip = known("text_encoder", "clip", "", family="clip-l")
+    form.models._take((STARTER, draws, large, small, other, clip))
+    form.binding.set("model", draws.id)
+    assert not panel.isHidden()
+    assert panel.add.values() == ["", large.id, small.id, other.id, clip.id]
+    assert "another text encoder" in reason_of(panel.add, small.id)
+    assert reason_of(panel.add, clip.id) == "CLIP-L text encoder"
+    before, steps = document.graph, document.undo_stack.count()
+    for value in (large.id, clip.id, other.id):
+        panel.add.value_changed.emit(value)
+    assert document.undo_stack.count() == steps + 3
+    found = [record.params for record in document.graph.nodes.values() if record.type == TEXT_ENCODER]
+    assert found == [{"text_encoder": other.id}, {"text_encoder": clip.id}]
+    assert section.header.text() == "VAE, text encoders and embeddings (2)"
+    first, second = panel.rows.values()
+    assert (first.title.text(), first.message.text()) == (other.title, "T5-XXL text encoder")
+    form.binding.set("model", STARTER.id)
+    assert "another text encoder" in second.message.text()
+    assert (panel.own.isEnabled(), panel.note.text()) == (
+        False, "This model's file holds its own text encoders.",
+    )  # fmt: skip
+    document.undo_stack.undo()
+    second.remove.click()
+    first.remove.click()
+    assert set(document.graph.links()) == set(before.links())
+    for _ in range(5):
         document.undo_stack.undo()
     assert document.graph == before
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.engine.protocol import ModelInfo, Models
-from pipelines.models.limits import FROM_PROMPT
+from pipelines.models.probing.limits import FROM_PROMPT
 from studio.create import form_groups
 from studio.models.choices import ModelChoices
 

@@ -21,6 +21,8 @@ from studio.mask.mask_canvas import MaskCanvas
 from studio.mask.operations import OPERATIONS
 from studio.mask.surface import Surface
 from studio.mask.tile import TILE
+from studio.theme import current_theme
+from studio.widgets.page_stack import PageStack
 from tests.helpers.mask_hand import MaskHand, blocks
 
 
@@ -322,6 +324,38 @@ def test_the_options_follow_the_tool(canvas: MaskCanvas, hand: MaskHand) -> None
     options.size_.field.value_changed.emit(33)
     assert canvas.settings.values.eraser.size == 33
     assert canvas.settings.values.brush.size == 20
+
+
+def test_the_options_give_way_where_room_is_short(canvas: MaskCanvas) -> None:
+    options = canvas.options
+    one_line = options.height()
+    assert options.size_.slider.isVisible()
+    canvas.resize(640, 640)
+    QApplication.processEvents()
+    assert canvas.width() == 640
+    assert not options.size_.slider.isVisible()
+    assert options.height() > one_line  # a second line
+    shown = (options.size_, options.hardness, options.opacity, options.flow, options.more, options.zoom)
+    assert all(options.rect().contains(part.geometry()) for part in shown)
+    current_theme().apply("dark", scale=1.5)
+    try:
+        field = options.opacity.field
+        assert field.width() == current_theme().px(80) > 80
+    finally:
+        current_theme().apply("dark")
+
+
+def test_pages_that_are_hidden_ask_for_no_room(qtbot: QtBot) -> None:
+    pages = PageStack()
+    qtbot.addWidget(pages)
+    narrow, wide = QLabel(), QLabel()
+    narrow.setMinimumWidth(50)
+    wide.setMinimumWidth(900)
+    pages.addWidget(narrow)
+    pages.addWidget(wide)
+    assert pages.minimumSizeHint().width() == 50
+    pages.setCurrentWidget(wide)
+    assert pages.minimumSizeHint().width() == 900
 
 
 def test_latency_is_measured(qapp: object) -> None:

@@ -26,10 +26,10 @@ from pipelines.engine.protocol import (
     SourceSeen,
 )
 from pipelines.errors import DownloadDenied
-from pipelines.models.curated import Curated
 from pipelines.models.forecast.calibration import Calibration
 from pipelines.models.forecast.verdict import Machine
-from pipelines.models.suggestions import judge
+from pipelines.models.offers.curated import Curated
+from pipelines.models.offers.suggestions import judge
 from studio.app import StudioApp
 from studio.models import getting as getting_module
 from studio.models.get_page import GetPage

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -21,6 +21,7 @@ from pipelines.engine.protocol import (
     Lost,
     ModelConverted,
     ModelDescribed,
+    ModelImported,
     ModelInfo,
     ModelProgress,
     ModelRemoved,
@@ -30,8 +31,9 @@ from pipelines.errors import ConversionRefused, EngineDied
 from studio.app import StudioApp
 from studio.models import actions as actions_module
 from studio.models.shelf import FAVOURITES, UNUSABLE, Query
-from studio.models.table import FIT, SIZE
+from studio.models.table import FIT, NAME, SIZE
 from studio.models.workspace import ModelsWorkspace
+from tests.helpers.file_drop import drop_on, files
 from tests.helpers.studio_fakes import DEVICE, LANGUAGE, OTHER, STARTER, FakeBridge, picture, template
 
 Open = Callable[..., tuple[StudioApp, FakeBridge]]
@@ -99,9 +101,11 @@ def test_kinds_families_and_orders_narrow_and_sort(opened: Opened) -> None:
     page.filters.set_query(Query(family="sd1"))
     assert titles(page) == ["Diptych starter", "Photos"]
     page.filters.set_query(Query())
-    page.list.horizontalHeader().sectionClicked.emit(SIZE)
+    header = page.list.horizontalHeader()
+    assert (header.sortIndicatorSection(), header.sortIndicatorOrder()) == (NAME, Qt.SortOrder.AscendingOrder)
+    header.sectionClicked.emit(SIZE)
     assert titles(page)[:3] == ["Huge", "Old", "Photos"]
-    page.list.horizontalHeader().sectionClicked.emit(SIZE)
+    header.sectionClicked.emit(SIZE)
     assert titles(page)[-1] == "Huge"
     page.filters.set_query(Query(order="used"))
     assert titles(page)[0] == "Ink wash"
@@ -319,6 +323,19 @@ def test_a_pickle_is_converted_and_the_new_file_chosen(opened: Opened) -> None:
     assert page.current.title == "New"
 
 
+def test_files_that_are_dropped_are_taken_in_and_folders_searched(opened: Opened, tmp_path: Path) -> None:
+    studio, bridge, page = opened
+    drop_on(page.list, files(tmp_path, tmp_path / "ink.safetensors"))
+    assert requests(bridge, "import") == [(str(tmp_path / "ink.safetensors"), {})]
+    assert str(tmp_path) in studio.parts.settings.values.model_folders
+    request = f"model-{len(bridge.model_requests)}"
+    told = ModelImported(request=request, path="/d/ink.safetensors", target=LORA.path, already=True)
+    bridge.model_answered.emit(told)
+    assert page.current == LORA
+    assert "is there already" in studio.window.banner.heading.text()
+    assert LORA.path in studio.window.banner.body.text()
+
+
 def test_removing_asks_and_the_programs_own_models_stay(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,13 +428,8 @@ def test_folders_are_added_at_once_and_taken_away_again(
 
 def test_a_folder_that_is_dropped_is_searched(opened: Opened, tmp_path: Path) -> None:
     studio, _, page = opened
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(tmp_path))])
-    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    event = QDropEvent(QPointF(50, 300), Qt.DropAction.CopyAction, data, buttons, keys)
-    page.dropEvent(event)
+    assert drop_on(page, files(tmp_path))
     assert studio.parts.settings.values.model_folders == (str(tmp_path),)
-    assert event.isAccepted()
 
 
 def test_the_empty_state_teaches_until_there_are_models_of_ones_own(opened: Opened) -> None:

@@ -20,11 +20,12 @@ from studio.create.form_layers import PictureList
 from studio.create.layer_edits import LayerEdits
 from studio.documents.document import GraphDocument
 from studio.graph.loras import loras, with_lora
+from studio.graph.model_changes import TEXT_ENCODER, changes, with_change
 from studio.graph.refiner import refined_nodes, refining, with_refiner
 from studio.models.choices import ModelChoices
 from studio.presets import store as store_module
 from studio.presets.apply import applied, found_again
-from studio.presets.capture import name_of
+from studio.presets.capture import captured, name_of
 from studio.presets.dialogs import PresetManager, SavePreset
 from studio.presets.preset import ModelName, Preset, parse
 from studio.presets.store import PresetStore
@@ -89,6 +90,7 @@ def test_files_keep_what_they_do_not_know(tmp_path: Path) -> None:
             '{"format": 1, "name": "x", "pictures": [{"port": "controls", "picture": "../x"}]}',
             PresetUnreadable,
         ),
+        ('{"format": 1, "name": "x", "changes": [{"type": "model.lora", "words": [""]}]}', PresetUnreadable),
         ("[]", PresetUnreadable),
     ],
 )  # fmt: skip
@@ -227,6 +229,50 @@ def test_what_is_missing_is_named_and_the_rest_is_set(qapp: QApplication) -> Non
     for expected in ("Gone", "evil.node", "lost.png"):
         assert expected in words
     assert "Ink" not in words
+
+
+@pytest.mark.parametrize(
+    ("saved", "on", "used", "expected"),
+    [
+        ("a hill, INK wash", True, "", "ink wash"),
+        ("a hill, (ink wash:1.2), paper", True, "a lake,", "a lake, ink wash, paper"),
+        ("paper", True, "a Paper boat, newspaper", "a Paper boat, newspaper"),
+        ("newspaper", True, "a lake", "a lake"),  # it never had the word
+        ("paper", False, "a lake", "a lake"),
+    ],
+)
+def test_trigger_words_that_were_used_come_back_once(
+    saved: str, on: bool, used: str, expected: str, qapp: QApplication
+) -> None:
+    document, models = GraphDocument(template()), ModelChoices()
+    binding = Binding(document)
+    models._take((STARTER, INK.model_copy(update={"trigger_words": ("ink wash", "paper")})))
+    start = document.graph
+    graph, node = with_lora(start, binding.registry, binding.node_of("model"), {"lora": INK.id})
+    document.replace(graph if on else graph.with_node(node, graph.nodes[node].with_mode("bypassed")), "Add")
+    binding.set("prompt", saved)
+    preset = parse(captured(binding, models, "Ink", prompts=False)[0].dumps(), "ink.json")
+    document.replace(start, "Back")
+    binding.set("prompt", used)
+    for _ in range(2):
+        document.replace(applied(preset, binding, models, lambda name: "").graph, "Use")
+        assert binding.value("prompt") == expected
+
+
+def test_a_text_encoder_of_its_own_is_kept(qapp: QApplication) -> None:
+    encoder = INK.model_copy(update={"kind": "text_encoder", "id": "t5.safetensors", "path": "/models/t5.st"})
+    document, models = GraphDocument(template()), ModelChoices()
+    binding = Binding(document)
+    models._take((STARTER, encoder))
+    start, model = document.graph, binding.node_of("model")
+    params = {"text_encoder": encoder.path}
+    document.replace(with_change(start, binding.registry, model, TEXT_ENCODER, params)[0], "Add")
+    preset = parse(captured(binding, models, "T5", prompts=False)[0].dumps(), "t5.json")
+    document.replace(start, "Back")
+    models._take((STARTER, encoder.model_copy(update={"id": "moved.safetensors", "path": "/moved"})))
+    document.replace(applied(preset, binding, models, lambda name: "").graph, "Use")
+    (kept,) = changes(document.graph, model)
+    assert (kept.type, kept.params) == (TEXT_ENCODER, {"text_encoder": "moved.safetensors"})
 
 
 def test_they_are_saved_renamed_and_binned_in_the_window(
