@@ -37,6 +37,7 @@ from studio.models.empty import FoldersCard
 from studio.models.filters import Filters
 from studio.models.get_page import GetPage
 from studio.models.list_view import ModelList
+from studio.models.nothing_found import NothingFound
 from studio.models.placing import files_naming, uses
 from studio.models.shelf import Query
 from studio.models.table import ModelTable
@@ -72,6 +73,7 @@ class ModelsWorkspace(QWidget):
         self.table = ModelTable(parts.models, self)
         self.filters = Filters()
         self.list = ModelList(self.table, Thumbnails(self))
+        self.nothing = NothingFound()
         self.details = DetailPane(actions)
         self.folders = FoldersCard()
         self.get_page: GetPage | None = None
@@ -109,6 +111,7 @@ class ModelsWorkspace(QWidget):
         column.setSpacing(0)
         column.addWidget(self.filters)
         column.addWidget(self.list, 1)
+        column.addWidget(self.nothing, 1)
         column.addLayout(card)
         column.addLayout(foot)
         self.split = QSplitter(Qt.Orientation.Horizontal)
@@ -168,6 +171,8 @@ class ModelsWorkspace(QWidget):
         self.folders.folder_chosen.connect(actions.take_folder)
         self.folders.folder_dropped.connect(actions.drop_folder)
         self.clear.clicked.connect(self.filters.clear)
+        self.nothing.all_wanted.connect(self.filters.clear)
+        self.nothing.more_wanted.connect(lambda: self.show_part("get"))
         self.manage.clicked.connect(self._show_folders)
         self.table.modelReset.connect(self._show_count)
         self.table.listed.connect(self._list_changed)
@@ -238,7 +243,9 @@ class ModelsWorkspace(QWidget):
             self.count.setText(tr("{shown} of {count} models", shown=shown, count=total))
         else:
             self.count.setText(tr("No model is like this."))
-        self.clear.setVisible(shown < total)
+        self.clear.setVisible(0 < shown < total)
+        self.nothing.setVisible(bool(total) and not shown)
+        self.list.setVisible(not total or bool(shown))
 
     @Slot()
     def _show_folders(self) -> None:

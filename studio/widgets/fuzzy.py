@@ -12,6 +12,8 @@ DENSE: Final = 0.6
 """Letters skipped within a word are forgiven as long as this share of them was typed."""
 WEAK: Final = 0.5
 """What scores less than this share of the best is left out."""
+TITLE: Final = 60
+"""Letters from the beginning, within which an earlier place is a better one: titles come first."""
 
 
 def score(query: str, text: str) -> float | None:
@@ -19,7 +21,7 @@ def score(query: str, text: str) -> float | None:
 
     A word is there, best first, if it begins a word of the text, stands inside one, is made of words'
     initials in order, or is a word of the text with a few letters left out.
-    Words of the query may come in any order; longer texts cost a little.
+    Words of the query may come in any order; longer texts and later places cost a little.
     """
     text = text.casefold()
     words = re.findall(r"\w+", text)
@@ -36,7 +38,8 @@ def _word(word: str, text: str, words: list[str]) -> float | None:
     at = text.find(word)
     if at >= 0:
         begins = any(item.startswith(word) for item in words) or not text[at - 1 : at].isalnum()
-        return len(word) * 4.0 + 6.0 if begins else len(word) * 3.0
+        late = min(at, TITLE) * 0.05
+        return (len(word) * 4.0 + 6.0 if begins else len(word) * 3.0) - late
     if _is_sequence(word, [item[0] for item in words]):
         return len(word) * 3.0
     if any(_is_dense(word, item) for item in words):

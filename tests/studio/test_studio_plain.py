@@ -121,6 +121,8 @@ def test_what_begins_a_word_comes_first_and_hides_what_is_far_worse() -> None:
     assert search("settings", ["Reset things", "Settings"], str) == ["Settings"]
     assert search("model", ["Supermodel", "Use a model"], str) == ["Use a model", "Supermodel"]
     assert search("promp", ["Pro map", "The prompt"], str) == ["The prompt"]
+    found = search("contr", ["Region Control control.region", "Control model Models model.control"], str)
+    assert found[0].startswith("Control model")
 
 
 def test_shortcuts_and_ids_are_unique() -> None:

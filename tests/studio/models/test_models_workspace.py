@@ -86,6 +86,12 @@ def test_models_are_found_by_name_family_tag_and_trigger_word(opened: Opened) ->
         page.filters.search.setText(text)
         assert titles(page) == expected
     assert page.count.text() == "No model is like this."
+    assert page.nothing.isVisible()
+    assert not page.list.isVisible()
+    page.nothing.all.click()
+    assert not page.nothing.isVisible()
+    assert len(titles(page)) == len(ALL)
+    page.filters.search.setText("sdxl photo")
     page.clear.click()
     assert len(titles(page)) == len(ALL)
     assert page.filters.search.text() == ""
