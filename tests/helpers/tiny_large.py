@@ -169,8 +169,8 @@ def krea2() -> Any:
         },
     )  # fmt: skip
     transformer = Krea2Transformer2DModel(
-        in_channels=4 * LATENT, num_layers=1, attention_head_dim=8, num_attention_heads=2,
-        num_key_value_heads=1, intermediate_size=16, timestep_embed_dim=8, text_hidden_dim=SMALL,
+        in_channels=4 * LATENT, num_layers=1, attention_head_dim=8, num_attention_heads=8,
+        num_key_value_heads=4, intermediate_size=64, timestep_embed_dim=8, text_hidden_dim=SMALL,
         num_text_layers=2, text_num_attention_heads=2, text_num_key_value_heads=2, text_intermediate_size=16,
         num_layerwise_text_blocks=1, num_refiner_text_blocks=1, axes_dims_rope=(4, 2, 2),
     ).eval()  # fmt: skip
@@ -281,7 +281,7 @@ def kandinsky5(kind: Any = Kandinsky5T2IPipeline, **config: Any) -> Any:
     torch.manual_seed(0)
     transformer = Kandinsky5Transformer3DModel(
         in_visual_dim=LATENT, out_visual_dim=LATENT, in_text_dim=SMALL, in_text_dim2=WIDTH, time_dim=16,
-        model_dim=16, ff_dim=16, num_text_blocks=1, num_visual_blocks=1, axes_dims=(4, 2, 2),
+        model_dim=64, ff_dim=64, num_text_blocks=1, num_visual_blocks=1, axes_dims=(4, 2, 2),
         **config,
     ).eval()  # fmt: skip
     for name, weight in transformer.named_parameters():
