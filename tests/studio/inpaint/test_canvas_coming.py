@@ -178,7 +178,7 @@ def test_a_save_at_once_holds_the_last_stroke(stage: Stage, tmp_path: Path) -> N
     mask = stage.layers[-1]["asset"]
     with zipfile.ZipFile(path) as archive:
         assert entry_name(mask) in archive.namelist()
-    assert not stage.document.is_modified
+    stage.qtbot.waitUntil(lambda: not stage.document.is_modified)  # written by a worker
 
 
 def test_lost_pixels_are_said_and_their_records_kept(stage: Stage) -> None:
