@@ -126,7 +126,7 @@ def test_saved_as_an_archive_it_comes_back_bit_for_bit(stage: Stage, tmp_path: P
     text, picture, mask = painted(stage)
     path = tmp_path / "mine.diptych"
     stage.window.actions_._save(path)
-    stage.qtbot.waitUntil(path.exists)
+    stage.qtbot.waitUntil(lambda: path.exists() and not stage.document.is_modified)
     stage.window.actions_.tabs.close()
     assert stage.page.is_empty
     for asset in stage.document.assets.folder.rglob("*.png"):
