@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipelines.control.lines import SIDE
+from pipelines.control.normalized import normalized
 from pipelines.diffusion.interrupt import cancellable
 from pipelines.diffusion.latents.encode_image import rgb
 from pipelines.errors import DecodeFailed
@@ -40,8 +41,7 @@ def depth_of(loaded: LoadedDepth, image: Image, context: Context) -> Image:
     context.cancel.check()
     height, width = _shown_size(image, loaded.settings)
     pixels = rgb(resize(image, width, height, "bicubic"))
-    mean, deviation = (np.asarray(part, np.float32) for part in (loaded.mean, loaded.deviation))
-    shown = torch.tensor(((pixels - mean) / deviation).transpose(2, 0, 1)[None])
+    shown = torch.tensor(normalized(pixels, loaded)[None])
     with torch.inference_mode(), cancellable(loaded.model, context.cancel):
         found: Any = loaded.model(shown.to(loaded.device, loaded.dtype)).predicted_depth
     depth = found[0].float().cpu().numpy()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pipelines.control.normalized import normalized
 from pipelines.diffusion.interrupt import cancellable
 from pipelines.diffusion.latents.encode_image import rgb
 from pipelines.errors import DecodeFailed
@@ -41,8 +42,7 @@ def people_in(loaded: LoadedDetector, image: Image, confidence: float, context: 
     context.cancel.check()
     height, width = _shown_size(image, loaded.settings)
     pixels = rgb(resize(image, width, height, "bilinear"))
-    mean, deviation = (np.asarray(part, np.float32) for part in (loaded.mean, loaded.deviation))
-    shown = torch.tensor(((pixels - mean) / deviation).transpose(2, 0, 1)[None])
+    shown = torch.tensor(normalized(pixels, loaded)[None])
     with torch.inference_mode(), cancellable(loaded.model, context.cancel):
         answer: Any = loaded.model(pixel_values=shown.to(loaded.device, loaded.dtype))
     logits = answer.logits[0].float()

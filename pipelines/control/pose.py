@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pipelines.control.normalized import normalized
 from pipelines.control.people import people_in
 from pipelines.control.skeleton import POINTS, skeletons
 from pipelines.diffusion.interrupt import cancellable
@@ -95,8 +96,7 @@ def _cut(pixels: Array, area: Array, loaded: LoadedPose) -> Array:
     across, down = (loaded.width - 1) / width, (loaded.height - 1) / height
     matrix = np.array([[across, 0, -left * across], [0, down, -top * down]])
     shown = cv2.warpAffine(pixels, matrix, (loaded.width, loaded.height), flags=cv2.INTER_LINEAR)
-    mean, deviation = (np.asarray(part, np.float32) for part in (loaded.mean, loaded.deviation))
-    return ((np.asarray(shown) - mean) / deviation).transpose(2, 0, 1).astype(np.float32)
+    return normalized(np.asarray(shown), loaded)
 
 
 def _maps(loaded: LoadedPose, shown: Array, context: Context) -> Array:
